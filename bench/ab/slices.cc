@@ -1,0 +1,75 @@
+#include "slices.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "load/clocks.h"
+#include "load/endpoint.h"
+
+namespace bench {
+
+Side::Side(char name, const std::string& command, int server_cpu, std::string url, pid_t pid)
+    : name_(name), command_(command), url_(std::move(url)), pid_(pid) {
+  if (command.empty()) return;
+  auto started = ServerProcess::start(command, server_cpu);
+  if (!started) std::exit(1);
+  process_.emplace(std::move(*started));
+  url_ = process_->url();
+  pid_ = process_->pid();
+}
+
+bool Side::connect(const LoadOptions& options) {
+  const auto server = parse_url(url_);
+  if (!server) {
+    std::fprintf(stderr, "%c: not a URL like tcp://127.0.0.1:7000: %s\n", name_, url_.c_str());
+    return false;
+  }
+  if (read_cpu_ns(pid_) == 0) {
+    std::fprintf(stderr, "%c: no process %d\n", name_, pid_);
+    return false;
+  }
+  load_.emplace(*server, options);
+  return load_->connect_all();
+}
+
+Slice Side::run_slice(int64_t duration_ns) {
+  Slice slice{.side = name_};
+  const ProcessUsage before = read_usage(pid_);
+  const uint64_t requests_before = load_->tally().requests;
+  const int64_t own_before = own_cpu_ns();
+  const int64_t start = now_ns();
+  load_->run_until(start + duration_ns);
+  load_->drain(5 * kNanosecondsPerSecond);
+  slice.seconds = static_cast<double>(now_ns() - start) / kNanosecondsPerSecond;
+  slice.load_cpu_ns = own_cpu_ns() - own_before;
+  slice.server_cpu_ns = wait_settled_cpu_ns(pid_) - before.cpu_ns;
+  slice.requests = load_->tally().requests - requests_before;
+  const uint64_t switches = read_usage(pid_).context_switches;
+  // Threads that ended take their switches with them.
+  slice.context_switches =
+      switches > before.context_switches ? switches - before.context_switches : 0;
+  return slice;
+}
+
+Result run_slices(Side& a, Side& b, int quadruples, int64_t slice_ns, int warmup_slices) {
+  Result result;
+  for (int i = 0; i < warmup_slices; ++i) (i % 2 == 0 ? a : b).run_slice(slice_ns);
+  for (int i = 0; i < quadruples && a.alive() && b.alive(); ++i) {
+    double cost_a = 0;
+    double cost_b = 0;
+    for (Side* side : {&a, &b, &b, &a}) {
+      const Slice slice = side->run_slice(slice_ns);
+      (side == &a ? cost_a : cost_b) += slice.cost();
+      result.slices.push_back(slice);
+    }
+    if (cost_a > 0 && cost_b > 0) result.ratios.push_back(cost_b / cost_a);
+    if (i % 10 == 9) {
+      std::fprintf(stderr, "%d of %d quadruples, last ratio %.3f\n", i + 1, quadruples,
+                   cost_b / cost_a);
+    }
+  }
+  return result;
+}
+
+}  // namespace bench

@@ -1,0 +1,258 @@
+// The floor: what a careful engineer writes by hand when one thread, one epoll set and one protocol
+// are all there is. Every figure of the project is a ratio to this program, so it must be minimal
+// (no call, no copy, no allocation that the work does not need) and correct (nothing left out that
+// a real client could notice). One thread runs all of it.
+//
+//   floor_epoll echo|lines PORT        PORT 0 takes a free one; SIGTERM ends.
+//
+// echo:  every byte goes back.
+// lines: "ID MICROSECONDS\n" is answered "ID\n" after a real sleep of that long (none for 0);
+//        anything else is answered "ERR malformed line\n". All replies of one read leave in one
+//        send. A line over kLineMax bytes closes the connection.
+//
+// Level-triggered, one recv a readiness, direct send. What a short send leaves over is kept, and
+// then only EPOLLOUT is watched: while a rest waits nothing is read. That is the back-pressure, and
+// it is also why half-close needs no state: the end of the stream is read only when every reply is
+// with the kernel, and closing without unread input delivers them all.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+  kReadBytes = 64 * 1024,
+  kLineMax = 4096,  // and so the most a connection keeps of an unfinished line
+  kIdMax = 64,
+  kMicrosecondsMax = 60000000,
+  kEventsMax = 512,
+  kBacklog = 4096,
+};
+
+static const char kError[] = "ERR malformed line\n";
+
+struct connection {
+  int fd;
+  uint32_t rest_bytes;     // of replies not yet sent; more than 0 only while EPOLLOUT is watched
+  uint32_t rest_sent;      // of rest_bytes
+  uint32_t partial_bytes;  // of an unfinished line
+  char* rest;
+  char* partial;
+};
+
+static int epoll_fd;
+static bool lines;
+// The unfinished line of the connection is copied in front of what is read, so that every line is
+// contiguous and only connections that really have one hold memory.
+static char input[kLineMax + kReadBytes];
+// The shortest bad line is one byte.
+static char output[sizeof input * (sizeof kError - 1)];
+
+static void die(const char* what) {
+  perror(what);
+  exit(1);
+}
+
+static void watch(struct connection* connection, int operation, uint32_t events) {
+  struct epoll_event event = {.events = events, .data.ptr = connection};
+  if (epoll_ctl(epoll_fd, operation, connection->fd, &event) != 0) die("floor_epoll: epoll_ctl");
+}
+
+static void close_connection(struct connection* connection) {
+  close(connection->fd);
+  free(connection->rest);
+  free(connection->partial);
+  free(connection);
+}
+
+static void* allocate(size_t size) {
+  void* memory = malloc(size);
+  if (memory == NULL) die("floor_epoll: malloc");
+  return memory;
+}
+
+// False: the connection is broken and now closed.
+static bool send_replies(struct connection* connection, const char* bytes, size_t size) {
+  ssize_t sent = send(connection->fd, bytes, size, MSG_NOSIGNAL);
+  if (sent == (ssize_t)size) return true;
+  if (sent < 0) {
+    if (errno != EAGAIN && errno != EINTR) {
+      close_connection(connection);
+      return false;
+    }
+    sent = 0;
+  }
+  connection->rest_bytes = (uint32_t)(size - (size_t)sent);
+  connection->rest_sent = 0;
+  connection->rest = allocate(connection->rest_bytes);
+  memcpy(connection->rest, bytes + sent, connection->rest_bytes);
+  watch(connection, EPOLL_CTL_MOD, EPOLLOUT);
+  return true;
+}
+
+static void send_rest(struct connection* connection) {
+  ssize_t sent = send(connection->fd, connection->rest + connection->rest_sent,
+                      connection->rest_bytes - connection->rest_sent, MSG_NOSIGNAL);
+  if (sent < 0) {
+    if (errno != EAGAIN && errno != EINTR) close_connection(connection);
+    return;
+  }
+  connection->rest_sent += (uint32_t)sent;
+  if (connection->rest_sent < connection->rest_bytes) return;
+  free(connection->rest);
+  connection->rest = NULL;
+  connection->rest_bytes = 0;
+  watch(connection, EPOLL_CTL_MOD, EPOLLIN);
+}
+
+static void sleep_microseconds(long microseconds) {
+  struct timespec left = {microseconds / 1000000, microseconds % 1000000 * 1000};
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+  }
+}
+
+// Does the work of one line (without its newline) and returns the end of its reply.
+static char* answer_line(const char* line, const char* end, char* reply) {
+  const char* space = line;
+  while (space < end && *space != ' ' && *space != '\t') ++space;
+  size_t id_bytes = (size_t)(space - line);
+  const char* digit = space + 1;
+  bool good = id_bytes > 0 && id_bytes <= kIdMax && digit < end && *space == ' ';
+  long microseconds = 0;
+  for (; good && digit < end; ++digit) {
+    microseconds = microseconds * 10 + (*digit - '0');
+    good = *digit >= '0' && *digit <= '9' && microseconds <= kMicrosecondsMax;
+  }
+  if (!good) return mempcpy(reply, kError, sizeof kError - 1);
+  if (microseconds > 0) sleep_microseconds(microseconds);
+  reply = mempcpy(reply, line, id_bytes);
+  *reply = '\n';
+  return reply + 1;
+}
+
+// `size` bytes of input, which begin with the unfinished line of this connection, if it had one.
+static void answer_lines(struct connection* connection, size_t size) {
+  const char* line = input;
+  const char* end = input + size;
+  const char* newline = input + connection->partial_bytes;  // no newline before: seen last time
+  char* reply = output;
+  while ((newline = memchr(newline, '\n', (size_t)(end - newline))) != NULL) {
+    if (newline - line > kLineMax) return close_connection(connection);
+    reply = answer_line(line, newline, reply);
+    line = ++newline;
+  }
+  size_t left = (size_t)(end - line);
+  if (left > kLineMax) return close_connection(connection);
+  if (left > 0) {
+    if (connection->partial == NULL) connection->partial = allocate(kLineMax);
+    memcpy(connection->partial, line, left);
+  } else if (connection->partial != NULL) {
+    free(connection->partial);
+    connection->partial = NULL;
+  }
+  connection->partial_bytes = (uint32_t)left;
+  if (reply > output) send_replies(connection, output, (size_t)(reply - output));
+}
+
+static void read_requests(struct connection* connection) {
+  size_t before = connection->partial_bytes;
+  ssize_t size = recv(connection->fd, input + before, kReadBytes, 0);
+  if (size <=
+      0) {  // 0: the end, and every reply was sent before this read. An unfinished line is dropped.
+    if (size == 0 || (errno != EAGAIN && errno != EINTR)) close_connection(connection);
+    return;
+  }
+  if (!lines) {
+    send_replies(connection, input, (size_t)size);
+    return;
+  }
+  if (before > 0) memcpy(input, connection->partial, before);
+  answer_lines(connection, before + (size_t)size);
+}
+
+static void accept_connections(int listen_fd) {
+  for (;;) {
+    int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      // Out of descriptors, a figure would be worth nothing: better to end than to spin.
+      if (errno == EMFILE || errno == ENFILE) die("floor_epoll: accept4");
+      if (errno == EAGAIN) return;
+      continue;  // this client left before we came
+    }
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    struct connection* connection = allocate(sizeof *connection);
+    *connection = (struct connection){.fd = fd};
+    watch(connection, EPOLL_CTL_ADD, EPOLLIN);
+  }
+}
+
+static int open_listener(uint16_t port) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) die("floor_epoll: socket");
+  int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  if (bind(fd, (struct sockaddr*)&address, size) != 0) die("floor_epoll: bind");
+  if (listen(fd, kBacklog) != 0) die("floor_epoll: listen");
+  if (getsockname(fd, (struct sockaddr*)&address, &size) != 0) die("floor_epoll: getsockname");
+  printf("listening on tcp://127.0.0.1:%u\n", ntohs(address.sin_port));
+  fflush(stdout);
+  return fd;
+}
+
+static void end_process(int signal_number) {
+  (void)signal_number;
+  _exit(0);
+}
+
+int main(int argc, char** argv) {
+  char* number_end = NULL;
+  long port = argc == 3 ? strtol(argv[2], &number_end, 10) : -1;
+  bool echo = argc == 3 && strcmp(argv[1], "echo") == 0;
+  lines = argc == 3 && strcmp(argv[1], "lines") == 0;
+  if ((!echo && !lines) || port < 0 || port > 65535 || *number_end != '\0') {
+    fprintf(stderr, "usage: floor_epoll echo|lines PORT\n");
+    return 2;
+  }
+  signal(SIGTERM, end_process);
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_fd < 0) die("floor_epoll: epoll_create1");
+  int listen_fd = open_listener((uint16_t)port);
+  struct epoll_event listening = {.events = EPOLLIN, .data.ptr = NULL};  // NULL: the listener
+  if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listen_fd, &listening) != 0) die("floor_epoll: epoll_ctl");
+
+  struct epoll_event events[kEventsMax];
+  for (;;) {
+    int count = epoll_wait(epoll_fd, events, kEventsMax, -1);
+    for (int i = 0; i < count;
+         ++i) {  // a batch names a connection once, so freeing it here is safe
+      struct connection* connection = events[i].data.ptr;
+      if (connection == NULL) {
+        accept_connections(listen_fd);
+      } else if (connection->rest_bytes > 0) {
+        send_rest(connection);
+      } else {
+        read_requests(connection);
+      }
+    }
+  }
+}

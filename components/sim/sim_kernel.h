@@ -1,0 +1,103 @@
+// The simulated kernel: descriptors of one process over a network that several may share.
+//
+// Step: below all steps. Thread: any fiber of the world, one at a time by construction.
+//
+// It knows IPv4 and IPv6 stream sockets on loopback addresses, epoll and eventfd. What a correct
+// program never does aborts with a sentence instead of an errno: an unknown or closed descriptor,
+// a descriptor of the wrong kind.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "runtime/kernel.h"
+#include "runtime/random.h"
+#include "sim/faults.h"
+#include "sim/network.h"
+#include "sim/scheduler.h"
+
+namespace trireme::inline v0::sim {
+
+class Epoll;
+class Event;
+
+class SimKernel final : public Kernel {
+ public:
+  struct Settings {
+    int descriptors_max = 1'024;  // EMFILE from this number on; 0, 1 and 2 are always open
+    bool has_ipv6 = true;
+    uint64_t seed = 0;
+  };
+
+  // Both references outlive the kernel.
+  SimKernel(Network& network, const Faults& faults, const Settings& settings);
+  ~SimKernel() override;
+
+  int socket(int family, int type) override;
+  int bind(int fd, const SocketAddress& address) override;
+  int listen(int fd, int backlog) override;
+  int connect(int fd, const SocketAddress& address) override;
+  int accept(int fd, SocketAddress& peer) override;
+  int set_option(int fd, int level, int name, int value) override;
+  int socket_error(int fd) override;
+  int local_address(int fd, SocketAddress& address) override;
+  ssize_t receive(int fd, std::span<char> into) override;
+  ssize_t send(int fd, std::span<const iovec> from) override;
+  ssize_t bytes_readable(int fd) override;
+  int shutdown(int fd, int how) override;
+  int close(int fd) override;
+
+  int epoll_create() override;
+  int epoll_control(int epoll_fd, int operation, int fd, uint32_t events, void* data) override;
+  int epoll_wait(int epoll_fd, std::span<epoll_event> into, int timeout_ms) override;
+  int event_create() override;
+  int event_signal(int fd) override;
+  int event_clear(int fd) override;
+  int64_t raise_descriptor_limit() override;
+
+  // Any fiber. SO_LINGER with time 0 and close(2) in one: the peer gets a RST.
+  int reset(int fd);
+  // Any fiber. Open descriptors without 0, 1 and 2: at the end of a test there should be none.
+  int open_count() const { return open_count_; }
+  // Any fiber. From now on that many descriptors are allowed; open ones stay.
+  void set_descriptors_max(int descriptors_max) { descriptors_max_ = descriptors_max; }
+
+ private:
+  template <typename Body>
+  auto call(Call name, int64_t first, int64_t second, Body body);
+
+  int lowest_free() const;
+  int open(std::shared_ptr<Pollable> object);
+  int release(int fd, const char* call);
+  std::shared_ptr<Pollable> object_of(int fd, const char* call) const;
+  std::shared_ptr<Socket> socket_of(int fd, const char* call) const;
+  std::shared_ptr<Epoll> epoll_of(int fd, const char* call) const;
+  std::shared_ptr<Event> event_of(int fd, const char* call) const;
+  bool happens(uint32_t chance) { return chance != 0 && random_.chance(chance, 10'000); }
+  int accept_fault();
+
+  Network& network_;
+  Scheduler& scheduler_;
+  const Faults& faults_;
+  const bool has_ipv6_;
+  int descriptors_max_;
+  Random random_;
+  // Owners of an object: its descriptor, and the call that is using it. Index: the descriptor.
+  std::vector<std::shared_ptr<Pollable>> objects_;
+  std::set<int> free_;  // closed numbers below objects_.size()
+  int open_count_ = 0;
+};
+
+// A fiber is allowed to switch before and after the effect of each call, never in its midst.
+template <typename Body>
+auto SimKernel::call(Call name, int64_t first, int64_t second, Body body) {
+  scheduler_.point();
+  const auto result = body();
+  scheduler_.record(name, first, second, result);
+  scheduler_.point_after();
+  return result;
+}
+
+}  // namespace trireme::inline v0::sim

@@ -1,0 +1,44 @@
+// Threads of the server as fibers.
+//
+// Step: below all steps. Thread: any fiber of the world.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "runtime/threads.h"
+#include "sim/scheduler.h"
+
+namespace trireme::inline v0::sim {
+
+class SimThreads final : public Threads {
+ public:
+  struct Settings {
+    int cpus_count = 2;
+    int threads_max = 1'000;  // start() beyond this many living threads: EAGAIN
+  };
+
+  SimThreads(Scheduler& scheduler, const Settings& settings)
+      : scheduler_(scheduler), settings_(settings) {}
+
+  std::unique_ptr<Thread> start(std::string_view name, std::function<void()> body,
+                                int& error) override;
+  bool park(ParkSpot& spot, TimePoint until) override;
+  void unpark(ParkSpot& spot) override;
+  void sleep_until(TimePoint until) override;
+  void relax() override;
+  void set_name(std::string_view name) override;
+  uint64_t current_id() override;
+  int allowed_cpus() override { return settings_.cpus_count; }
+
+  // Threads started and not yet returned.
+  int living_count() const { return *living_; }
+
+ private:
+  Scheduler& scheduler_;
+  const Settings settings_;
+  // Owners: this object and the bodies of its fibers; a detached one may outlive this object.
+  std::shared_ptr<int> living_ = std::make_shared<int>(0);
+};
+
+}  // namespace trireme::inline v0::sim

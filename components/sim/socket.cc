@@ -1,0 +1,324 @@
+#include "sim/socket.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "sim/address.h"
+#include "sim/fail.h"
+#include "sim/network.h"
+
+namespace trireme::inline v0::sim {
+namespace {
+
+constexpr int kBacklogMax = 4'096;  // net.core.somaxconn
+constexpr size_t kBufferBytesMin = 2'048;
+constexpr uint32_t kChanceOf = 10'000;
+constexpr Duration kSqueezeMax{200'000};
+constexpr uint32_t kReadable = EPOLLIN | EPOLLRDNORM;
+constexpr uint32_t kWritable = EPOLLOUT | EPOLLWRNORM;
+
+}  // namespace
+
+Socket::Socket(Network& network, int family)
+    : network_(network),
+      family_(family),
+      last_due_(network.scheduler.now()),
+      receive_buffer_(network.nature.receive_buffer),
+      send_buffer_(network.nature.send_buffer) {
+  local_.storage.ss_family = static_cast<sa_family_t>(family);
+  local_.size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+}
+
+int Socket::bind(const SocketAddress& address) {
+  if (bound_ || state_ != State::kFresh) return -EINVAL;
+  if (family_ == AF_INET6 && address.size < sizeof(sockaddr_in6)) return -EINVAL;
+  if (address.storage.ss_family != family_) return family_ == AF_INET ? -EAFNOSUPPORT : -EINVAL;
+  SocketAddress filled = address;
+  const int error = network_.bind(*this, filled);
+  if (error != 0) return error;
+  local_ = filled;
+  bound_ = true;
+  return 0;
+}
+
+int Socket::listen(int backlog) {
+  if (state_ != State::kFresh && state_ != State::kListening) return -EINVAL;
+  backlog_ = backlog < 0 ? kBacklogMax : std::min(backlog, kBacklogMax);
+  if (state_ == State::kListening) return 0;
+  if (!bound_) {
+    SocketAddress any = local_;
+    if (const int error = network_.bind(*this, any); error != 0) return error;
+    local_ = any;
+    bound_ = true;
+  }
+  if (const int error = network_.check_listen(*this); error != 0) return error;
+  state_ = State::kListening;
+  receive_shut_ = send_shut_ = false;
+  return 0;
+}
+
+int Socket::connect(const SocketAddress& address) {
+  switch (state_) {
+    case State::kListening:
+      return -EISCONN;
+    case State::kConnecting:
+      return -EALREADY;
+    case State::kEstablished:
+      if (connect_reported_) return -EISCONN;
+      connect_reported_ = true;
+      return 0;
+    case State::kClosed: {
+      if (connect_reported_) return -EISCONN;
+      const int error = take_error();
+      state_ = State::kFresh;
+      receive_shut_ = send_shut_ = fin_seen_ = fin_sent_ = fin_acknowledged_ = false;
+      return error != 0 ? -error : -ECONNABORTED;
+    }
+    case State::kFresh:
+      break;
+  }
+  if (address.storage.ss_family != family_) return family_ == AF_INET ? -EAFNOSUPPORT : -EINVAL;
+  const Host host = Host::of(address);
+  if (!host.is_any && !host.is_loopback) return -ENETUNREACH;
+  remote_ = address;
+  if (host.is_any) {
+    remote_ = host.is_v6 ? ipv6_address(port_of(address)) : ipv4_address(port_of(address));
+  }
+  SocketAddress local = local_;
+  if (!bound_) {
+    if (const int error = network_.bind(*this, local); error != 0) return error;
+    bound_ = true;
+  }
+  if (Host::of(local).is_any) {
+    const uint16_t port = port_of(local);
+    local = family_ == AF_INET ? ipv4_address(port)
+            : host.is_v6       ? ipv6_address(port)
+                               : mapped_address(port, INADDR_LOOPBACK);
+  }
+  local_ = local;
+  state_ = State::kConnecting;
+  network_.connect(shared_from_this());
+  return -EINPROGRESS;  // always on Linux, even when the answer is there before the call returns
+}
+
+int Socket::accept(std::shared_ptr<Socket>& connection, SocketAddress& peer) {
+  if (state_ != State::kListening) return -EINVAL;
+  if (accept_queue_.empty()) return -EAGAIN;
+  connection = std::move(accept_queue_.front());
+  accept_queue_.pop_front();
+  peer = connection->remote_;
+  return 0;
+}
+
+int Socket::set_option(int level, int name, int value) {
+  if (level == SOL_SOCKET) {
+    switch (name) {
+      case SO_REUSEADDR:
+        reuse_address_ = value != 0;
+        return 0;
+      case SO_REUSEPORT:
+        reuse_port_ = value != 0;
+        return 0;
+      case SO_KEEPALIVE:
+      case SO_INCOMING_CPU:
+      case SO_BUSY_POLL:
+        return 0;
+      case SO_SNDBUF:
+        send_buffer_ = std::max<size_t>(value < 0 ? 0 : value, kBufferBytesMin);
+        return 0;
+      case SO_RCVBUF:
+        receive_buffer_ = std::max<size_t>(value < 0 ? 0 : value, kBufferBytesMin);
+        return 0;
+      default:
+        return -ENOPROTOOPT;
+    }
+  }
+  if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY && family_ == AF_INET6) {
+    if (bound_) return -EINVAL;
+    v6_only_ = value != 0;
+    return 0;
+  }
+  if (level != IPPROTO_TCP) return -ENOPROTOOPT;
+  switch (name) {
+    case TCP_NODELAY:
+    case TCP_CORK:
+    case TCP_KEEPIDLE:
+    case TCP_KEEPINTVL:
+    case TCP_KEEPCNT:
+    case TCP_USER_TIMEOUT:
+    case TCP_DEFER_ACCEPT:
+    case TCP_QUICKACK:
+    case TCP_FASTOPEN:
+    case TCP_NOTSENT_LOWAT:
+      return 0;
+    default:
+      return -ENOPROTOOPT;
+  }
+}
+
+int Socket::take_error() { return std::exchange(error_, 0); }
+
+ssize_t Socket::receive(std::span<char> into) {
+  if (state_ == State::kListening) return -ENOTCONN;
+  const size_t size = std::min(into.size(), unread_bytes());
+  if (size > 0) {
+    std::memcpy(into.data(), received_.data() + received_taken_, size);
+    received_taken_ += size;
+    if (received_taken_ == received_.size()) {
+      received_ = std::string();
+      received_taken_ = 0;
+    } else if (received_taken_ > received_.size() / 2) {
+      received_.erase(0, received_taken_);
+      received_taken_ = 0;
+    }
+    if (peer_ != nullptr) peer_->announce_room();
+    return static_cast<ssize_t>(size);
+  }
+  if (fin_seen_) return 0;
+  if (error_ != 0) return -take_error();
+  if (receive_shut_) return 0;
+  return is_closed() ? -ENOTCONN : -EAGAIN;
+}
+
+ssize_t Socket::send(std::span<const iovec> from) {
+  if (state_ == State::kConnecting) return -EAGAIN;
+  if (state_ != State::kEstablished || send_shut_) {
+    return error_ != 0 ? -take_error() : -EPIPE;
+  }
+  size_t total = 0;
+  for (const iovec& piece : from) total += piece.iov_len;
+  if (total == 0) return 0;
+  size_t room = std::min(total, room_to_send());
+  if (!squeezed_ && total > 1 && network_.random.chance(network_.faults.send_squeezed, kChanceOf)) {
+    squeezed_ = true;
+    room = std::min<size_t>(room, network_.random.below(total));
+    const auto length = network_.random.below(static_cast<uint64_t>(kSqueezeMax.count()));
+    network_.scheduler.at(network_.scheduler.now() + Duration(length + 1),
+                          [self = shared_from_this()] {
+                            self->squeezed_ = false;
+                            self->announce_room();
+                          });
+  } else if (squeezed_) {
+    room = 0;
+  }
+  if (room < total) wants_room_ = true;
+  if (room == 0) return -EAGAIN;
+  std::string bytes;
+  bytes.reserve(room);
+  for (const iovec& piece : from) {
+    const size_t take = std::min(piece.iov_len, room - bytes.size());
+    bytes.append(static_cast<const char*>(piece.iov_base), take);
+  }
+  transmit(Segment::Kind::kData, std::move(bytes));
+  return static_cast<ssize_t>(room);
+}
+
+ssize_t Socket::bytes_readable() const {
+  if (state_ == State::kListening) return -EINVAL;
+  return static_cast<ssize_t>(unread_bytes());
+}
+
+int Socket::shutdown(int how) {
+  if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return -EINVAL;
+  int result = 0;
+  if (state_ == State::kListening) {
+    if (how != SHUT_WR) {
+      close_listener();
+      state_ = State::kFresh;
+    }
+  } else if (state_ == State::kConnecting) {
+    state_ = State::kFresh;
+    error_ = ECONNRESET;
+  } else {
+    if (is_closed()) result = -ENOTCONN;
+    if (how != SHUT_WR) receive_shut_ = true;
+    if (how != SHUT_RD) {
+      if (state_ == State::kEstablished && !fin_sent_) {
+        send_fin();
+      } else {
+        send_shut_ = true;
+      }
+    }
+  }
+  notify(0);
+  return result;
+}
+
+void Socket::close_listener() {
+  // The children hear of it one by one; new ones cannot come, the state has changed before.
+  state_ = State::kClosed;
+  for (const auto& child : std::exchange(accept_queue_, {})) child->reset_descriptor();
+}
+
+void Socket::reset_descriptor() {
+  if (state_ == State::kEstablished) {
+    transmit_reset();
+    become_closed();
+  }
+  close_descriptor();
+}
+
+void Socket::close_descriptor() {
+  if (orphan_) fail("a socket was closed twice.");
+  const auto keep = shared_from_this();
+  network_.forget(*this);
+  orphan_ = true;
+  if (state_ == State::kListening) {
+    close_listener();
+  } else if (state_ == State::kConnecting) {
+    transmit_reset();
+    become_closed();
+  } else if (state_ == State::kEstablished && unread_bytes() > 0) {
+    transmit_reset();
+    become_closed();
+  } else if (state_ == State::kEstablished && !fin_sent_) {
+    send_fin();
+  }
+  received_ = std::string();
+  received_taken_ = 0;
+  if (peer_ != nullptr && peer_->orphan_) cut_link();
+}
+
+uint32_t Socket::poll() {
+  if (state_ == State::kListening) return accept_queue_.empty() ? 0 : kReadable;
+  uint32_t events = 0;
+  if (is_closed() || (receive_shut_ && send_shut_)) events |= EPOLLHUP;
+  if (receive_shut_) events |= kReadable | EPOLLRDHUP;
+  if (state_ != State::kConnecting) {
+    if (unread_bytes() > 0) events |= kReadable;
+    if (send_shut_ || is_writable()) {
+      events |= kWritable;
+    } else {
+      wants_room_ = true;
+    }
+  }
+  if (error_ != 0) events |= EPOLLERR;
+  return events;
+}
+
+size_t Socket::room_to_send() const {
+  if (peer_ == nullptr) return 0;
+  const size_t capacity = send_buffer_ + peer_->receive_buffer_;
+  const size_t used = peer_->transit_bytes_ + peer_->unread_bytes();
+  return used < capacity ? capacity - used : 0;
+}
+
+bool Socket::is_writable() {
+  if (squeezed_) return false;
+  if (peer_ == nullptr) return true;
+  return room_to_send() * 3 >= send_buffer_ + peer_->receive_buffer_;
+}
+
+void Socket::announce_room() {
+  if (!wants_room_ || orphan_ || !is_writable()) return;
+  wants_room_ = false;
+  notify(kWritable);
+}
+
+}  // namespace trireme::inline v0::sim

@@ -1,0 +1,130 @@
+// One end of a simulated TCP connection, or a listener: Linux's behaviour as a program sees it.
+//
+// Step: none, test support. Thread: any fiber of the world; no call contains a scheduling point.
+//
+//   kFresh --listen--> kListening            kListening --shutdown(RD)--> kFresh
+//   kFresh --connect-> kConnecting --SYN-ACK--> kEstablished --RST, or both FINs--> kClosed
+//                      kConnecting --RST, too many tries--> kClosed
+//   kClosed (refused) --connect--> ECONNABORTED once, then as kFresh
+//
+// Rules, each compared with the real kernel by tests/sim/parity_test.cc:
+// 1. What has arrived can be read after a RST; then comes the error, once; then end of stream.
+//    After a FIN has been seen, reading gives end of stream even if a RST follows.
+// 2. A RST sets EPIPE when the peer's FIN has come and ours has not gone, ECONNREFUSED while
+//    connecting, else ECONNRESET. The first call that asks takes the error away.
+// 3. Closing with unread input sends RST instead of FIN, and so do bytes that reach a closed
+//    descriptor. Bytes that come after shutdown(RDWR) reset both sides.
+// 4. HUP: both directions are shut, or the connection is closed or was never made. RDHUP: the
+//    receiving direction is shut. OUT: a third of the send buffer is free, or sending is shut.
+// 5. An OUT edge comes only after somebody found the socket not writable.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "runtime/kernel.h"
+#include "sim/pollable.h"
+#include "sim/scheduler.h"
+
+namespace trireme::inline v0::sim {
+
+class Network;
+
+// Owners of a socket: its descriptor (or the accept queue of its listener), its peer's link, and
+// deliveries on their way to it. The link of a pair is a cycle; it is cut when a RST has arrived
+// or both descriptors are closed.
+class Socket final : public Pollable, public std::enable_shared_from_this<Socket> {
+ public:
+  enum class State : uint8_t { kFresh, kListening, kConnecting, kEstablished, kClosed };
+
+  Socket(Network& network, int family);
+
+  int bind(const SocketAddress& address);
+  int listen(int backlog);
+  int connect(const SocketAddress& address);
+  // 0, and the oldest connection that waits; or a negative errno.
+  int accept(std::shared_ptr<Socket>& connection, SocketAddress& peer);
+  int set_option(int level, int name, int value);
+  int take_error();
+  const SocketAddress& local_address() const { return local_; }
+
+  ssize_t receive(std::span<char> into);
+  ssize_t send(std::span<const iovec> from);
+  ssize_t bytes_readable() const;
+  int shutdown(int how);
+  // SO_LINGER with time 0, then close: both directions are destroyed.
+  void reset_descriptor();
+  void close_descriptor() override;
+  uint32_t poll() override;
+
+  State state() const { return state_; }
+  int family() const { return family_; }
+
+ private:
+  friend class Network;
+  struct Segment {
+    enum class Kind : uint8_t { kEstablished, kData, kFin, kReset } kind;
+    TimePoint due;
+    std::string bytes;
+  };
+
+  // Deliveries (socket_segments.cc). `transmit` queues at the peer what this side sends.
+  void transmit(Segment::Kind kind, std::string bytes);
+  void transmit_reset();
+  void deliver_due();
+  void deliver(Segment segment);
+  void on_established();
+  void on_data(std::string bytes);
+  void on_fin();
+  void on_fin_acknowledged();
+  void on_reset();
+  void send_fin();
+  void cut_link();
+
+  void become_closed();
+  void close_listener();
+  void refuse_connection(int error);
+  bool is_closed() const { return state_ == State::kFresh || state_ == State::kClosed; }
+  size_t room_to_send() const;
+  bool is_writable();
+  void announce_room();
+  size_t unread_bytes() const { return received_.size() - received_taken_; }
+
+  Network& network_;
+  const int family_;
+  State state_ = State::kFresh;
+  SocketAddress local_;
+  SocketAddress remote_;
+  bool bound_ = false;
+  bool reuse_address_ = false;
+  bool reuse_port_ = false;
+  bool v6_only_ = false;
+
+  bool receive_shut_ = false;
+  bool send_shut_ = false;
+  bool fin_seen_ = false;
+  bool fin_sent_ = false;
+  bool fin_acknowledged_ = false;
+  bool connect_reported_ = false;
+  bool orphan_ = false;      // the descriptor is closed
+  bool wants_room_ = false;  // SOCK_NOSPACE: somebody found no room to send
+  bool squeezed_ = false;    // fault: the send buffer has no room for a while
+  int error_ = 0;            // SO_ERROR, positive
+
+  std::shared_ptr<Socket> peer_;
+  std::string received_;  // arrived bytes; the first `received_taken_` of them are read
+  size_t received_taken_ = 0;
+  std::deque<Segment> transit_;  // on their way to this side, in order
+  size_t transit_bytes_ = 0;
+  TimePoint last_due_;
+  size_t receive_buffer_;
+  size_t send_buffer_;
+
+  // Listener.
+  int backlog_ = 0;
+  std::deque<std::shared_ptr<Socket>> accept_queue_;
+};
+
+}  // namespace trireme::inline v0::sim

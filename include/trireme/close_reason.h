@@ -1,0 +1,29 @@
+// Why a connection ended. Every connection has exactly one reason, counted in the statistics.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace trireme::inline v0 {
+
+enum class CloseReason : uint8_t {
+  kPeerClosed,       // the peer ended its stream and got all its replies
+  kReset,            // the peer reset the connection, or the network did
+  kClosedByHandler,  // Peer::close(), Answer::close_after(), or a session's constructor that threw
+  kProtocolError,    // the codec refused the input for good
+  kIdleTimeout,      // no traffic for `Limits::idle_time_max`
+  kRequestTimeout,   // a request was not whole after `Limits::request_time_max`
+  kWriteTimeout,     // the peer did not take its replies for `Limits::write_time_max`
+  kSlowConsumer,     // a push found the queue full and its policy was Overflow::kClose
+  kOutOfMemory,      // the byte budget of the process was used up
+  kRefused,          // every slot is held by a handler that outlives its connection
+  kDrained,          // the server went down in good order
+  kDrainCut,         // the server went down and the drain deadline came first
+  kSystemError,      // the kernel failed a call that should not fail
+};
+inline constexpr int kCloseReasonCount = 13;
+
+// A name for logs and statistics, such as "peer closed".
+std::string_view to_string(CloseReason reason);
+
+}  // namespace trireme

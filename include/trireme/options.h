@@ -1,0 +1,98 @@
+// Every setting and every limit, with unit, default and reason. Nothing in a server grows beyond
+// one of these.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace trireme::inline v0 {
+
+// Where handlers run (docs/dispatch.md).
+enum class Dispatch : uint8_t {
+  kInline,    // on the loop's thread; the user promises not to block
+  kWorkers,   // on data workers
+  kAdaptive,  // on the loop's thread; one that blocks loses the loop to a spare thread
+};
+
+// What an event loop waits on.
+enum class DriverKind : uint8_t { kEpoll, kEpollEdge };
+
+// In which order the requests of one connection are handled. Replies always leave in request order.
+enum class Ordering : uint8_t {
+  kSerial,     // the next request starts after the reply to the one before
+  kPipelined,  // up to `in_flight_max` at once, answered in order
+};
+
+enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
+
+// Receives log lines. Called by any thread, several at once; must not block for long and must not
+// call the server.
+using LogSink = std::function<void(LogLevel, std::string_view)>;
+
+// Limits of one listener and its connections. A duration of zero switches that clock off.
+struct Limits {
+  // Bytes of one request. Memory for a request grows only with bytes that have arrived.
+  size_t frame_bytes_max = 1 << 20;
+  // Unsent bytes of one connection at which it stops reading requests; and, once it stopped, the
+  // amount to fall below before it reads again. A client that does not take its replies is held
+  // back by its own socket.
+  size_t write_bytes_high = 256 << 10;
+  size_t write_bytes_low = 64 << 10;
+  // Bytes read ahead while a handler runs, beyond which the connection stops reading.
+  size_t read_ahead_bytes_max = 64 << 10;
+  // Requests of one connection in handlers at once with Ordering::kPipelined.
+  uint32_t in_flight_max = 64;
+  // No byte in either direction and no request at work for this long: closed. Frees what vanished
+  // clients hold.
+  std::chrono::nanoseconds idle_time_max = std::chrono::minutes(10);
+  // From the first byte of a request to its last, however slowly it drips.
+  std::chrono::nanoseconds request_time_max = std::chrono::seconds(30);
+  // Without progress in taking replies.
+  std::chrono::nanoseconds write_time_max = std::chrono::seconds(30);
+};
+
+// Options of one listener.
+struct ListenOptions {
+  // After this long a request is answered with the codec's error reply, its stop token fires, and
+  // the connection goes on when the handler has returned. Zero: no deadline.
+  std::chrono::nanoseconds handler_time_max{0};
+  Ordering ordering = Ordering::kSerial;
+  Limits limits{};
+  int backlog = 4096;            // of listen(2); the kernel cuts it to net.core.somaxconn
+  std::string name = "service";  // in logs and statistics
+};
+
+// Options of a server.
+struct ServerOptions {
+  // Event loops, each with one thread that holds it. 0: as many as CPUs are allowed.
+  int io_workers = 0;
+  // Threads for handlers that block, and spares: at most this many handlers block at once. Started
+  // on demand.
+  int data_workers = 32;
+  Dispatch dispatch = Dispatch::kAdaptive;
+  DriverKind driver = DriverKind::kEpoll;
+  // Open connections at once. 0: the descriptor limit less a reserve of 32 and what the server
+  // itself needs, at least 16. Over it, clients wait in the backlog.
+  size_t connections_max = 0;
+  // Open connections of one client address. 0: no limit. Over it, a connection is closed at once
+  // and counted.
+  size_t connections_per_address_max = 0;
+  // Bytes held for all connections together, in and out. At half of it busy connections stop
+  // reading at once, at three quarters no connection is accepted, above it a connection that needs
+  // more is closed.
+  size_t buffer_bytes_max = 256 << 20;
+  // What a drain may take before it is cut.
+  std::chrono::nanoseconds drain_time_max = std::chrono::seconds(30);
+  // After our last byte: how long and how many bytes of what the client still sends are read and
+  // discarded, so that closing does not destroy replies on their way.
+  std::chrono::nanoseconds linger_time_max = std::chrono::seconds(2);
+  size_t linger_bytes_max = 1 << 20;
+  LogLevel log_level = LogLevel::kInfo;
+  LogSink log;  // empty: standard error
+};
+
+}  // namespace trireme

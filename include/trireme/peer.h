@@ -1,0 +1,77 @@
+// The other end of a connection, as handlers and sessions see it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "trireme/connection_id.h"
+
+namespace trireme::inline v0 {
+
+class Core;
+
+// Keeps the part of a server that other threads may touch alive, so that a `Peer` or `Reply` that
+// outlives its server is harmless. Copying costs one atomic increment.
+class CoreRef {
+ public:
+  CoreRef() = default;
+  explicit CoreRef(Core* core);  // adds a reference
+  CoreRef(const CoreRef& other) : CoreRef(other.core_) {}
+  CoreRef(CoreRef&& other) noexcept : core_(other.core_) { other.core_ = nullptr; }
+  CoreRef& operator=(CoreRef other) noexcept {
+    std::swap(core_, other.core_);
+    return *this;
+  }
+  ~CoreRef();
+
+  Core* get() const { return core_; }
+
+ private:
+  Core* core_ = nullptr;
+};
+
+// What `Peer::send` did.
+enum class SendResult : uint8_t {
+  kQueued,  // will be sent unless the connection ends first
+  kFull,    // the connection's queue is over its watermark and the policy was kReject: nothing was
+            // queued
+  kClosed,  // the connection is gone (or this Peer was never connected)
+};
+
+// What to do with a push when the connection already holds more than `Limits::write_bytes_high`
+// unsent.
+enum class Overflow : uint8_t {
+  kReject,  // tell the sender: SendResult::kFull
+  kClose,   // a client this slow is closed
+  kLatest,  // earlier unsent pushes with kLatest are dropped, full or not: the client sees the
+            // newest value only
+};
+
+// Copyable, usable from any thread, may be stale: every call is safe at any time, never blocks and
+// never runs user code. Inside a handler the calls take effect when the handler returns, before its
+// reply; elsewhere at once.
+class Peer {
+ public:
+  Peer() = default;  // connected to nothing: send answers kClosed
+  Peer(ConnectionId id, CoreRef core) : id_(id), core_(std::move(core)) {}
+
+  // Any thread. Queues `bytes` as they are, without a codec's envelope. Takes ownership.
+  SendResult send(std::string bytes, Overflow overflow = Overflow::kReject) const;
+  // Any thread. Closes in good order: no further request is read, those that were are answered,
+  // what is queued is sent.
+  void close() const;
+  // Any thread. False once the connection is gone.
+  bool connected() const;
+  // Any thread. "127.0.0.1:4711", or empty when the connection is gone.
+  std::string address() const;
+
+  ConnectionId id() const { return id_; }
+
+ private:
+  ConnectionId id_;
+  CoreRef core_;
+};
+
+}  // namespace trireme

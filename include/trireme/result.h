@@ -1,0 +1,38 @@
+// A value or a sentence that says what went wrong. For start-up and configuration, not for the data
+// path.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace trireme::inline v0 {
+
+struct Error {
+  enum class Code {
+    kUsage,
+    kSystem
+  } code;               // kUsage: a bad option or URL (exit 2); kSystem: port taken, ... (exit 1)
+  std::string message;  // one sentence that says what to change
+};
+
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : value_(std::move(value)) {}      // NOLINT: conversion is the point
+  Result(Error error) : error_(std::move(error)) {}  // NOLINT
+
+  bool ok() const { return value_.has_value(); }
+  explicit operator bool() const { return ok(); }
+  T& value() { return *value_; }              // only when ok()
+  const T& value() const { return *value_; }  // only when ok()
+  const Error& error() const { return error_; }
+
+ private:
+  std::optional<T> value_;
+  Error error_{Error::Code::kSystem, {}};
+};
+
+struct Done {};  // the value of a Result that has nothing to say
+
+}  // namespace trireme

@@ -1,0 +1,97 @@
+// The server: endpoints in, replies out. Start here.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "trireme/codec.h"
+#include "trireme/handler.h"
+#include "trireme/options.h"
+#include "trireme/result.h"
+#include "trireme/stats.h"
+
+namespace trireme::inline v0 {
+
+struct Platform;
+
+// A handler that had not returned when the drain deadline came.
+struct StuckJob {
+  std::string service;
+  std::string thread;
+  std::string peer;
+  std::chrono::nanoseconds running_for;
+};
+
+// Owns everything: Listener, I/O workers, data workers. Use: listen() or serve() any number of
+// times, then either run() - which also handles SIGTERM and SIGINT - or start() and later drain().
+class Server {
+ public:
+  explicit Server(ServerOptions options = {});
+  // The same on another kernel, clock and threads: for the simulator and fault tests. `platform`
+  // must outlive it.
+  Server(ServerOptions options, const Platform& platform);
+  // Drains if that has not been done. Waits for every handler to return, however long that takes.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Before start(). Serves `handler` at `url` ("tcp://HOST:PORT"; an empty HOST is every address;
+  // port 0 takes a free one). A wrong URL is reported by start().
+  template <class F>
+  requires(AnswerHandler<F> || ReplyHandler<F>) void listen(std::string url,
+                                                            std::shared_ptr<const Codec> codec,
+                                                            F handler, ListenOptions options = {}) {
+    listen_service(std::move(url), std::move(codec),
+                   std::make_shared<HandlerService<F>>(std::move(handler)), std::move(options));
+  }
+
+  // Before start(). Serves one session object of class S a connection; `shared` is passed to its
+  // constructor and must outlive the server.
+  template <class S, class... Shared>
+  void serve(std::string url, std::shared_ptr<const Codec> codec, ListenOptions options,
+             Shared&... shared) {
+    listen_service(std::move(url), std::move(codec),
+                   std::make_shared<SessionService<S, Shared...>>(shared...), std::move(options));
+  }
+
+  // Before start(). What both of the above come to.
+  void listen_service(std::string url, std::shared_ptr<const Codec> codec,
+                      std::shared_ptr<Service> service, ListenOptions options);
+
+  // Binds all endpoints, starts all threads. Once. On failure nothing is left behind and the
+  // message says what to change. Any thread.
+  Result<Done> start();
+
+  // After start(): the URLs with their real ports, in the order of listen(). Any thread.
+  std::vector<std::string> urls() const;
+
+  // Ends in good order: stops accepting, says goodbye, answers what has arrived, flushes, closes.
+  // Blocks until done or until `drain_time_max`; then connections are cut and the handlers that
+  // still run are returned. Any thread but a handler's. A second call waits for the first.
+  std::vector<StuckJob> drain();
+
+  // Cuts a drain that is under way. Any thread.
+  void cut_drain();
+
+  // After drain() returned stuck jobs: gives up on their threads, which are leaked with all that
+  // they use. Any thread.
+  void abandon();
+
+  // start(), then prints `on_ready`'s business, waits for SIGTERM or SIGINT, drains. Returns the
+  // exit status: 0, or 1 or 2 with a sentence in the log. A second signal cuts the drain (status
+  // 1). SIGHUP is logged and ignored. Never returns when a handler is stuck: it names it in the log
+  // and ends the process with status 1.
+  int run(const std::function<void()>& on_ready = {});
+
+  Stats stats() const;  // Any thread.
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace trireme

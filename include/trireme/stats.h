@@ -1,0 +1,62 @@
+// Numbers of a running server, read at any time from any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "trireme/close_reason.h"
+
+namespace trireme::inline v0 {
+
+// A snapshot. Each number is exact; two of them may be a moment apart while the server runs. When
+// it has stopped, the books balance: made = gone + live for connections, descriptors, buffers,
+// requests and timers.
+struct Stats {
+  // connections
+  uint64_t accepted = 0;
+  uint64_t refused = 0;          // over the limit per address
+  uint64_t accept_failures = 0;  // accept(2) answered an error that made the Listener pause
+  uint64_t accept_pauses = 0;
+  uint64_t closed = 0;
+  uint64_t live = 0;  // accepted - refused - closed
+  std::array<uint64_t, kCloseReasonCount> closed_by_reason{};
+  uint64_t slots_made = 0,
+           slots_gone = 0;  // a slot outlives its socket until a running handler has returned
+
+  // requests
+  uint64_t requests = 0;         // decoded
+  uint64_t replies = 0;          // handed to the write queue, error replies included
+  uint64_t replies_dropped = 0;  // the connection ended before its reply was there
+  uint64_t unanswered = 0;       // answered with no_answer()
+  uint64_t refused_frames = 0;   // frames that the codec refused
+  uint64_t partial_requests_dropped =
+      0;  // unterminated at the end of the stream, or when the connection ended
+  uint64_t handler_exceptions = 0;
+  uint64_t handler_deadlines = 0;
+  uint64_t stale_ids = 0;  // calls for a connection, and answers to a request, that was gone
+
+  // bytes and system calls
+  uint64_t bytes_in = 0, bytes_out = 0;
+  uint64_t loop_turns = 0, wakeups = 0;
+  uint64_t late_turns = 0;    // turns that left ready connections for the next one
+  uint64_t reads_paused = 0;  // times that a connection stopped reading to hold its client back
+
+  // dispatch
+  uint64_t jobs_inline = 0, jobs_on_data_workers = 0;
+  uint64_t direct_writes = 0;  // replies that a data worker sent itself
+  uint64_t hand_overs = 0;     // times that a late job lost its loop
+  uint64_t stalls = 0;         // late jobs that kept it (policy `inline`)
+  uint64_t data_workers = 0;   // threads now
+
+  // books
+  uint64_t descriptors_opened = 0, descriptors_closed = 0;
+  uint64_t buffer_bytes_now = 0, buffer_bytes_peak = 0;
+  uint64_t buffers_made = 0, buffers_gone = 0;
+  uint64_t timers_made = 0, timers_gone = 0;
+};
+
+// True if made = gone + live holds for everything; call it when the server has stopped. Else `why`
+// names the first account that does not balance.
+bool books_balance(const Stats& stats, const char** why);
+
+}  // namespace trireme

@@ -1,0 +1,18 @@
+// Service `discard`: takes every byte and answers nothing.
+//
+// A user of the public API alone. Its handler does nothing that blocks, so it may run on a loop's
+// thread.
+#pragma once
+
+#include <string>
+
+#include "trireme/server.h"
+
+namespace services {
+
+namespace tr = trireme;
+
+// Before start(). Serves discard at `url`; a wrong URL is reported by Server::start().
+void add_discard(tr::Server& server, const std::string& url, const tr::ListenOptions& options);
+
+}  // namespace services

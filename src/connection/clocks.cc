@@ -1,0 +1,90 @@
+// The four clocks of a connection - idle, a whole request in, a whole reply out, the handler - and
+// the two of its ending, on one timer: it is armed for the earliest of them or earlier, and looks
+// again when it fires. So the traffic of a busy connection never touches the timer wheel.
+#include <algorithm>
+
+#include "connection/io_worker.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+TimePoint after(TimePoint start, Duration time) {
+  return time > Duration(0) ? time_after(start, time) : kNever;
+}
+
+}  // namespace
+
+void IoWorker::expire_timers_in_loop() {
+  while (Timer* timer = loop_.timers().expire(loop_.now()))
+    on_clock_in_loop(static_cast<Connection&>(*timer));
+}
+
+TimePoint IoWorker::next_deadline_in_loop(const Connection& connection) const {
+  const Limits& limits = connection.listening->options.limits;
+  if (connection.phase == Connection::Phase::kLingering) return connection.linger_until;
+  TimePoint deadline = connection.retry_write;
+  if (!connection.out.empty())
+    deadline = std::min(deadline, after(connection.write_progress, limits.write_time_max));
+  if (connection.started != nullptr && !connection.started->empty()) {
+    deadline = std::min(deadline, after(connection.started->front(),
+                                        connection.listening->options.handler_time_max));
+  }
+  if (connection.phase == Connection::Phase::kOpen && connection.awaits_more) {
+    // While it is we who do not read, the client cannot be late.
+    if (connection.reading_paused) return deadline;
+    deadline = std::min(deadline, after(connection.request_started, limits.request_time_max));
+  } else if (connection.phase == Connection::Phase::kOpen && connection.running_count == 0 &&
+             connection.sequencer.in_flight() == 0 && connection.out.empty()) {
+    deadline = std::min(deadline, after(connection.last_activity, limits.idle_time_max));
+  }
+  return deadline;
+}
+
+void IoWorker::arm_in_loop(Connection& connection) {
+  if (!connection.is_live()) return;
+  const TimePoint deadline = next_deadline_in_loop(connection);
+  if (deadline != kNever) loop_.timers().arm_no_later(connection, deadline);
+}
+
+// Something may be due; several things may be. Input that had arrived was read before: a process
+// that was stopped for a minute does not lose its clients.
+void IoWorker::on_clock_in_loop(Connection& connection) {
+  if (!connection.is_live() || connection.close_pending) return;
+  const TimePoint now = loop_.now();
+  const Limits& limits = connection.listening->options.limits;
+  if (next_deadline_in_loop(connection) > now) return arm_in_loop(connection);
+  if (connection.phase == Connection::Phase::kLingering)
+    return close_in_loop(connection, connection.reason);
+  if (connection.retry_write <= now) {
+    connection.retry_write = kNever;
+    resume_write_in_loop(connection);
+  } else if (!connection.out.empty() &&
+             after(connection.write_progress, limits.write_time_max) <= now) {
+    close_in_loop(connection, CloseReason::kWriteTimeout);
+  } else if (connection.started != nullptr && !connection.started->empty() &&
+             after(connection.started->front(), connection.listening->options.handler_time_max) <=
+                 now) {
+    if (!owns_writing_in_loop(connection)) {
+      // A data worker writes the answer now; its job is on its way home. No mail is opened before
+      // the timers are done, so to look again at once would be to look for ever.
+      return loop_.timers().arm(connection, now + TimerWheel::kTick);
+    }
+    loop_.counters.handler_deadlines.add();
+    const uint64_t number = connection.sequencer.next_to_leave();
+    for (Job* job = connection.running; job != nullptr; job = job->next_running) {
+      if (job->job_kind == JobKind::kRequest && job->number == number) {
+        job->cancelled.store(static_cast<uint8_t>(CancelReason::kDeadline),
+                             std::memory_order_relaxed);
+      }
+    }
+    answer_in_loop(connection, number, error("deadline exceeded"));
+    schedule_in_loop(connection);
+  } else if (connection.phase == Connection::Phase::kOpen && connection.awaits_more) {
+    close_in_loop(connection, CloseReason::kRequestTimeout);
+  } else {
+    finish_connection_in_loop(connection, CloseReason::kIdleTimeout);
+  }
+  arm_in_loop(connection);
+}
+
+}  // namespace trireme

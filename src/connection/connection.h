@@ -1,0 +1,90 @@
+// One connection: plain data. All that is done with it is done by its I/O worker.
+//
+// Steps 2 and 6. Thread: the holder of its loop, always; nobody else ever sees it.
+//
+// Phases:
+//
+//   kOpen ------> kFinishing -----------> kLingering ------> kClosed -----> (slot free)
+//     |  stop reading   all replies written,  end of stream or    kClosed told by the driver, no
+//     job |  requests       FIN sent              grace is over       running, on_close has
+//     returned
+//     '----------------------------------------------------------^
+//        reset, timeout, out of memory, drain cut: at once
+//
+// kFinishing answers what has been read. It skips kLingering when the peer has ended its stream
+// already: there is nothing left that closing could destroy.
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "connection/listening.h"
+#include "connection/write_queue.h"
+#include "handling/job.h"
+#include "reply/sequencer.h"
+#include "runtime/channel.h"
+#include "runtime/timer_wheel.h"
+
+namespace trireme::inline v0 {
+
+struct Connection : Channel,
+                    Timer {  // the timer: the earliest of its clocks, or earlier (clocks.cc)
+  enum class Phase : uint8_t { kFree, kOpen, kFinishing, kLingering, kClosed };
+
+  ConnectionId id;
+  const Listening* listening = nullptr;
+  const Codec* codec = nullptr;
+  std::shared_ptr<const Codec> switched_codec;  // owns `codec` after Answer::then
+  DecodeState decode_state;
+  Sequencer sequencer;
+
+  // Bytes that have arrived and are not decoded, [begin, end) of the block. Shared with jobs that
+  // were stolen while they looked at it; only appended to while it is shared.
+  std::shared_ptr<Block> input;
+  uint32_t input_begin = 0;
+  uint32_t input_end = 0;
+  WriteQueue out;
+
+  void* session = nullptr;
+  Job* running = nullptr;    // list of jobs that have not been finished
+  Job* writer = nullptr;     // the one that was granted the write token
+  Mail* deferred = nullptr;  // pushes that wait for `writer`, oldest first, owned
+  uint32_t running_count = 0;
+  uint32_t linger_bytes = 0;    // discarded so far
+  size_t drain_bytes_left = 0;  // had arrived when the drain began and are not read yet
+
+  Phase phase = Phase::kFree;
+  CloseReason reason = CloseReason::kPeerClosed;
+  bool input_ended : 1 = false;    // the peer's end of stream was read
+  bool input_stopped : 1 = false;  // we read no further requests (drain, close)
+  bool decode_ended : 1 = false;   // nothing more will be decoded
+  bool reading_paused : 1 = false;
+  bool write_blocked : 1 = false;  // over the high watermark, until below the low one
+  bool awaits_more : 1 = false;    // the input ends in a part of a request
+  bool session_opened : 1 = false;
+  bool close_done : 1 = false;  // on_close has returned, or there is none to call
+  bool drain_due : 1 = false;   // on_drain is to be called
+  bool draining : 1 = false;
+  bool goodbye_said : 1 = false;
+  bool channel_closed : 1 = false;  // the driver has given the channel back
+  bool in_run_list : 1 = false;
+  bool counts_address : 1 = false;
+  bool replies_ended : 1 = false;    // an answer has closed the connection: none follows it
+  bool protocol_failed : 1 = false;  // the codec has given up
+  bool close_pending : 1 = false;    // closed for `reason` as soon as `writer` has come home
+
+  TimePoint last_activity;
+  TimePoint
+      request_started;  // first byte of the part of a request that is waiting; with awaits_more
+  TimePoint write_progress;        // last time that the socket took bytes of `out`
+  TimePoint retry_write = kNever;  // after ENOBUFS
+  TimePoint linger_until;
+  std::unique_ptr<std::deque<TimePoint>>
+      started;  // of each request in flight; only with a handler deadline
+  Connection* next_run = nullptr;
+
+  size_t input_bytes() const { return input_end - input_begin; }
+  bool is_live() const { return phase != Phase::kFree && phase != Phase::kClosed; }
+};
+
+}  // namespace trireme

@@ -1,0 +1,220 @@
+// The life of a connection in its I/O worker: adopt, finish, linger, close, the end of its slot.
+// One state machine for every ending (connection.h draws it).
+#include <utility>
+
+#include "connection/io_worker.h"
+#include "runtime/check.h"
+
+namespace trireme::inline v0 {
+
+void IoWorker::adopt_in_loop(AdoptMail& mail) {
+  LoopCounters& counters = loop_.counters;
+  const Listening& listening = *listenings_[mail.listening];
+  counters.adopted.add();
+  Connection* connection = take_slot_in_loop();
+  if (connection == nullptr) {
+    // Every slot is held by a handler that outlives its socket.
+    core_.platform.kernel.close(mail.fd);
+    counters.descriptors_closed.add();
+    counters.closed_by_reason[static_cast<size_t>(CloseReason::kRefused)].add();
+    core_.live_connections.subtract();
+    return;
+  }
+  SlotRecord& record = core_.record(loop_.index(), connection->id.slot());
+  core_.publish_address(record, mail.peer);
+  connection->counts_address = core_.options.connections_per_address_max > 0;
+  connection->listening = &listening;
+  connection->codec = listening.codec.get();
+  connection->close_done = !listening.has_session;
+  connection->last_activity = loop_.now();
+  if (listening.options.handler_time_max > Duration(0)) {
+    connection->started = std::make_unique<std::deque<TimePoint>>();
+  }
+  const int result = loop_.driver().attach(*connection, Channel::Role::kStream, mail.fd);
+  if (result < 0) {
+    connection->channel_closed = true;
+    connection_gone_in_loop(*connection, CloseReason::kSystemError);
+    connection->close_done = true;
+    return try_release_in_loop(*connection);
+  }
+  connection->phase = Connection::Phase::kOpen;
+  record.write_bytes_high.store(static_cast<uint32_t>(listening.options.limits.write_bytes_high),
+                                std::memory_order_relaxed);
+  record.unsent_bytes.store(0, std::memory_order_relaxed);
+  record.generation.store(connection->id.generation(), std::memory_order_relaxed);
+  arm_in_loop(*connection);
+  if (listening.has_session) schedule_in_loop(*connection);
+  if (draining_) drain_in_loop(*connection);
+}
+
+// A free slot with a new generation, or null when all of them are taken.
+Connection* IoWorker::take_slot_in_loop() {
+  uint32_t slot = 0;
+  if (!free_slots_.empty() &&
+      (free_slots_.size() > kConnectionsPerChunk || slots_used_ == core_.connections_max())) {
+    slot = free_slots_.front();  // first in, first out: a stale id meets an old generation as late
+                                 // as possible
+    free_slots_.pop_front();
+  } else if (slots_used_ < core_.connections_max()) {
+    slot = slots_used_++;
+    core_.make_record(loop_.index(), slot);
+    if (slot / kConnectionsPerChunk >= chunks_.size()) {
+      chunks_.push_back(std::make_unique<std::array<Connection, kConnectionsPerChunk>>());
+    }
+  } else {
+    return nullptr;
+  }
+  Connection& connection = (*chunks_[slot / kConnectionsPerChunk])[slot % kConnectionsPerChunk];
+  uint32_t generation = connection.id.generation() + 1;
+  if (generation == 0) generation = 1;
+  connection = Connection();
+  connection.id = ConnectionId::make(loop_.index(), slot, generation);
+  ++slots_live_;
+  loop_.counters.slots_made.add();
+  return &connection;
+}
+
+void IoWorker::drain_all_in_loop() {
+  draining_ = true;
+  for (uint32_t slot = 0; slot < slots_used_; ++slot) {
+    Connection& connection = (*chunks_[slot / kConnectionsPerChunk])[slot % kConnectionsPerChunk];
+    if (!connection.is_live()) continue;
+    if (cut_) {
+      close_in_loop(connection, CloseReason::kDrainCut);
+    } else {
+      drain_in_loop(connection);
+    }
+    schedule_in_loop(connection);
+  }
+}
+
+// What has arrived by now will be answered: bytes that wait in the kernel count as arrived.
+void IoWorker::drain_in_loop(Connection& connection) {
+  if (connection.draining) return;
+  connection.draining = true;
+  cancel_jobs_in_loop(connection, CancelReason::kDrain);
+  if (connection.phase != Connection::Phase::kOpen) return;
+  connection.drain_due = connection.listening->has_session;
+  connection.drain_bytes_left =
+      connection.input_ended ? 0 : loop_.driver().bytes_readable(connection);
+  if (connection.drain_bytes_left == 0) connection.input_stopped = true;
+  schedule_in_loop(connection);
+}
+
+// Ends a connection in good order: no further requests, replies to those that were read, FIN.
+void IoWorker::finish_connection_in_loop(Connection& connection, CloseReason reason) {
+  if (connection.phase != Connection::Phase::kOpen) return;
+  connection.reason = reason;
+  connection.input_stopped = true;
+  connection.decode_ended = true;
+  connection.phase = Connection::Phase::kFinishing;
+  if (connection.input_bytes() > 0 || (&connection == batch_ && !batch_input_.empty())) {
+    loop_.counters.partial_requests_dropped.add();
+  }
+  if (&connection == batch_) batch_input_ = {};
+  connection.input_begin = connection.input_end = 0;
+  schedule_in_loop(connection);
+}
+
+// Takes the next step of an ending, if its time has come.
+void IoWorker::advance_ending_in_loop(Connection& connection) {
+  if (connection.phase == Connection::Phase::kOpen && connection.decode_ended) {
+    connection.reason = connection.input_ended ? CloseReason::kPeerClosed : CloseReason::kDrained;
+    connection.phase = Connection::Phase::kFinishing;
+  }
+  if (connection.phase != Connection::Phase::kFinishing) return;
+  if (connection.sequencer.in_flight() > 0 || connection.running_count > 0 || connection.drain_due)
+    return;
+  if (connection.draining && !connection.goodbye_said) {
+    connection.goodbye_said = true;
+    write_in_loop(connection, connection.codec->goodbye());
+  }
+  if (out_connection_ == &connection) flush_in_loop();
+  if (!connection.is_live() || !connection.out.empty()) return;
+  if (connection.input_ended) return close_in_loop(connection, connection.reason);
+  loop_.driver().shutdown_write(connection);
+  connection.phase = Connection::Phase::kLingering;
+  connection.linger_until = time_after(loop_.now(), core_.options.linger_time_max);
+  connection.reading_paused = false;
+  loop_.driver().receive(connection);
+  arm_in_loop(connection);
+}
+
+// Ends a connection at once. Its running handlers are told; their replies will be dropped.
+void IoWorker::close_in_loop(Connection& connection, CloseReason reason) {
+  if (!connection.is_live() || connection.close_pending) return;
+  LoopCounters& counters = loop_.counters;
+  if (!owns_writing_in_loop(connection)) {
+    // A data worker is in send(2) on this descriptor: end the stream now, close when its job has
+    // come home.
+    connection.close_pending = true;
+    connection.reason = reason;
+    cancel_jobs_in_loop(connection, CancelReason::kPeerGone);
+    loop_.driver().pause(connection);
+    core_.platform.kernel.shutdown(connection.fd, SHUT_RDWR);
+    return;
+  }
+  counters.replies_dropped.add(connection.sequencer.in_flight());
+  if (connection.phase == Connection::Phase::kOpen && connection.awaits_more)
+    counters.partial_requests_dropped.add();
+  cancel_jobs_in_loop(connection, CancelReason::kPeerGone);
+  connection.sequencer = Sequencer();
+  connection.out.clear();
+  if (out_connection_ == &connection) {
+    out_connection_ = nullptr;
+    out_bytes_ = 0;
+  }
+  if (&connection == batch_) batch_input_ = {};
+  connection.input_begin = connection.input_end = 0;
+  loop_.timers().cancel(connection);
+  loop_.driver().close(connection);
+  connection_gone_in_loop(connection, reason);
+}
+
+// The books and the public record of a connection that has no socket any more.
+void IoWorker::connection_gone_in_loop(Connection& connection, CloseReason reason) {
+  connection.phase = Connection::Phase::kClosed;
+  connection.reason = reason;
+  loop_.counters.closed_by_reason[static_cast<size_t>(reason)].add();
+  SlotRecord& record = core_.record(loop_.index(), connection.id.slot());
+  record.generation.store(0, std::memory_order_relaxed);
+  record.unsent_bytes.store(0, std::memory_order_relaxed);
+  if (connection.counts_address) core_.leave_address(record);
+  resume_accepting_in_loop();
+}
+
+// A descriptor or a slot is free again: the Listener may be waiting for one.
+void IoWorker::resume_accepting_in_loop() {
+  if (core_.accept_paused.load(std::memory_order_seq_cst) && core_.accept_paused.exchange(false)) {
+    core_.listener_loop().post(std::make_unique<PlainMail>(kMailResume));
+  }
+}
+
+void IoWorker::cancel_jobs_in_loop(Connection& connection, CancelReason reason) {
+  for (Job* job = connection.running; job != nullptr; job = job->next_running) {
+    uint8_t none = 0;  // the first reason stays
+    job->cancelled.compare_exchange_strong(none, static_cast<uint8_t>(reason),
+                                           std::memory_order_relaxed);
+  }
+}
+
+// Gives the slot back when nothing refers to it any more.
+void IoWorker::try_release_in_loop(Connection& connection) {
+  if (connection.phase != Connection::Phase::kClosed || !connection.channel_closed ||
+      !connection.close_done)
+    return;
+  if (connection.running_count > 0 || connection.in_run_list || &connection == batch_) return;
+  CHECK(!connection.timer_armed() && connection.fd == -1, "a slot is given back in use");
+  connection.phase = Connection::Phase::kFree;
+  connection.input.reset();
+  connection.switched_codec.reset();
+  connection.started.reset();
+  free_slots_.push_back(connection.id.slot());
+  --slots_live_;
+  loop_.counters.slots_gone.add();
+  // Not before: a client that is accepted must find a slot.
+  core_.live_connections.subtract();
+  resume_accepting_in_loop();
+}
+
+}  // namespace trireme

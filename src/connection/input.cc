@@ -1,0 +1,344 @@
+// Steps 2 to 4 of the I/O worker: received bytes become requests, requests become jobs.
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "connection/io_worker.h"
+#include "runtime/check.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+constexpr size_t kInputBlockBytes = 4 << 10;  // the least that is allocated for a part of a request
+
+}  // namespace
+
+void IoWorker::on_received_in_loop(Connection& connection, const Completion& completion) {
+  if (!connection.is_live() || connection.close_pending) return;
+  if (completion.result < 0) return close_in_loop(connection, CloseReason::kReset);
+  const auto bytes = static_cast<size_t>(completion.result);
+  if (connection.phase != Connection::Phase::kOpen) {
+    if (bytes == 0) connection.input_ended = true;
+    connection.linger_bytes += static_cast<uint32_t>(bytes);
+    const bool enough = connection.linger_bytes > core_.options.linger_bytes_max;
+    if (connection.phase == Connection::Phase::kLingering && (bytes == 0 || enough)) {
+      close_in_loop(connection, connection.reason);
+    }
+    return;
+  }
+  batch_ = &connection;
+  batch_frames_ = 0;
+  connection.last_activity = loop_.now();
+  if (bytes == 0) {
+    connection.input_ended = true;
+    return;
+  }
+  if (connection.draining) {
+    connection.drain_bytes_left -= std::min(connection.drain_bytes_left, bytes);
+    if (connection.drain_bytes_left == 0) connection.input_stopped = true;
+  }
+  const std::string_view received(completion.bytes.data(), bytes);
+  if (connection.input_bytes() == 0) {
+    connection.input.reset();
+    batch_input_ = received;
+  } else if (!append_input_in_loop(connection, received)) {
+    close_in_loop(connection, CloseReason::kOutOfMemory);
+  }
+}
+
+// The next job of this connection that is to run on this thread; jobs for data workers are put
+// aside on the way. Null: nothing can be started now.
+Job* IoWorker::pump_in_loop(Connection& connection) {
+  while (true) {
+    Job* job = next_callback_in_loop(connection);
+    if (job == nullptr) {
+      if (!may_start_in_loop(connection)) return nullptr;
+      if (++batch_frames_ > kFramesPerTurn) {
+        batch_frames_ = -1;  // told to end_batch_in_loop: there is more
+        return nullptr;
+      }
+      job = decode_in_loop(connection);
+      if (job == nullptr) return nullptr;
+    }
+    if (Job* here = dispatch_in_loop(job)) return here;
+  }
+}
+
+// A callback of the session that is due: on_open, on_close, on_drain. One thing at a time runs for
+// a session.
+Job* IoWorker::next_callback_in_loop(Connection& connection) {
+  if (!connection.listening->has_session || connection.running_count > 0) return nullptr;
+  if (connection.phase == Connection::Phase::kClosed) {
+    if (connection.close_done) return nullptr;
+    if (!connection.session_opened) {
+      connection.close_done = true;
+      return nullptr;
+    }
+    return make_job_in_loop(connection, JobKind::kClose);
+  }
+  if (!connection.session_opened) return make_job_in_loop(connection, JobKind::kOpen);
+  if (!connection.drain_due) return nullptr;
+  connection.drain_due = false;
+  return make_job_in_loop(connection, JobKind::kDrain);
+}
+
+bool IoWorker::may_start_in_loop(const Connection& connection) const {
+  if (connection.close_pending) return false;
+  if (connection.phase != Connection::Phase::kOpen || connection.decode_ended ||
+      connection.write_blocked)
+    return false;
+  const uint64_t in_flight = connection.sequencer.in_flight();
+  if (in_flight >= connection.listening->in_flight_max()) return false;
+  // When memory is short a pipelined connection goes on one by one: requests at work cost memory.
+  if (in_flight > 0 && core_.buffers.under_pressure()) return false;
+  if (!connection.listening->pipelined() && connection.running_count > 0) return false;
+  if (connection.listening->has_session && (!connection.session_opened || connection.drain_due))
+    return false;
+  return true;
+}
+
+std::string_view IoWorker::pending_in_loop(const Connection& connection) const {
+  if (connection.input_bytes() > 0) {
+    return {connection.input->data() + connection.input_begin, connection.input_bytes()};
+  }
+  return &connection == batch_ ? batch_input_ : std::string_view{};
+}
+
+void IoWorker::consume_in_loop(Connection& connection, size_t bytes) {
+  if (connection.input_bytes() > 0) {
+    CHECK(bytes <= connection.input_bytes(), "a codec consumed more than there was");
+    connection.input_begin += static_cast<uint32_t>(bytes);
+  } else {
+    CHECK(bytes <= batch_input_.size(), "a codec consumed more than there was");
+    batch_input_.remove_prefix(bytes);
+  }
+}
+
+// Decodes until there is a request. Refused frames are answered on the way.
+Job* IoWorker::decode_in_loop(Connection& connection) {
+  LoopCounters& counters = loop_.counters;
+  while (may_start_in_loop(connection)) {
+    const std::string_view input = pending_in_loop(connection);
+    const bool in_read_buffer = connection.input_bytes() == 0;
+    Frame frame;
+    if (!input.empty() || connection.input_ended) {
+      frame = connection.codec->decode(connection.decode_state, input, connection.input_ended,
+                                       connection.listening->options.limits.frame_bytes_max);
+      if (frame.consumed > 0) consume_in_loop(connection, frame.consumed);
+    }
+    switch (frame.kind) {
+      case Frame::Kind::kIncomplete: {
+        CHECK(!connection.input_ended, "a codec waits for more after the end of the stream");
+        const bool partial =
+            !pending_in_loop(connection).empty() || connection.decode_state.flags != 0;
+        if (connection.input_stopped) {
+          connection.decode_ended = true;
+          if (partial) counters.partial_requests_dropped.add();
+        } else if (partial && !connection.awaits_more) {
+          connection.request_started = loop_.now();
+        }
+        connection.awaits_more = partial;
+        return nullptr;
+      }
+      case Frame::Kind::kEnd:
+        connection.decode_ended = true;
+        connection.awaits_more = false;
+        if (frame.consumed > 0) counters.partial_requests_dropped.add();
+        return nullptr;
+      case Frame::Kind::kRequest: {
+        connection.awaits_more = false;
+        counters.requests.add();
+        Job* job = make_job_in_loop(connection, JobKind::kRequest);
+        job->number = connection.sequencer.open();
+        job->bytes = frame.payload;
+        job->request_kind = frame.request_kind;
+        job->in_read_buffer = in_read_buffer;
+        if (connection.started != nullptr) connection.started->push_back(loop_.now());
+        return job;
+      }
+      case Frame::Kind::kRefused:
+      case Frame::Kind::kFatal: {
+        connection.awaits_more = false;
+        counters.refused_frames.add();
+        Answer refusal = error(std::string(frame.payload));
+        if (frame.kind == Frame::Kind::kFatal) {
+          connection.protocol_failed = true;
+          refusal = std::move(refusal).close_after();
+        }
+        if (connection.started != nullptr) connection.started->push_back(loop_.now());
+        const uint64_t number = connection.sequencer.open();
+        answer_in_loop(connection, number, std::move(refusal));
+        if (++batch_frames_ > kFramesPerTurn) {
+          batch_frames_ = -1;
+          return nullptr;
+        }
+        break;
+      }
+    }
+  }
+  return nullptr;
+}
+
+// The end of what can be done for the connection at hand: its rest is kept, its replies leave, its
+// clocks are set.
+void IoWorker::end_batch_in_loop() {
+  Connection& connection = *batch_;
+  if (!batch_input_.empty() && connection.phase == Connection::Phase::kOpen &&
+      !connection.decode_ended && !append_input_in_loop(connection, batch_input_)) {
+    close_in_loop(connection, CloseReason::kOutOfMemory);
+  }
+  batch_input_ = {};
+  if (connection.input_bytes() == 0 || !connection.is_live()) {
+    connection.input.reset();
+    connection.input_begin = connection.input_end = 0;
+  }
+  if (out_connection_ == &connection) flush_in_loop();
+  advance_ending_in_loop(connection);
+  balance_reading_in_loop(connection);
+  arm_in_loop(connection);
+  // The job that is out may post itself home quietly: tell it if its return is awaited. seq_cst:
+  // before this loop sleeps it looks into its mailbox once more.
+  if (connection.writer != nullptr &&
+      (connection.input_bytes() > 0 || connection.input_ended || connection.input_stopped ||
+       connection.listening->has_session)) {
+    connection.writer->return_awaited.store(true, std::memory_order_seq_cst);
+  }
+  const bool more = batch_frames_ < 0;
+  batch_ = nullptr;
+  batch_frames_ = 0;
+  // A flush may have opened what a full write queue had closed, or closed the connection.
+  const bool callback_due = connection.phase == Connection::Phase::kClosed &&
+                            !connection.close_done && connection.running_count == 0;
+  if (more || callback_due ||
+      (may_start_in_loop(connection) && connection.input_bytes() > 0 && !connection.awaits_more)) {
+    schedule_in_loop(connection);
+  }
+  try_release_in_loop(connection);
+}
+
+// Adds to the input of a connection. The block may be shared with a stolen job that reads in front
+// of `input_end`: then it is only appended to, never moved within.
+bool IoWorker::append_input_in_loop(Connection& connection, std::string_view bytes) {
+  const size_t have = connection.input_bytes();
+  Block* block = connection.input.get();
+  if (block == nullptr || block->capacity() - connection.input_end < bytes.size()) {
+    const bool may_move = block != nullptr && connection.input.use_count() == 1;
+    if (may_move && block->capacity() >= have + bytes.size()) {
+      std::memmove(block->data(), block->data() + connection.input_begin, have);
+    } else {
+      const size_t wanted = std::max(kInputBlockBytes, std::bit_ceil(have + bytes.size()));
+      Block larger = core_.buffers.make(wanted);
+      if (!larger) return false;
+      if (have > 0) std::memcpy(larger.data(), block->data() + connection.input_begin, have);
+      connection.input = std::make_shared<Block>(std::move(larger));
+      block = connection.input.get();
+    }
+    connection.input_begin = 0;
+    connection.input_end = static_cast<uint32_t>(have);
+  }
+  std::memcpy(block->data() + connection.input_end, bytes.data(), bytes.size());
+  connection.input_end += static_cast<uint32_t>(bytes.size());
+  return true;
+}
+
+// Back-pressure: a connection that cannot start its requests now stops reading, so that its client
+// is held back by its own socket.
+void IoWorker::balance_reading_in_loop(Connection& connection) {
+  if (!connection.is_live() || connection.close_pending ||
+      connection.phase == Connection::Phase::kLingering)
+    return;
+  const Limits& limits = connection.listening->options.limits;
+  const bool full = connection.input_bytes() >= limits.read_ahead_bytes_max;
+  const bool stuck = !may_start_in_loop(connection);
+  const bool pause = connection.phase != Connection::Phase::kOpen || connection.input_stopped ||
+                     connection.decode_ended || connection.write_blocked ||
+                     (full && !connection.awaits_more) ||
+                     (stuck && (full || core_.buffers.under_pressure()));
+  if (pause == connection.reading_paused) return;
+  connection.reading_paused = pause;
+  if (pause) {
+    loop_.counters.reads_paused.add();
+    loop_.driver().pause(connection);
+  } else {
+    if (connection.awaits_more) connection.request_started = loop_.now();  // its clock stood still
+    loop_.driver().receive(connection);
+  }
+}
+
+Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
+  Job* job = jobs_free_;
+  if (job != nullptr) {
+    jobs_free_ = static_cast<Job*>(job->next);
+    --jobs_free_count_;
+    job->next = nullptr;
+  } else {
+    job = new Job;
+  }
+  job->core = &core_;
+  job->service = connection.listening->service.get();
+  job->service_name = connection.listening->options.name.c_str();
+  job->session = connection.session;
+  job->job_kind = kind;
+  job->close_reason = connection.reason;
+  job->id = connection.id;
+  job->number = 0;
+  job->bytes = {};
+  job->cancelled.store(0, std::memory_order_relaxed);
+  job->reply_taken = false;
+  job->threw = false;
+  job->in_read_buffer = false;
+  job->written_bytes = 0;
+  job->write_error = 0;
+  job->return_awaited.store(false, std::memory_order_relaxed);
+  job->connection = &connection;
+  job->previous_running = nullptr;
+  job->next_running = connection.running;
+  if (connection.running != nullptr) connection.running->previous_running = job;
+  connection.running = job;
+  ++connection.running_count;
+  return job;
+}
+
+// Decides where a job runs. Returns it if that is here and now, with the loop lent.
+Job* IoWorker::dispatch_in_loop(Job* job) {
+  // A loop without reserve starts no handler: nobody could take the loop from one that blocks.
+  const bool here =
+      crew_ == nullptr || dispatch_ == Dispatch::kInline ||
+      (dispatch_ == Dispatch::kAdaptive && has_reserve.load(std::memory_order_seq_cst));
+  if (here) {
+    loop_.counters.jobs_inline.add();
+    lent_job = job;
+    lent_service.store(job->service_name, std::memory_order_relaxed);
+    lent_id.store(job->id.value, std::memory_order_relaxed);
+    lent_since_ns.store(loop_.now().time_since_epoch().count(), std::memory_order_relaxed);
+    return job;
+  }
+  Connection& connection = *job->connection;
+  // A session's callbacks cost nothing: on_close must come however little memory is left.
+  const size_t cost = job->job_kind == JobKind::kRequest ? sizeof(Job) + job->bytes.size() : 0;
+  if (!core_.buffers.charge(cost)) {
+    connection.running_count -= 1;
+    connection.running = job->next_running;  // it is the newest
+    if (connection.running != nullptr) connection.running->previous_running = nullptr;
+    recycle_in_loop(*job);
+    close_in_loop(connection, CloseReason::kOutOfMemory);
+    return nullptr;
+  }
+  job->charge = Charge(core_.buffers, cost);
+  job->storage.assign(job->bytes);
+  job->bytes = job->storage;
+  job->in_read_buffer = false;
+  loop_.counters.jobs_on_data_workers.add();
+  grant_writing_in_loop(connection, *job);
+  job->next = nullptr;
+  if (to_workers_tail_ == nullptr) {
+    to_workers_head_ = job;
+  } else {
+    to_workers_tail_->next = job;
+  }
+  to_workers_tail_ = job;
+  return nullptr;
+}
+
+}  // namespace trireme

@@ -1,0 +1,254 @@
+#include "connection/io_worker.h"
+
+#include <utility>
+
+#include "runtime/check.h"
+#include "runtime/real_memory.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+#ifdef TRIREME_FORCE_HANDOVER
+constexpr bool kForceHandOver = true;
+#else
+constexpr bool kForceHandOver = false;
+#endif
+
+constexpr size_t kSmallReadBytes = 4 << 10;
+constexpr Duration kTrimPause = std::chrono::milliseconds(10);
+constexpr Duration kNudge = std::chrono::milliseconds(1);
+
+}  // namespace
+
+IoWorker::IoWorker(Core& core, uint32_t index,
+                   const std::vector<std::unique_ptr<Listening>>& listenings)
+    : core_(core),
+      loop_(core.loop(index)),
+      dispatch_(core.options.dispatch),
+      listenings_(listenings),
+      out_(core.buffers.make_fixed(kOutBytes)) {}
+
+IoWorker::~IoWorker() {
+  loop_.assume_held();
+  CHECK_EQUAL(slots_live_, 0u, "a connection outlived its I/O worker");
+  while (jobs_free_ != nullptr) {
+    delete std::exchange(jobs_free_, static_cast<Job*>(jobs_free_->next));
+  }
+}
+
+// The holder's whole life with this loop. No local here touches loop state: after a failed
+// take_back the loop belongs to another thread, and only the job is ours.
+HeldLoop::End IoWorker::hold(void* as) {
+  loop_.assume_held();
+  holder = as;
+  flush_in_loop();  // replies that a stolen job left behind must not wait for the next one
+  while (true) {
+    Job* job = next_in_loop(true);
+    if (job == nullptr) {
+      out_ = Block();  // the books of buffers are closed with the loop
+      loop_.driver().swap_read_buffer(Block());
+      loop_.close_mailbox();
+      return End::kStopped;
+    }
+    const uint64_t lent = loop_.lend();
+    if (kForceHandOver && dispatch_ == Dispatch::kAdaptive) crew_->force_take(*this, lent);
+    job->run();
+    if (!loop_.take_back(lent)) {
+      loop_.wait_settled(lent);
+      loop_.post(std::unique_ptr<Mail>(job));
+      return End::kLost;
+    }
+    finish_in_loop(*job);
+  }
+}
+
+// The spare, in TAKEN. The job keeps the memory that its request is in; what is left of the input
+// goes on from there, in the connection. Pointers move, nothing is copied.
+void IoWorker::rearrange(SpareKit& kit) {
+  Job& job = *lent_job;
+  Connection& connection = *job.connection;
+  if (job.job_kind != JobKind::kRequest) return;
+  if (!job.in_read_buffer) {
+    job.kept = connection.input;
+    return;
+  }
+  *kit.read_buffer = loop_.driver().swap_read_buffer(std::move(*kit.read_buffer));
+  job.kept = kit.read_buffer;
+  if (!batch_input_.empty()) {
+    CHECK(batch_ == &connection && connection.input == nullptr,
+          "input of two connections in one buffer");
+    connection.input_begin = static_cast<uint32_t>(batch_input_.data() - kit.read_buffer->data());
+    connection.input_end = connection.input_begin + static_cast<uint32_t>(batch_input_.size());
+    connection.input = kit.read_buffer;
+    batch_input_ = {};
+  }
+  kit.read_buffer.reset();
+}
+
+void IoWorker::turn_until_idle() {
+  loop_.assume_held();
+  loop_.read_clock();  // time has passed since the last call, and no wait that reads it comes first
+  while (Job* job = next_in_loop(false)) {
+    const uint64_t lent = loop_.lend();
+    job->run();
+    if (!loop_.take_back(lent)) {
+      CHECK(false, "a loop without crew was taken");
+      return;
+    }
+    finish_in_loop(*job);
+  }
+}
+
+// The next job to run on this thread. Null: the loop has ended, or (without sleep) there is nothing
+// to do now.
+Job* IoWorker::next_in_loop(bool may_sleep) {
+  while (true) {
+    if (batch_ != nullptr) {
+      if (Job* job = pump_in_loop(*batch_)) return job;
+      end_batch_in_loop();
+    } else if (!next_of_turn_in_loop()) {
+      if (finished_in_loop()) return nullptr;
+      end_turn_in_loop(may_sleep);
+      const bool timer_due = loop_.timers().next_wake() <= loop_.now();
+      if (may_sleep || timer_due || mail_ != nullptr || run_head_ != nullptr ||
+          next_of_turn_in_loop())
+        continue;
+      flush_in_loop();
+      return nullptr;
+    }
+  }
+}
+
+// One step of this turn: a mail, a completion, a connection of the run list. False: the turn is
+// over.
+bool IoWorker::next_of_turn_in_loop() {
+  if (open_mail_in_loop()) return true;
+  Completion completion;
+  if (loop_.driver().next(completion)) {
+    handle_in_loop(completion);
+    return true;
+  }
+  if (runs_left_ == 0 || run_head_ == nullptr) return false;
+  --runs_left_;
+  --run_count_;
+  Connection* connection = std::exchange(run_head_, run_head_->next_run);
+  if (run_head_ == nullptr) run_tail_ = nullptr;
+  connection->next_run = nullptr;
+  connection->in_run_list = false;
+  batch_ = connection;
+  batch_frames_ = 0;
+  return true;
+}
+
+void IoWorker::end_turn_in_loop(bool may_sleep) {
+  expire_timers_in_loop();
+  flush_in_loop();
+  TimePoint until = kNever;
+  if (to_workers_head_ != nullptr) {
+    crew_->submit(std::exchange(to_workers_head_, nullptr));
+    to_workers_tail_ = nullptr;
+  }
+  if (crew_ != nullptr && crew_->nudge()) until = loop_.now() + kNudge;
+  const bool pressure = core_.buffers.under_pressure();
+  if (pressure != small_reads_) {
+    small_reads_ = pressure;
+    loop_.driver().set_receive_bytes_max(pressure ? kSmallReadBytes : SIZE_MAX);
+  }
+  if (pressure && loop_.now() >= next_trim_) {
+    // Memory that served as input leaves holes when the same bytes wait as output; the budget
+    // counts what is in use, so what is not must go back to the system.
+    give_back_memory();
+    next_trim_ = loop_.now() + kTrimPause;
+  }
+  loop_.wait(!may_sleep || run_head_ != nullptr, until);
+  mail_ = loop_.take_mail();
+  runs_left_ = run_count_;
+}
+
+bool IoWorker::open_mail_in_loop() {
+  if (mail_ == nullptr) return false;
+  std::unique_ptr<Mail> mail(std::exchange(mail_, mail_->next));
+  mail->next = nullptr;
+  switch (mail->kind) {
+    case kMailJob:
+      finish_in_loop(static_cast<Job&>(*mail.release()));
+      break;
+    case kMailAnswer: {
+      auto& answer = static_cast<AnswerMail&>(*mail);
+      if (Connection* connection = find_in_loop(answer.id)) {
+        answer_in_loop(*connection, answer.request_number, std::move(answer.answer));
+        schedule_in_loop(*connection);
+      }
+      break;
+    }
+    case kMailPush:
+      push_in_loop(std::unique_ptr<PushMail>(static_cast<PushMail*>(mail.release())));
+      break;
+    case kMailClose:
+      if (Connection* connection = find_in_loop(static_cast<CloseMail&>(*mail).id)) {
+        finish_connection_in_loop(*connection, CloseReason::kClosedByHandler);
+      }
+      break;
+    case kMailAdopt:
+      adopt_in_loop(static_cast<AdoptMail&>(*mail));
+      break;
+    case kMailDrain:
+      drain_all_in_loop();
+      break;
+    case kMailCut:
+      cut_ = true;
+      drain_all_in_loop();
+      break;
+    default:
+      CHECK(false, "mail that an I/O worker does not know");
+  }
+  return true;
+}
+
+void IoWorker::handle_in_loop(const Completion& completion) {
+  auto& connection = static_cast<Connection&>(*completion.channel);
+  switch (completion.kind) {
+    case Completion::Kind::kReceived:
+      on_received_in_loop(connection, completion);
+      break;
+    case Completion::Kind::kWritable:
+      resume_write_in_loop(connection);
+      break;
+    case Completion::Kind::kClosed:
+      connection.channel_closed = true;
+      schedule_in_loop(connection);
+      break;
+    case Completion::Kind::kAccepted:
+      CHECK(false, "an I/O worker does not accept");
+  }
+}
+
+// Puts a connection on the run list: something may be done for it without an event.
+void IoWorker::schedule_in_loop(Connection& connection) {
+  if (connection.in_run_list || &connection == batch_) return;
+  connection.in_run_list = true;
+  connection.next_run = nullptr;
+  if (run_tail_ == nullptr) {
+    run_head_ = &connection;
+  } else {
+    run_tail_->next_run = &connection;
+  }
+  run_tail_ = &connection;
+  ++run_count_;
+}
+
+bool IoWorker::finished_in_loop() const {
+  return draining_ && slots_live_ == 0 && mail_ == nullptr;
+}
+
+// Null, and counted, when the connection is gone.
+Connection* IoWorker::find_in_loop(ConnectionId id) {
+  Connection* connection = nullptr;
+  if (id.slot() < slots_used_)
+    connection = &(*chunks_[id.slot() / kConnectionsPerChunk])[id.slot() % kConnectionsPerChunk];
+  if (connection != nullptr && connection->id == id && connection->is_live()) return connection;
+  loop_.counters.stale_ids.add();
+  return nullptr;
+}
+
+}  // namespace trireme

@@ -1,0 +1,158 @@
+// The I/O worker: a loop with the connections that live in it, and all that is done with them.
+//
+// Steps 2, 4 and 6. Thread: the holder of the loop - a different thread after each hand-over. Its
+// parts:
+//   io_worker.cc  the turn: what comes next, lend, take back; mail
+//   input.cc      received bytes -> requests -> jobs
+//   output.cc     finished jobs -> replies -> socket
+//   ending.cc     adopt, drain, close, the end of a slot
+//   clocks.cc     the four clocks
+//
+// The turn (flat dispatch): handlers start in one place, hold(), and no frame between there and the
+// user holds a local, a guard or a destructor that touches loop state. Everything that a later
+// holder must know is a member.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "connection/connection.h"
+#include "handling/crew.h"
+#include "runtime/event_loop.h"
+
+namespace trireme::inline v0 {
+
+class IoWorker final : public HeldLoop {
+ public:
+  // `crew` null: handlers run in the thread that calls turn_until_idle (testing::Conversation).
+  IoWorker(Core& core, uint32_t index, const std::vector<std::unique_ptr<Listening>>& listenings);
+  ~IoWorker() override;
+
+  // Before start().
+  void use_crew(Crew* crew) { crew_ = crew; }
+
+  EventLoop& loop() override { return loop_; }
+  End hold(void* as) override;
+  void rearrange(SpareKit& kit) override NO_THREAD_SAFETY_ANALYSIS;
+
+  // The calling thread is the only one there is. Turns the loop until nothing is left to do at this
+  // moment.
+  void turn_until_idle();
+
+ private:
+  static constexpr size_t kOutBytes = 64 << 10;     // replies of one connection and turn
+  static constexpr size_t kCopyBytesMax = 8 << 10;  // larger answers are sent from where they are
+  static constexpr int kFramesPerTurn = 256;  // of one connection, before others have their turn
+  static constexpr size_t kConnectionsPerChunk = 64;
+
+  // --- io_worker.cc ---
+  Job* next_in_loop(bool may_sleep) REQUIRES(loop_);
+  bool next_of_turn_in_loop() REQUIRES(loop_);
+  void end_turn_in_loop(bool may_sleep) REQUIRES(loop_);
+  bool open_mail_in_loop() REQUIRES(loop_);
+  void handle_in_loop(const Completion& completion) REQUIRES(loop_);
+  void schedule_in_loop(Connection& connection) REQUIRES(loop_);
+  bool finished_in_loop() const REQUIRES(loop_);
+  Connection* find_in_loop(ConnectionId id) REQUIRES(loop_);
+
+  // --- input.cc ---
+  void on_received_in_loop(Connection& connection, const Completion& completion) REQUIRES(loop_);
+  Job* pump_in_loop(Connection& connection) REQUIRES(loop_);
+  Job* decode_in_loop(Connection& connection) REQUIRES(loop_);
+  Job* next_callback_in_loop(Connection& connection) REQUIRES(loop_);
+  void end_batch_in_loop() REQUIRES(loop_);
+  bool may_start_in_loop(const Connection& connection) const REQUIRES(loop_);
+  std::string_view pending_in_loop(const Connection& connection) const REQUIRES(loop_);
+  void consume_in_loop(Connection& connection, size_t bytes) REQUIRES(loop_);
+  [[nodiscard]] bool append_input_in_loop(Connection& connection, std::string_view bytes)
+      REQUIRES(loop_);
+  void balance_reading_in_loop(Connection& connection) REQUIRES(loop_);
+  Job* make_job_in_loop(Connection& connection, JobKind kind) REQUIRES(loop_);
+  Job* dispatch_in_loop(Job* job) REQUIRES(loop_);
+
+  // --- output.cc ---
+  void finish_in_loop(Job& job) REQUIRES(loop_);
+  void finish_written_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
+  bool owns_writing_in_loop(Connection& connection) REQUIRES(loop_);
+  void grant_writing_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
+  void recycle_in_loop(Job& job) REQUIRES(loop_);
+  void open_outbox_mail_in_loop(Job& job) REQUIRES(loop_);
+  void answer_in_loop(Connection& connection, uint64_t number, Answer answer) REQUIRES(loop_);
+  void leave_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
+  void write_in_loop(Connection& connection, std::string_view bytes) REQUIRES(loop_);
+  void write_framed_in_loop(Connection& connection, const Envelope& envelope, Answer& answer)
+      REQUIRES(loop_);
+  void push_in_loop(std::unique_ptr<PushMail> mail) REQUIRES(loop_);
+  void open_deferred_in_loop(Connection& connection) REQUIRES(loop_);
+  void flush_in_loop() REQUIRES(loop_);
+  void send_in_loop(Connection& connection, std::array<std::string_view, 4> pieces, Answer* owner)
+      REQUIRES(loop_);
+  void resume_write_in_loop(Connection& connection) REQUIRES(loop_);
+  void after_write_in_loop(Connection& connection) REQUIRES(loop_);
+  bool send_failed_in_loop(Connection& connection, int error) REQUIRES(loop_);
+
+  // --- ending.cc ---
+  void adopt_in_loop(AdoptMail& mail) REQUIRES(loop_);
+  Connection* take_slot_in_loop() REQUIRES(loop_);
+  void drain_in_loop(Connection& connection) REQUIRES(loop_);
+  void drain_all_in_loop() REQUIRES(loop_);
+  void finish_connection_in_loop(Connection& connection, CloseReason reason) REQUIRES(loop_);
+  void advance_ending_in_loop(Connection& connection) REQUIRES(loop_);
+  void close_in_loop(Connection& connection, CloseReason reason) REQUIRES(loop_);
+  void cancel_jobs_in_loop(Connection& connection, CancelReason reason) REQUIRES(loop_);
+  void try_release_in_loop(Connection& connection) REQUIRES(loop_);
+  void connection_gone_in_loop(Connection& connection, CloseReason reason) REQUIRES(loop_);
+  void resume_accepting_in_loop() REQUIRES(loop_);
+
+  // --- clocks.cc ---
+  void expire_timers_in_loop() REQUIRES(loop_);
+  void on_clock_in_loop(Connection& connection) REQUIRES(loop_);
+  TimePoint next_deadline_in_loop(const Connection& connection) const REQUIRES(loop_);
+  void arm_in_loop(Connection& connection) REQUIRES(loop_);
+
+  Core& core_;
+  EventLoop& loop_;
+  Crew* crew_ = nullptr;
+  const Dispatch dispatch_;
+  const std::vector<std::unique_ptr<Listening>>& listenings_;
+
+  // Slots: chunks that are never freed before the server ends; free ones are reused first-in
+  // first-out.
+  std::vector<std::unique_ptr<std::array<Connection, kConnectionsPerChunk>>> chunks_
+      GUARDED_BY(loop_);
+  std::deque<uint32_t> free_slots_ GUARDED_BY(loop_);
+  uint32_t slots_used_ GUARDED_BY(loop_) = 0;
+  uint32_t slots_live_ GUARDED_BY(loop_) = 0;
+
+  // The connection at hand, and what the driver's read buffer still holds for it.
+  Connection* batch_ GUARDED_BY(loop_) = nullptr;
+  std::string_view batch_input_ GUARDED_BY(loop_);
+  int batch_frames_ GUARDED_BY(loop_) = 0;
+
+  // Replies of one connection, gathered to leave in one send.
+  Connection* out_connection_ GUARDED_BY(loop_) = nullptr;
+  Block out_ GUARDED_BY(loop_);
+  size_t out_bytes_ GUARDED_BY(loop_) = 0;
+
+  Connection* run_head_ GUARDED_BY(loop_) =
+      nullptr;  // connections with something to do, without an event
+  Connection* run_tail_ GUARDED_BY(loop_) = nullptr;
+  uint32_t runs_left_ GUARDED_BY(loop_) = 0;  // of this turn
+  uint32_t run_count_ GUARDED_BY(loop_) = 0;
+
+  Mail* mail_ GUARDED_BY(loop_) = nullptr;      // taken out of the mailbox, not opened yet
+  Job* jobs_free_ GUARDED_BY(loop_) = nullptr;  // by Mail::next
+  uint32_t jobs_free_count_ GUARDED_BY(loop_) = 0;
+  Job* to_workers_head_ GUARDED_BY(loop_) =
+      nullptr;  // for the ready queue, handed over once a turn
+  Job* to_workers_tail_ GUARDED_BY(loop_) = nullptr;
+  bool draining_ GUARDED_BY(loop_) = false;
+  bool cut_ GUARDED_BY(loop_) = false;
+  bool small_reads_ GUARDED_BY(loop_) = false;
+  TimePoint next_trim_ GUARDED_BY(loop_) = TimePoint::min();
+};
+
+}  // namespace trireme

@@ -1,0 +1,27 @@
+// What is served at one endpoint: service, codec, options. Immutable after start; outlives every
+// connection.
+//
+// Steps 1 to 6 read it, from any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "trireme/codec.h"
+#include "trireme/handler.h"
+#include "trireme/options.h"
+
+namespace trireme::inline v0 {
+
+struct Listening {
+  std::string url;
+  std::shared_ptr<const Codec> codec;
+  std::shared_ptr<Service> service;
+  ListenOptions options;
+  bool has_session = false;
+
+  bool pipelined() const { return options.ordering == Ordering::kPipelined; }
+  uint64_t in_flight_max() const { return pipelined() ? options.limits.in_flight_max : 1; }
+};
+
+}  // namespace trireme

@@ -1,0 +1,385 @@
+// Steps 5 and 6 of the I/O worker: finished jobs become replies, replies become bytes on the
+// socket.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "connection/io_worker.h"
+#include "runtime/check.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+constexpr Duration kRetryWrite =
+    std::chrono::milliseconds(10);  // after ENOBUFS, which no event ends
+constexpr size_t kSendPieces = 64;
+constexpr uint32_t kJobsKeptMax = 256;       // by a loop, for its next requests
+constexpr size_t kStorageKeptMax = 4 << 10;  // of each
+
+}  // namespace
+
+// What a handler left behind, applied by the holder: pushes first, then its reply. The one end of
+// every job, whether it kept its loop, lost it, or ran on a data worker.
+void IoWorker::finish_in_loop(Job& job) {
+  Connection& connection = *job.connection;
+  if (job.previous_running != nullptr) job.previous_running->next_running = job.next_running;
+  if (job.next_running != nullptr) job.next_running->previous_running = job.previous_running;
+  if (connection.running == &job) connection.running = job.next_running;
+  --connection.running_count;
+  if (connection.writer == &job) connection.writer = nullptr;
+  if (!job.outbox.mail.empty()) open_outbox_mail_in_loop(job);
+  if (job.threw) loop_.counters.handler_exceptions.add();
+  if (job.write_token.was_written()) {
+    job.worker_may_look = true;
+    finish_written_in_loop(connection, job);
+    job.outbox.answer.reset();
+    job.reply_taken = true;  // answered, by the worker itself
+  }
+  job.write_token.reset();
+  switch (job.job_kind) {
+    case JobKind::kRequest:
+      if (job.outbox.answer) {
+        answer_in_loop(connection, job.number, std::move(*job.outbox.answer));
+      } else {
+        CHECK(job.reply_taken, "a handler returned without an answer");
+      }
+      break;
+    case JobKind::kOpen:
+      connection.session = job.session;
+      connection.session_opened = !job.threw;
+      if (job.threw) {
+        connection.close_done = true;  // a session that was never made is never closed
+        connection.drain_due = false;  // nor told of a drain
+        connection.session_opened = true;
+        finish_connection_in_loop(connection, CloseReason::kClosedByHandler);
+      }
+      break;
+    case JobKind::kDrain:
+      break;
+    case JobKind::kClose:
+      connection.session = nullptr;
+      connection.close_done = true;
+      break;
+  }
+  recycle_in_loop(job);
+  if (connection.deferred != nullptr) open_deferred_in_loop(connection);
+  schedule_in_loop(connection);
+}
+
+// The answer has left, or a part of it, from the data worker. The books, and the rest.
+void IoWorker::finish_written_in_loop(Connection& connection, Job& job) {
+  LoopCounters& counters = loop_.counters;
+  connection.sequencer.left();
+  if (connection.started != nullptr) connection.started->pop_front();
+  counters.replies.add();
+  counters.direct_writes.add();
+  counters.bytes_out.add(job.written_bytes);
+  if (connection.close_pending) {
+    connection.close_pending = false;
+    return close_in_loop(connection, connection.reason);
+  }
+  connection.write_progress = connection.last_activity = loop_.now();
+  if (job.write_error != 0 && !send_failed_in_loop(connection, job.write_error)) return;
+  const std::string_view body = job.outbox.answer->text();
+  const Envelope envelope = job.codec->envelope(body.size());
+  std::array<std::string_view, 4> rest = {
+      std::string_view(envelope.head.data(), envelope.head_bytes),
+      body,
+      std::string_view(envelope.tail.data(), envelope.tail_bytes),
+      {}};
+  size_t sent = job.written_bytes;
+  for (std::string_view& piece : rest) {
+    const size_t gone = std::min(sent, piece.size());
+    piece.remove_prefix(gone);
+    sent -= gone;
+  }
+  send_in_loop(connection, rest, nullptr);
+}
+
+// True if the loop may write to this connection now. False: a data worker is writing, and its job
+// comes home soon.
+bool IoWorker::owns_writing_in_loop(Connection& connection) {
+  if (connection.writer == nullptr) return true;
+  if (!connection.writer->write_token.revoke()) {
+    connection.writer->return_awaited.store(true, std::memory_order_seq_cst);
+    return false;
+  }
+  connection.writer = nullptr;
+  return true;
+}
+
+// Lends the send direction to a job for a data worker, if the loop will not need it before the job
+// is back.
+void IoWorker::grant_writing_in_loop(Connection& connection, Job& job) {
+  if (job.job_kind != JobKind::kRequest || connection.listening->pipelined() || connection.draining)
+    return;
+  if (!loop_.driver().traits().worker_may_write) return;
+  if (out_connection_ == &connection) flush_in_loop();
+  if (!connection.is_live() || !connection.out.empty()) return;
+  job.fd = connection.fd;
+  job.codec = connection.codec;
+  job.write_token.grant();
+  connection.writer = &job;
+}
+
+void IoWorker::recycle_in_loop(Job& job) {
+  job.outbox.clear();
+  job.kept.reset();
+  job.charge = Charge();
+  job.connection = nullptr;
+  // What is kept for the next requests is not charged, so it is little.
+  const bool enough = jobs_free_count_ >= kJobsKeptMax;
+  // (swap: the assignment of an empty string would keep the capacity.)
+  if (enough || job.storage.capacity() > kStorageKeptMax) std::string().swap(job.storage);
+  if (enough && !job.worker_may_look) {
+    delete &job;
+    return;
+  }
+  if (job.outbox.answer_bytes.capacity() > kStorageKeptMax) {
+    std::string().swap(job.outbox.answer_bytes);
+  }
+  ++jobs_free_count_;
+  job.next = jobs_free_;
+  jobs_free_ = &job;
+}
+
+// Sent from within a handler: to its own connection, to others of this loop, to other loops.
+void IoWorker::open_outbox_mail_in_loop(Job& job) {
+  std::vector<std::unique_ptr<Mail>> all = std::move(job.outbox.mail);
+  job.outbox.mail.clear();
+  for (std::unique_ptr<Mail>& mail : all) {
+    ConnectionId to;
+    if (mail->kind == kMailPush) to = static_cast<PushMail&>(*mail).id;
+    if (mail->kind == kMailClose) to = static_cast<CloseMail&>(*mail).id;
+    if (mail->kind == kMailAnswer) to = static_cast<AnswerMail&>(*mail).id;
+    if (to.home() != loop_.index() || mail->kind == kMailAnswer) {
+      core_.post(
+          to,
+          std::move(
+              mail));  // also to ourselves: an answer to another request waits for the next turn
+    } else if (mail->kind == kMailPush) {
+      push_in_loop(std::unique_ptr<PushMail>(static_cast<PushMail*>(mail.release())));
+    } else if (Connection* connection = find_in_loop(to)) {
+      finish_connection_in_loop(*connection, CloseReason::kClosedByHandler);
+    }
+  }
+}
+
+// The reply to request `number`: leaves if it is its turn, and takes the held ones behind it along.
+void IoWorker::answer_in_loop(Connection& connection, uint64_t number, Answer answer) {
+  if (!connection.is_live()) return;  // counted when it closed
+  if (!connection.sequencer.is_open(number)) return loop_.counters.stale_ids.add();
+  if (!owns_writing_in_loop(connection))
+    return;  // a worker is writing the very answer to this request
+  if (!connection.sequencer.is_next(number)) {
+    Answer owned = std::move(answer).with_copy();
+    const size_t bytes = owned.text().size() + sizeof(Sequencer::Held);
+    if (!core_.buffers.charge(bytes)) return close_in_loop(connection, CloseReason::kOutOfMemory);
+    connection.sequencer.hold(number, std::move(owned), Charge(core_.buffers, bytes));
+    return;
+  }
+  do {
+    connection.sequencer.left();
+    if (connection.started != nullptr) connection.started->pop_front();
+    if (connection.replies_ended) {
+      loop_.counters.replies_dropped.add();
+    } else {
+      leave_in_loop(connection, answer);
+    }
+  } while (connection.is_live() && connection.sequencer.take_next(answer));
+}
+
+void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
+  LoopCounters& counters = loop_.counters;
+  const Codec& codec = *connection.codec;
+  bool closes = answer.closes();
+  CloseReason reason = CloseReason::kClosedByHandler;
+  if (answer.kind() == Answer::Kind::kNone) {
+    counters.unanswered.add();
+  } else if (answer.kind() == Answer::Kind::kBytes) {
+    counters.replies.add();
+    write_framed_in_loop(connection, codec.envelope(answer.text().size()), answer);
+  } else {
+    counters.replies.add();
+    ErrorReply reply = answer.kind() == Answer::Kind::kBusy ? codec.busy_reply()
+                                                            : codec.error_reply(answer.text());
+    if (!reply.body.empty()) {
+      Answer body(std::move(reply.body));
+      write_framed_in_loop(connection, codec.envelope(body.text().size()), body);
+    }
+    if (reply.close || connection.protocol_failed) reason = CloseReason::kProtocolError;
+    closes = closes || reply.close;
+  }
+  if (!connection.is_live()) return;
+  if (answer.next_codec() != nullptr) {
+    CHECK(!connection.listening->pipelined(),
+          "a codec can be switched with Ordering::kSerial only");
+    connection.switched_codec = answer.next_codec();
+    connection.codec = connection.switched_codec.get();
+    connection.decode_state = {};
+  }
+  if (!closes) return;
+  connection.replies_ended = true;
+  finish_connection_in_loop(connection, reason);
+}
+
+// Small answers are gathered, so that the replies of a turn leave in one send; large ones leave
+// from where they are.
+void IoWorker::write_framed_in_loop(Connection& connection, const Envelope& envelope,
+                                    Answer& answer) {
+  const std::string_view head(envelope.head.data(), envelope.head_bytes);
+  const std::string_view tail(envelope.tail.data(), envelope.tail_bytes);
+  const std::string_view body = answer.text();
+  if (body.size() <= kCopyBytesMax) {
+    write_in_loop(connection, head);
+    write_in_loop(connection, body);
+    write_in_loop(connection, tail);
+    return;
+  }
+  if (out_connection_ != &connection) flush_in_loop();
+  const std::string_view gathered(out_.data(), std::exchange(out_bytes_, 0));
+  out_connection_ = nullptr;
+  send_in_loop(connection, {gathered, head, body, tail}, &answer);
+}
+
+void IoWorker::write_in_loop(Connection& connection, std::string_view bytes) {
+  if (bytes.empty()) return;
+  if (out_connection_ != &connection || out_bytes_ + bytes.size() > out_.capacity())
+    flush_in_loop();
+  if (!connection.is_live()) return;  // the flush has found it dead
+  if (bytes.size() > out_.capacity()) return send_in_loop(connection, {bytes, {}, {}, {}}, nullptr);
+  out_connection_ = &connection;
+  std::memcpy(out_.data() + out_bytes_, bytes.data(), bytes.size());
+  out_bytes_ += bytes.size();
+}
+
+void IoWorker::flush_in_loop() {
+  if (out_connection_ == nullptr) return;
+  Connection& connection = *std::exchange(out_connection_, nullptr);
+  const std::string_view gathered(out_.data(), std::exchange(out_bytes_, 0));
+  if (connection.is_live()) send_in_loop(connection, {gathered, {}, {}, {}}, nullptr);
+}
+
+// Sends pieces in order; what the socket does not take goes to the write queue. `owner`: the answer
+// whose bytes are piece 2, moved instead of copied if it owns them.
+void IoWorker::send_in_loop(Connection& connection, std::array<std::string_view, 4> pieces,
+                            Answer* owner) {
+  size_t sent = 0;
+  if (connection.out.empty()) {
+    std::array<iovec, 4> vectors;
+    size_t count = 0;
+    for (const std::string_view piece : pieces) {
+      if (!piece.empty()) vectors[count++] = {const_cast<char*>(piece.data()), piece.size()};
+    }
+    if (count == 0) return;
+    const Sent result = loop_.driver().send(connection, std::span(vectors).first(count));
+    if (result.error != 0 && !send_failed_in_loop(connection, result.error)) return;
+    sent = result.bytes;
+    connection.write_progress = loop_.now();
+    if (sent > 0) connection.last_activity = loop_.now();
+  }
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const size_t skip = std::min(sent, pieces[i].size());
+    sent -= skip;
+    const std::string_view rest = pieces[i].substr(skip);
+    if (rest.empty()) continue;
+    if (i == 2 && owner != nullptr && owner->is_owned()) {
+      if (core_.buffers.charge(pieces[i].size())) {
+        connection.out.append(ChargedBytes(std::move(*owner).take_owned(), core_.buffers), skip,
+                              false);
+        continue;
+      }
+    } else if (connection.out.append(core_.buffers, rest)) {
+      continue;
+    }
+    return close_in_loop(connection, CloseReason::kOutOfMemory);
+  }
+  after_write_in_loop(connection);
+}
+
+// True if the connection lives on: the kernel is out of memory for a moment.
+bool IoWorker::send_failed_in_loop(Connection& connection, int error) {
+  if (error == -ENOBUFS || error == -ENOMEM) {
+    connection.retry_write = loop_.now() + kRetryWrite;
+    loop_.timers().arm_no_later(connection, connection.retry_write);
+    return true;
+  }
+  close_in_loop(connection, CloseReason::kReset);
+  return false;
+}
+
+void IoWorker::resume_write_in_loop(Connection& connection) {
+  std::array<iovec, kSendPieces> vectors;
+  while (connection.is_live() && !connection.out.empty()) {
+    const size_t count = connection.out.front(vectors);
+    size_t total = 0;
+    for (size_t i = 0; i < count; ++i) total += vectors[i].iov_len;
+    const Sent result = loop_.driver().send(connection, std::span(vectors).first(count));
+    if (result.error != 0 && !send_failed_in_loop(connection, result.error)) return;
+    connection.out.pop(result.bytes);
+    if (result.bytes > 0) connection.write_progress = connection.last_activity = loop_.now();
+    if (result.bytes < total) break;
+  }
+  if (!connection.is_live()) return;
+  after_write_in_loop(connection);
+  schedule_in_loop(connection);
+}
+
+// Watermarks, and what other threads may know of the queue.
+void IoWorker::after_write_in_loop(Connection& connection) {
+  const Limits& limits = connection.listening->options.limits;
+  const size_t unsent = connection.out.bytes();
+  SlotRecord& record = core_.record(connection.id.home(), connection.id.slot());
+  if (record.unsent_bytes.load(std::memory_order_relaxed) != unsent) {
+    record.unsent_bytes.store(unsent, std::memory_order_relaxed);
+  }
+  if (unsent > limits.write_bytes_high) {
+    connection.write_blocked = true;
+  } else if (unsent <= limits.write_bytes_low) {
+    connection.write_blocked = false;
+  }
+  if (unsent > 0) arm_in_loop(connection);
+}
+
+// Peer::send, in the loop of its connection.
+void IoWorker::push_in_loop(std::unique_ptr<PushMail> mail) {
+  Connection* connection = find_in_loop(mail->id);
+  if (connection != nullptr && !owns_writing_in_loop(*connection)) {
+    Mail** last = &connection->deferred;
+    while (*last != nullptr) last = &(*last)->next;
+    *last = mail.release();
+    return;
+  }
+  const size_t bytes = mail->bytes.bytes().size();
+  SlotRecord* record = core_.record(mail->id);
+  if (record != nullptr) record->transit_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  if (connection == nullptr || connection->phase == Connection::Phase::kLingering) return;
+  if (out_connection_ == connection) flush_in_loop();
+  if (!connection->is_live()) return;
+  const bool full =
+      connection->out.bytes() > connection->listening->options.limits.write_bytes_high;
+  if (full && mail->overflow == Overflow::kClose)
+    return close_in_loop(*connection, CloseReason::kSlowConsumer);
+  if (connection->out.empty()) {
+    write_in_loop(*connection, mail->bytes.bytes());
+    if (connection->is_live()) schedule_in_loop(*connection);
+    return;
+  }
+  const bool latest = mail->overflow == Overflow::kLatest;
+  if (latest) connection->out.drop_latest();
+  connection->out.append(std::move(mail->bytes), 0, latest);
+  after_write_in_loop(*connection);
+}
+
+// Pushes that came while a data worker was writing.
+void IoWorker::open_deferred_in_loop(Connection& connection) {
+  for (Mail* next = std::exchange(connection.deferred, nullptr); next != nullptr;) {
+    std::unique_ptr<PushMail> mail(static_cast<PushMail*>(next));
+    next = std::exchange(mail->next, nullptr);
+    push_in_loop(std::move(mail));
+  }
+}
+
+}  // namespace trireme

@@ -1,0 +1,29 @@
+// The codec `bytes`: a request is whatever has arrived.
+#include <algorithm>
+
+#include "trireme/codec.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+class BytesCodec final : public Codec {
+ public:
+  Frame decode(DecodeState&, std::string_view input, bool ended,
+               size_t frame_bytes_max) const override {
+    if (input.empty()) return {.kind = ended ? Frame::Kind::kEnd : Frame::Kind::kIncomplete};
+    const size_t bytes = std::min(input.size(), frame_bytes_max);
+    return {.kind = Frame::Kind::kRequest, .consumed = bytes, .payload = input.substr(0, bytes)};
+  }
+  Envelope envelope(size_t) const override { return {}; }
+  ErrorReply error_reply(std::string_view) const override { return {.body = {}, .close = true}; }
+  ErrorReply busy_reply() const override { return {.body = {}, .close = true}; }
+};
+
+}  // namespace
+
+std::shared_ptr<const Codec> bytes() {
+  static const auto& codec = *new std::shared_ptr<const Codec>(std::make_shared<BytesCodec>());
+  return codec;  // one immutable object for all: it has no state
+}
+
+}  // namespace trireme

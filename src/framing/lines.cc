@@ -1,0 +1,72 @@
+// The codec `lines`: "\n" or "\r\n" ends a request. A bare "\r" is an ordinary byte, and so is NUL.
+#include <cstring>
+
+#include "trireme/codec.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+constexpr uint64_t kSkipping = 1;  // DecodeState::flags: the rest of a line that was too long
+
+class LinesCodec final : public Codec {
+ public:
+  Frame decode(DecodeState& state, std::string_view input, bool ended,
+               size_t frame_bytes_max) const override {
+    const size_t from = std::min(state.scanned, input.size());
+    const void* found =
+        input.empty() ? nullptr : std::memchr(input.data() + from, '\n', input.size() - from);
+    if (found == nullptr) return unterminated(state, input, ended, frame_bytes_max);
+    const auto length = static_cast<size_t>(static_cast<const char*>(found) - input.data());
+    state.scanned = 0;
+    if (state.flags & kSkipping) {
+      state.flags = 0;
+      Frame rest = decode(state, input.substr(length + 1), ended, frame_bytes_max);
+      rest.consumed += length + 1;
+      return rest;
+    }
+    std::string_view line = input.substr(0, length);
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    if (line.size() > frame_bytes_max) return too_long(length + 1);
+    return {.kind = Frame::Kind::kRequest, .consumed = length + 1, .payload = line};
+  }
+
+  Envelope envelope(size_t) const override {
+    Envelope envelope;
+    envelope.tail[0] = '\n';
+    envelope.tail_bytes = 1;
+    return envelope;
+  }
+  ErrorReply error_reply(std::string_view sentence) const override {
+    return {.body = "ERR " + std::string(sentence)};
+  }
+  ErrorReply busy_reply() const override { return {.body = "BUSY"}; }
+
+ private:
+  static Frame too_long(size_t consumed) {
+    return {.kind = Frame::Kind::kRefused, .consumed = consumed, .payload = "the line is too long"};
+  }
+
+  static Frame unterminated(DecodeState& state, std::string_view input, bool ended,
+                            size_t frame_bytes_max) {
+    if (ended) return {.kind = Frame::Kind::kEnd, .consumed = input.size()};
+    if (state.flags & kSkipping)
+      return {.kind = Frame::Kind::kIncomplete, .consumed = input.size()};
+    // One byte more than the limit may be the "\r" of a line that is just short enough.
+    if (input.size() <= frame_bytes_max + 1) {
+      state.scanned = input.size();
+      return {.kind = Frame::Kind::kIncomplete};
+    }
+    state.scanned = 0;
+    state.flags = kSkipping;
+    return too_long(input.size());
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<const Codec> lines() {
+  static const auto& codec = *new std::shared_ptr<const Codec>(std::make_shared<LinesCodec>());
+  return codec;  // one immutable object for all: it has no state
+}
+
+}  // namespace trireme

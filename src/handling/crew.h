@@ -1,0 +1,170 @@
+// The threads: those that hold loops, and the one set of data workers and spares.
+//
+// Step 4. Threads: all of the server but the Listener.
+//
+// A thread of the crew has one duty at a time:
+//   hold   it is the holder of a loop and turns it (`io-N`);
+//   watch  it is the reserve of a loop: idle, and at the same time its watchdog;
+//   run    it runs a job of the ready queue;
+//   idle   it is parked.
+//
+//          job late: take the loop                 job done, loop lost
+//   watch ------------------------> hold --------------------------------> (idle)
+//
+// 1. A loop without reserve starts no handler under `adaptive`: its jobs wait in the ready queue.
+// 2. The reserve ticks every millisecond while the loop is awake. One LENT word seen at two ticks
+// is a late job.
+//    After 100 ticks without a lend, and with the loop asleep, it parks; the loop wakes it.
+// 3. Threads are started when nobody is idle, up to io_workers + data_workers_max.
+// 4. The ready queue is first-in first-out. Who puts jobs in wakes one idle thread; one that takes
+// a job and leaves
+//    an old head behind wakes the next; a loop that sleeps while the queue is not empty looks again
+//    after a tick.
+// 5. Nothing but `mutex_` guards duties, and no seam is called while it is held.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "handling/job.h"
+#include "runtime/annotations.h"
+#include "runtime/event_loop.h"
+#include "runtime/log.h"
+#include "runtime/mutex.h"
+#include "runtime/threads.h"
+#include "trireme/server.h"
+
+namespace trireme::inline v0 {
+
+// What a reserve has ready, so that taking a loop allocates nothing.
+struct SpareKit {
+  std::shared_ptr<Block> read_buffer;
+};
+
+// A loop with the work that is done in it, as the crew sees it. Implemented by the I/O worker.
+class HeldLoop {
+ public:
+  enum class End { kStopped, kLost };
+  virtual ~HeldLoop() = default;
+  virtual EventLoop& loop() = 0;
+  // The holder. Turns the loop until it has ended, or until a job of this thread has lost it.
+  // `as` identifies the calling thread for the crew: becomes `holder` before anything is lent.
+  virtual End hold(void* as) = 0;
+  // A spare, while the loop is TAKEN. No allocation, no system call.
+  virtual void rearrange(SpareKit& kit) = 0;
+
+  // Written by the watcher, read by the holder before each start of a handler.
+  std::atomic<bool> has_reserve{false};
+  // The job that runs with the loop lent. Written by the holder before it lends, read by a spare in
+  // TAKEN.
+  Job* lent_job = nullptr;
+  // What that job is, for reports. Written by the holder before it lends; relaxed: they publish
+  // nothing else.
+  std::atomic<const char*> lent_service{nullptr};
+  std::atomic<uint64_t> lent_id{0};
+  std::atomic<int64_t> lent_since_ns{0};
+  // The crew's note of who holds it. Written by a holder before hold(), read by a spare in TAKEN.
+  void* holder = nullptr;
+};
+
+class Crew {
+ public:
+  Crew(Core& core, uint32_t data_workers_max, Dispatch dispatch);
+  ~Crew();
+
+  // Before start(). Starts one holder a loop. 0 or an errno value; then nothing runs.
+  int start(const std::vector<HeldLoop*>& loops);
+
+  // The holder. Hands over jobs linked by Mail::next, oldest first; null is allowed.
+  void submit(Job* first);
+  // The holder, before it sleeps. True: jobs wait, so sleep no longer than a tick and call again.
+  bool nudge();
+  // The holder, under TRIREME_FORCE_HANDOVER: returns when a spare has taken the loop that is lent
+  // as `lent`.
+  void force_take(HeldLoop& held, uint64_t lent);
+
+  // One thread at a time, not of the crew. Parks until every loop has stopped: true. False at
+  // `until`, or when `interrupt` is set and interrupt_wait() was called.
+  bool wait_loops_stopped(TimePoint until, const std::atomic<bool>* interrupt);
+  void interrupt_wait();  // Any thread.
+  // After that: ends and joins all threads.
+  void join();
+  // Leaks the threads that run handlers. Only for Server::abandon().
+  void detach();
+
+  // Any thread. Handlers that run now.
+  std::vector<StuckJob> running_jobs();
+  uint64_t data_workers() const { return threads_now_.get() - holders_now_.get(); }
+
+ private:
+  enum class Duty : uint8_t { kIdle, kHold, kWatch, kRun, kExit };
+  static constexpr uint32_t kNoNumber = ~0u;
+  struct Member {
+    ParkSpot spot;
+    std::unique_ptr<Thread> thread;
+    // The member's own.
+    SpareKit kit;
+    std::vector<uint32_t>
+        quiet_loops;  // to wake before it parks: they have mail of ours that nobody waits for
+    // Guarded by the crew's mutex. An order is given by another thread while this one is idle.
+    Duty duty = Duty::kIdle;
+    HeldLoop* loop = nullptr;
+    Job* job = nullptr;
+    bool orders_pending = false;
+    uint32_t number =
+        kNoNumber;  // of the data worker; a thread that only held a loop so far has none
+    // The handler that it runs away from any loop, for reports. Written by this thread, or by the
+    // spare that takes the loop away from it, in TAKEN; relaxed: they publish nothing but
+    // themselves.
+    std::atomic<const char*> running_service{nullptr};
+    std::atomic<uint64_t> running_id{0};
+    std::atomic<int64_t> running_since_ns{0};
+  };
+
+  void member_main(Member& me);
+  void hold(Member& me);
+  void watch(Member& me) NO_THREAD_SAFETY_ANALYSIS;
+  void run(Member& me);
+  void wake_quiet_loops(Member& me);
+  bool next_duty(Member& me);
+  bool leave_watch(Member& me);
+  void report_stall(const HeldLoop& held);
+  void appoint_reserve(HeldLoop& held);
+  Member* start_member(Duty duty, HeldLoop* held, int& error);
+  Member* pop_idle() REQUIRES(mutex_);
+  bool may_grow() const REQUIRES(mutex_);
+  bool is_full() const REQUIRES(mutex_);
+  void start_for_queue(TimePoint now);
+  Job* pop_job() REQUIRES(mutex_);
+  bool queue_is_old(TimePoint now) const REQUIRES(mutex_);
+  static void note_running(Member& member, const char* service, ConnectionId id, TimePoint since);
+  void wake_one_more();
+
+  Core& core_;
+  const Platform& platform_;
+  const Dispatch dispatch_;
+  const uint32_t data_workers_max_;
+  uint32_t loops_total_ = 0;
+  std::vector<HeldLoop*> loops_;  // immutable after start
+
+  Mutex mutex_;
+  std::vector<std::unique_ptr<Member>> members_ GUARDED_BY(mutex_);
+  std::vector<Member*> idle_ GUARDED_BY(mutex_);  // last in, first out: warm stacks
+  std::vector<HeldLoop*> without_reserve_ GUARDED_BY(mutex_);
+  Job* queue_head_ GUARDED_BY(mutex_) = nullptr;  // ready queue, linked by Mail::next
+  Job* queue_tail_ GUARDED_BY(mutex_) = nullptr;
+  uint32_t starting_ GUARDED_BY(mutex_) = 0;  // threads on their way
+  uint32_t next_number_ GUARDED_BY(mutex_) = 0;
+  TimePoint no_start_before_ GUARDED_BY(mutex_) = TimePoint::min();
+  uint32_t loops_running_ GUARDED_BY(mutex_) = 0;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::atomic<size_t> queued_{0};  // length of the ready queue; relaxed: a hint
+  ParkSpot stopped_spot_;
+  SharedCounter threads_now_, holders_now_;
+  std::atomic<uint64_t> forced_{0};
+  LogGate gate_;
+};
+
+}  // namespace trireme

@@ -1,0 +1,137 @@
+// The reserve's side of the crew: watching a loop, and taking it when a job is late.
+#include <algorithm>
+#include <utility>
+
+#include "handling/crew.h"
+#include "runtime/check.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+constexpr Duration kTick = std::chrono::milliseconds(1);
+constexpr int kQuietTicks = 100;
+constexpr int kStallTicks = 25;  // a handler that keeps an `inline` loop for so long is reported
+constexpr size_t kReadBufferBytes = 64 << 10;
+
+}  // namespace
+
+// Finds a reserve for a loop that has none: an idle thread, a new one, or the next that becomes
+// idle.
+void Crew::appoint_reserve(HeldLoop& held) {
+  Member* member = nullptr;
+  bool grow = false;
+  {
+    MutexLock lock(mutex_);
+    if (queue_head_ == nullptr) member = pop_idle();
+    if (member != nullptr) {
+      member->duty = Duty::kWatch;
+      member->loop = &held;
+      member->orders_pending = true;
+    } else if (may_grow()) {
+      grow = true;
+      ++starting_;
+    } else {
+      without_reserve_.push_back(&held);
+    }
+  }
+  if (member != nullptr) return platform_.threads.unpark(member->spot);
+  if (!grow) return;
+  int error = 0;
+  const bool started = start_member(Duty::kWatch, &held, error) != nullptr;
+  MutexLock lock(mutex_);
+  --starting_;
+  if (!started) without_reserve_.push_back(&held);
+}
+
+// Watches until there is a late job (then `me` becomes the holder), until the crew stops, or until
+// this thread is needed for the ready queue. The analysis cannot follow a capability that is
+// carried from here into hold().
+void Crew::watch(Member& me) {
+  HeldLoop& held = *me.loop;
+  EventLoop& loop = held.loop();
+  if (me.kit.read_buffer == nullptr) {
+    me.kit.read_buffer = std::make_shared<Block>(core_.buffers.make_fixed(kReadBufferBytes));
+  }
+  loop.set_watcher(&me.spot);
+  held.has_reserve.store(true, std::memory_order_seq_cst);
+  uint64_t last = loop.word();
+  uint64_t reported = 0;
+  int stalled_ticks = 0;
+  int quiet_ticks = 0;
+  bool leaving = false;
+  while (true) {
+    const bool parks = quiet_ticks >= kQuietTicks && !leaving && loop.try_park_watcher();
+    platform_.threads.park(me.spot, parks ? kNever : platform_.clock.now() + kTick);
+    const TimePoint now = platform_.clock.now();
+    const uint64_t word = loop.word();
+    const bool forced = forced_.load(std::memory_order_seq_cst) == word;
+    if (LoopWord::state(word) == LoopWord::kLent && (word == last || forced)) {
+      if (dispatch_ == Dispatch::kAdaptive) {
+        if (loop.take(word)) {
+          held.has_reserve.store(
+              false, std::memory_order_relaxed);  // read by the holder, which is this thread now
+          loop.set_watcher(nullptr);
+          note_running(*static_cast<Member*>(held.holder), held.lent_job->service_name,
+                       held.lent_job->id, now - kTick);
+          held.rearrange(me.kit);
+          loop.become_holder();
+          loop.counters.hand_overs.add();
+          holders_now_.add();
+          platform_.threads.set_name("io-" + std::to_string(loop.index()));
+          appoint_reserve(held);
+          MutexLock lock(mutex_);
+          me.duty = Duty::kHold;
+          me.orders_pending = true;
+          return;
+        }
+      } else if (reported != word) {
+        reported = word;
+        stalled_ticks = 1;
+        loop.counters.stalls.add();
+      } else if (++stalled_ticks == kStallTicks) {
+        report_stall(held);
+      }
+    }
+    quiet_ticks = LoopWord::sequence(word) == LoopWord::sequence(last) ? quiet_ticks + 1 : 0;
+    if (parks) quiet_ticks = 0;
+    // Leaving takes two ticks: after the first the holder lends no more, so that at the second
+    // nothing is lent that nobody would watch.
+    if (leaving && LoopWord::state(word) != LoopWord::kLent) break;
+    last = word;
+    leaving = leave_watch(me);
+    held.has_reserve.store(!leaving, std::memory_order_seq_cst);
+  }
+  held.has_reserve.store(false, std::memory_order_seq_cst);
+  loop.set_watcher(nullptr);
+  MutexLock lock(mutex_);
+  if (!stopping_) without_reserve_.push_back(&held);
+}
+
+// `inline` is the user's promise not to block: say who breaks it.
+void Crew::report_stall(const HeldLoop& held) {
+  uint64_t suppressed = 0;
+  const char* service = held.lent_service.load(std::memory_order_relaxed);
+  if (service == nullptr || !gate_.open(platform_.clock.now(), suppressed)) return;
+  core_.log.warning("a handler of '" + std::string(service) + "' holds its loop for more than " +
+                    std::to_string(kStallTicks) +
+                    " ms with dispatch `inline`; all clients of this loop wait" +
+                    (suppressed > 0 ? " (" + std::to_string(suppressed) + " more)" : ""));
+}
+
+// True if this watcher is needed elsewhere: the crew stops, or jobs wait and nobody else can come.
+bool Crew::leave_watch(Member&) {
+  const TimePoint now = platform_.clock.now();
+  MutexLock lock(mutex_);
+  if (stopping_) return true;
+  return queue_is_old(now - kTick) && idle_.empty() && !may_grow() && starting_ == 0;
+}
+
+void Crew::force_take(HeldLoop& held, uint64_t lent) {
+  forced_.store(lent, std::memory_order_seq_cst);
+  while (held.has_reserve.load(std::memory_order_seq_cst) && held.loop().word() == lent) {
+    held.loop().wake_watcher();
+    platform_.threads.relax();
+  }
+}
+
+}  // namespace trireme

@@ -1,0 +1,93 @@
+// The part of a server that every thread may touch, and that lives as long as the last Peer or
+// Reply.
+//
+// Step 5. Threads: any. It owns the event loops (not the I/O workers around them): so a mailbox and
+// the descriptor that wakes its loop never die before their last sender.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "reply/mail.h"
+#include "runtime/buffers.h"
+#include "runtime/event_loop.h"
+#include "runtime/log.h"
+#include "runtime/mutex.h"
+#include "trireme/options.h"
+
+namespace trireme::inline v0 {
+
+// What other threads may know of a slot. Written by the holder of its loop, read by any.
+struct SlotRecord {
+  std::atomic<uint32_t> generation{
+      0};  // of the connection that lives here; 0: none. Relaxed: a stale answer is legal
+  std::atomic<uint32_t> write_bytes_high{0};
+  std::atomic<uint64_t> unsent_bytes{0};           // in the write queue, published by the holder
+  std::atomic<uint64_t> transit_bytes{0};          // pushes on their way to the loop
+  std::array<std::atomic<uint64_t>, 3> address{};  // see Core::describe
+};
+
+class Core {
+ public:
+  Core(const Platform& platform, const ServerOptions& options, uint32_t io_workers,
+       size_t connections_max);
+
+  // References are counted by CoreRef; the last one destroys.
+  void add_reference() { references_.fetch_add(1, std::memory_order_relaxed); }
+  void drop_reference();
+
+  // Any thread. False, and nothing happens, when the connection is gone or the id was never given
+  // out.
+  bool connected(ConnectionId id) const;
+  // Any thread. To the home of `id`.
+  void post(ConnectionId id, std::unique_ptr<Mail> mail) { loop(id.home()).post(std::move(mail)); }
+
+  EventLoop& loop(uint32_t index) { return *loops_[index]; }
+  EventLoop& listener_loop() { return *loops_.back(); }
+  uint32_t io_workers() const { return io_workers_; }
+  // Null when the id was never given out.
+  SlotRecord* record(ConnectionId id) const;
+  // The holder of the loop of `home`, for a slot that it has made.
+  SlotRecord& record(uint32_t home, uint32_t slot) const {
+    return records_[home][slot / kRecordsPerChunk].load(
+        std::memory_order_relaxed)[slot % kRecordsPerChunk];
+  }
+  // The holder of the loop of `home`, before it uses a slot for the first time.
+  void make_record(uint32_t home, uint32_t slot);
+  size_t connections_max() const { return connections_max_; }
+
+  void publish_address(SlotRecord& record, const SocketAddress& address);
+  std::string describe(const SlotRecord& record) const;  // "127.0.0.1:4711"
+
+  // Per-address limit. Any thread.
+  bool enter_address(const SocketAddress& address, size_t limit);
+  void leave_address(const SlotRecord& record);
+
+  const Platform platform;
+  const ServerOptions options;
+  const Log log;
+  Buffers buffers;
+  SharedCounter accepted, refused, accept_failures, accept_pauses, stale_ids;
+  SharedCounter live_connections;  // adopted or on their way to a loop
+  std::atomic<bool> accept_paused{
+      false};  // seq_cst: the one who closes a connection asks after its decrement
+
+ private:
+  ~Core();
+
+  const uint32_t io_workers_;
+  const size_t connections_max_;
+  std::atomic<uint64_t> references_{0};
+  // By home: a table of chunks, made when they are needed, that lives as long as this.
+  static constexpr uint32_t kRecordsPerChunk = 1024;
+  std::vector<std::unique_ptr<std::atomic<SlotRecord*>[]>> records_;
+  std::vector<std::unique_ptr<EventLoop>> loops_;  // I/O workers' by home, then the Listener's
+  Mutex addresses_mutex_;
+  std::unordered_map<std::string, size_t> addresses_ GUARDED_BY(addresses_mutex_);
+};
+
+}  // namespace trireme

@@ -1,0 +1,77 @@
+// What travels to a loop through its mailbox: the vocabulary of I/O workers.
+//
+// Step 5, and the seams between threads. Thread: made by any, opened by the holder of the loop.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "runtime/buffers.h"
+#include "runtime/kernel.h"
+#include "runtime/mailbox.h"
+#include "trireme/answer.h"
+#include "trireme/peer.h"
+
+namespace trireme::inline v0 {
+
+enum MailKind : int {
+  kMailJob,     // a Job that lost its loop, or ran on a data worker (handling/job.h)
+  kMailAnswer,  // a Reply was answered outside of its handler
+  kMailPush,    // Peer::send
+  kMailClose,   // Peer::close
+  kMailAdopt,   // a new socket from the Listener
+  kMailDrain,   // end in good order
+  kMailCut,     // the drain deadline is over
+  kMailResume,  // to the Listener: a descriptor or memory has become free
+  kMailStop,    // to the Listener: accept what waits, then end
+};
+
+// Bytes with their place in the budget.
+class ChargedBytes {
+ public:
+  ChargedBytes() = default;
+  // `budget` was charged with bytes.size() before.
+  ChargedBytes(std::string bytes, Buffers& budget)
+      : bytes_(std::move(bytes)), charge_(budget, bytes_.size()) {}
+
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+  Charge charge_;
+};
+
+struct AnswerMail final : Mail {
+  AnswerMail(ConnectionId to, uint64_t number, Answer given)
+      : Mail(kMailAnswer), id(to), request_number(number), answer(std::move(given)) {}
+  ConnectionId id;
+  uint64_t request_number;
+  Answer answer;  // owned bytes only
+};
+
+struct PushMail final : Mail {
+  PushMail(ConnectionId to, ChargedBytes data, Overflow policy)
+      : Mail(kMailPush), id(to), bytes(std::move(data)), overflow(policy) {}
+  ConnectionId id;
+  ChargedBytes bytes;
+  Overflow overflow;
+};
+
+struct CloseMail final : Mail {
+  explicit CloseMail(ConnectionId to) : Mail(kMailClose), id(to) {}
+  ConnectionId id;
+};
+
+struct AdoptMail final : Mail {
+  AdoptMail(int descriptor, uint32_t listening_index, const SocketAddress& address)
+      : Mail(kMailAdopt), fd(descriptor), listening(listening_index), peer(address) {}
+  int fd;  // owned: the one who opens the mail attaches or closes it
+  uint32_t listening;
+  SocketAddress peer;
+};
+
+struct PlainMail final : Mail {
+  explicit PlainMail(MailKind what) : Mail(what) {}
+};
+
+}  // namespace trireme

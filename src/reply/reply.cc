@@ -1,0 +1,54 @@
+#include "trireme/reply.h"
+
+#include <utility>
+
+#include "reply/core.h"
+#include "reply/outbox.h"
+
+namespace trireme::inline v0 {
+
+Reply::Reply(ConnectionId id, uint64_t request_number, CoreRef core)
+    : id_(id), request_number_(request_number), core_(std::move(core)) {}
+
+Reply::Reply(Reply&& other) noexcept
+    : id_(other.id_), request_number_(other.request_number_), core_(std::move(other.core_)) {}
+
+Reply& Reply::operator=(Reply&& other) noexcept {
+  if (this == &other) return *this;
+  if (core_.get() != nullptr) deliver(error("internal"));
+  id_ = other.id_;
+  request_number_ = other.request_number_;
+  core_ = std::move(other.core_);
+  return *this;
+}
+
+Reply::~Reply() {
+  if (core_.get() != nullptr) deliver(error("internal"));
+}
+
+void Reply::send(Answer answer) && {
+  if (core_.get() != nullptr) deliver(std::move(answer));
+}
+
+void Reply::deliver(Answer answer) {
+  CoreRef core = std::move(core_);
+  core_ = CoreRef();
+  Outbox* outbox = Outbox::current();
+  if (outbox != nullptr && outbox->connection == id_ && outbox->request_number == request_number_) {
+    if (!answer.is_owned()) {
+      outbox->answer_bytes.assign(answer.text());
+      answer = std::move(answer).with_view(outbox->answer_bytes);
+    }
+    outbox->answer.emplace(std::move(answer));
+    return;
+  }
+  if (!answer.is_owned()) answer = std::move(answer).with_copy();
+  auto mail = std::make_unique<AnswerMail>(id_, request_number_, std::move(answer));
+  if (outbox != nullptr) {
+    outbox->mail.push_back(std::move(mail));
+  } else {
+    core.get()->post(id_, std::move(mail));
+  }
+}
+
+}  // namespace trireme

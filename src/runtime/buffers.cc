@@ -1,0 +1,67 @@
+#include "runtime/buffers.h"
+
+#include "runtime/check.h"
+
+namespace trireme::inline v0 {
+
+Block::~Block() {
+  if (memory_ == nullptr) return;
+  memory_.reset();
+  if (owner_ != nullptr) owner_->discharge(capacity_);
+  if (owner_ != nullptr) owner_->gone_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Buffers::~Buffers() {
+  CHECK_EQUAL(made(), gone(), "a buffer outlived its budget");
+  CHECK_EQUAL(bytes_now(), 0, "bytes are still charged to a budget that ends");
+}
+
+Block Buffers::make(size_t capacity) {
+  if (!charge(capacity)) return {};
+  Block block;
+  // new[] without braces leaves the memory unset: it is written by the kernel before anybody reads
+  // it.
+  block.memory_.reset(new char[capacity]);
+  block.capacity_ = capacity;
+  block.owner_ = this;
+  made_.fetch_add(1, std::memory_order_relaxed);
+  return block;
+}
+
+Block Buffers::make_fixed(size_t capacity) {
+  const int64_t now =
+      bytes_now_.fetch_add(static_cast<int64_t>(capacity), std::memory_order_relaxed);
+  raise_peak(now + static_cast<int64_t>(capacity));
+  Block block;
+  block.memory_.reset(new char[capacity]);
+  block.capacity_ = capacity;
+  block.owner_ = this;
+  made_.fetch_add(1, std::memory_order_relaxed);
+  return block;
+}
+
+bool Buffers::charge(size_t bytes) {
+  if (bytes == 0) return true;
+  const auto amount = static_cast<int64_t>(bytes);
+  const int64_t before = bytes_now_.fetch_add(amount, std::memory_order_relaxed);
+  if (before + amount > bytes_max_) {
+    bytes_now_.fetch_sub(amount, std::memory_order_relaxed);
+    return false;
+  }
+  raise_peak(before + amount);
+  return true;
+}
+
+void Buffers::discharge(size_t bytes) {
+  const int64_t before =
+      bytes_now_.fetch_sub(static_cast<int64_t>(bytes), std::memory_order_relaxed);
+  CHECK(before >= static_cast<int64_t>(bytes), "more bytes were given back than taken");
+}
+
+void Buffers::raise_peak(int64_t now) {
+  int64_t peak = bytes_peak_.load(std::memory_order_relaxed);
+  while (now > peak && !bytes_peak_.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
+  }
+}
+
+}  // namespace trireme

@@ -1,0 +1,18 @@
+// What a driver knows of one descriptor: a member of a connection, a Listener's socket or a watch.
+//
+// Step: below all steps. Thread: the holder of the loop.
+#pragma once
+
+#include <cstdint>
+
+namespace trireme::inline v0 {
+
+struct Channel {
+  enum class Role : uint8_t { kStream, kListener } role = Role::kStream;
+  uint8_t flags = 0;               // the driver's
+  uint8_t interest = 0;            // the driver's
+  int fd = -1;                     // -1: not attached
+  Channel* next_closed = nullptr;  // the driver's list of closed channels
+};
+
+}  // namespace trireme

@@ -1,0 +1,92 @@
+// The seam to what an event loop waits on: epoll today, and whatever reports completions tomorrow.
+//
+// Step: below steps 1, 2 and 6. Thread: the holder of the loop, `wake` excepted. Shaped after
+// completions, so that a driver may do the receiving itself: epoll receives inside `next`, one
+// channel at a time, into one shared buffer.
+//
+// Rules (conformance tests in tests/unit/driver_test.cc):
+// 1. A completion names a channel that is attached; an event of a closed channel or a reused
+// descriptor never gets
+//    out. `close` ends in kClosed; only then the channel's memory may go.
+// 2. A channel that is paused or has ended and gets HUP or ERR leaves the set; it is never skipped
+// (HUP cannot be
+//    masked: the loop would spin).
+// 3. After the end of stream, readiness to read leaves the set.
+// 4. A descriptor leaves the set before it is closed (a dup of it would keep the registration
+// alive).
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "runtime/buffers.h"
+#include "runtime/channel.h"
+#include "runtime/clock.h"
+#include "runtime/kernel.h"
+
+namespace trireme::inline v0 {
+
+struct Completion {
+  enum class Kind : uint8_t {
+    kAccepted,  // result: the new descriptor, or -errno; peer: its address
+    kReceived,  // result: bytes, 0 for the end of the stream, or -errno
+    kWritable,  // a send that was cut short may go on
+    kClosed,    // the channel is the caller's again
+  } kind = Kind::kReceived;
+  Channel* channel = nullptr;
+  int32_t result = 0;
+  std::span<char> bytes{};  // kReceived: in the driver's read buffer, valid until the next `next`
+  const SocketAddress* peer = nullptr;  // kAccepted: valid until the next `next`
+};
+
+// What a send did. `error` 0: `bytes` were taken; if these are not all, kWritable comes when more
+// can be.
+struct Sent {
+  size_t bytes = 0;
+  int error =
+      0;  // -errno; nothing of the connection can be sent any more, -ENOBUFS and -ENOMEM excepted
+};
+
+class Driver {
+ public:
+  struct Traits {
+    std::string_view name;
+    bool loop_may_move = true;     // another thread may call it next: hand-over is possible
+    bool worker_may_write = true;  // a data worker may send on a descriptor that the driver watches
+  };
+
+  virtual ~Driver() = default;
+  virtual Traits traits() const = 0;
+
+  // The only call that sleeps: until something is ready, `wake` was called, or `until`.
+  virtual void wait(TimePoint now, TimePoint until) = 0;
+  // The next completion, or false when all of this turn have been given out.
+  virtual bool next(Completion& out) = 0;
+  // False: `wait` left ready channels behind, the loop is late.
+  virtual bool drained() const = 0;
+
+  // Takes the descriptor, armed for receiving (or accepting). 0 or -errno; the driver owns the
+  // descriptor from now on, failed or not: on failure it is closed, and no kClosed follows.
+  virtual int attach(Channel& channel, Channel::Role role, int fd) = 0;
+  virtual void receive(Channel& channel) = 0;  // after pause(): armed again
+  virtual void pause(Channel& channel) = 0;    // no kReceived (kAccepted) until receive()
+  virtual Sent send(Channel& channel, std::span<const iovec> pieces) = 0;
+  virtual void shutdown_write(Channel& channel) = 0;
+  virtual void close(Channel& channel) = 0;
+  // Bytes that have arrived and were not received yet.
+  virtual size_t bytes_readable(const Channel& channel) = 0;
+
+  // Puts `fresh` in place of the read buffer and returns that, for a request whose bytes must
+  // outlive this turn. No allocation, no system call: allowed while the loop is TAKEN.
+  virtual Block swap_read_buffer(Block fresh) = 0;
+  // At most this many bytes a receive, at most the size of the buffer. For times of little memory.
+  virtual void set_receive_bytes_max(size_t bytes) = 0;
+
+  // Any thread. Ends a wait, now or the next one. False: the kernel refused, nobody was woken.
+  virtual bool wake() noexcept = 0;
+};
+
+}  // namespace trireme

@@ -1,0 +1,79 @@
+// The epoll driver, level-triggered and edge-triggered.
+//
+// Step: below steps 1, 2 and 6. Thread: the holder of the loop, `wake` excepted.
+//
+// Level-triggered: interest follows what the caller wants, one epoll_ctl a change. Edge-triggered:
+// everything is registered once, readiness is remembered in the channel, and a short read means
+// drained only if the event carried none of RDHUP, HUP, ERR, PRI (epoll(7)).
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "runtime/counters.h"
+#include "runtime/driver.h"
+
+namespace trireme::inline v0 {
+
+class EpollDriver final : public Driver {
+ public:
+  static constexpr size_t kReadBufferBytes = 64 << 10;
+
+  // Before start(). `open` must succeed before any other call.
+  EpollDriver(Kernel& kernel, Buffers& buffers, LoopCounters& counters, bool edge_triggered);
+  ~EpollDriver() override;
+  int open();  // 0 or -errno
+
+  Traits traits() const override;
+  void wait(TimePoint now, TimePoint until) override;
+  bool next(Completion& out) override;
+  bool drained() const override { return event_count_ < kEventsMax; }
+  int attach(Channel& channel, Channel::Role role, int fd) override;
+  void receive(Channel& channel) override;
+  void pause(Channel& channel) override;
+  Sent send(Channel& channel, std::span<const iovec> pieces) override;
+  void shutdown_write(Channel& channel) override;
+  void close(Channel& channel) override;
+  size_t bytes_readable(const Channel& channel) override;
+  Block swap_read_buffer(Block fresh) override;
+  void set_receive_bytes_max(size_t bytes) override;
+  bool wake() noexcept override;
+
+ private:
+  static constexpr size_t kEventsMax = 256;  // events a turn
+  static constexpr int kAcceptsPerTurn =
+      64;  // so that a burst of clients does not starve those that are here
+
+  bool next_of_event(Channel& channel, Completion& out);
+  bool accept_one(Channel& listener, Completion& out);
+  bool receive_one(Channel& channel, Completion& out);
+  bool hung_up(Channel& channel, Completion& out);
+  void queue_read(Channel& channel);
+  void update_interest(Channel& channel);
+  void leave_set(Channel& channel);
+  void return_lost(TimePoint now);
+
+  Kernel& kernel_;
+  LoopCounters& counters_;
+  const bool edge_triggered_;
+  int epoll_fd_ = -1;
+  int wake_fd_ = -1;
+  Block read_buffer_;
+  size_t receive_bytes_max_ = kReadBufferBytes;
+
+  std::array<epoll_event, kEventsMax> events_;
+  size_t event_count_ = 0;
+  size_t event_cursor_ = 0;
+  uint32_t event_bits_ = 0;  // what is left of the event at the cursor; 0: it was not begun
+  int accepts_left_ = kAcceptsPerTurn;
+
+  std::vector<Channel*> reads_now_, reads_next_;  // readable by what we know, without an event
+  size_t reads_cursor_ = 0;
+  std::vector<Channel*> lost_;  // thrown out of the set by a failed epoll_ctl; tried again soon
+  TimePoint return_at_ = TimePoint::min();
+  Channel* closed_ =
+      nullptr;  // list by Channel::next_closed, told as kClosed at the end of the turn
+  SocketAddress accepted_peer_;
+};
+
+}  // namespace trireme

@@ -1,0 +1,65 @@
+// The seam to the operating system: every system call of the data path is one virtual function
+// here.
+//
+// Step: below all steps. Thread: any; an implementation must be safe for concurrent calls on
+// different descriptors, exactly as the kernel is. Three implementations exist: `RealKernel`
+// (real_kernel.cc, the only file of the library that may call the kernel), `FaultyKernel` (a
+// decorator that fails chosen calls) and the simulated kernel of components/sim.
+//
+// Convention: a result of zero or more is success, a negative one is `-errno`. `errno` itself is
+// never used, so a simulated kernel needs no thread-local state. No implementation may return
+// -EINTR from `close`.
+#pragma once
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace trireme::inline v0 {
+
+// A socket address of any family, by value.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;  // bytes of `storage` in use; 0: no address
+};
+
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+
+  // socket(2), always with SOCK_NONBLOCK | SOCK_CLOEXEC added.
+  virtual int socket(int family, int type) = 0;
+  virtual int bind(int fd, const SocketAddress& address) = 0;
+  virtual int listen(int fd, int backlog) = 0;
+  virtual int connect(int fd, const SocketAddress& address) = 0;
+  // accept4(2) with SOCK_NONBLOCK | SOCK_CLOEXEC. The peer's address comes from here, never from
+  // getpeername: a client that reset while it waited has none any more.
+  virtual int accept(int fd, SocketAddress& peer) = 0;
+  virtual int set_option(int fd, int level, int name, int value) = 0;
+  virtual int socket_error(int fd) = 0;  // SO_ERROR: 0 or the pending errno as a positive number
+  virtual int local_address(int fd, SocketAddress& address) = 0;
+
+  virtual ssize_t receive(int fd, std::span<char> into) = 0;      // recv(2)
+  virtual ssize_t send(int fd, std::span<const iovec> from) = 0;  // sendmsg(2) with MSG_NOSIGNAL
+  virtual ssize_t bytes_readable(int fd) = 0;  // SIOCINQ: bytes that have arrived unread
+  virtual int shutdown(int fd, int how) = 0;
+  virtual int close(int fd) = 0;
+
+  virtual int epoll_create() = 0;  // EPOLL_CLOEXEC
+  virtual int epoll_control(int epoll_fd, int operation, int fd, uint32_t events, void* data) = 0;
+  // `timeout_ms` as in epoll_wait(2): -1 waits for ever.
+  virtual int epoll_wait(int epoll_fd, std::span<epoll_event> into, int timeout_ms) = 0;
+
+  virtual int event_create() = 0;        // eventfd(2), EFD_NONBLOCK | EFD_CLOEXEC
+  virtual int event_signal(int fd) = 0;  // adds 1; -EAGAIN means that it is already signalled
+  virtual int event_clear(int fd) = 0;   // sets it back to 0
+
+  // Raises the soft descriptor limit to the hard one. Returns the limit that holds now.
+  virtual int64_t raise_descriptor_limit() = 0;
+};
+
+}  // namespace trireme

@@ -1,0 +1,123 @@
+#include "runtime/real_kernel.h"
+
+#include <linux/sockios.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace trireme::inline v0 {
+namespace {
+
+template <class T>
+T result_of(T result) {
+  return result >= 0 ? result : static_cast<T>(-errno);
+}
+
+const sockaddr* raw(const SocketAddress& address) {
+  return reinterpret_cast<const sockaddr*>(&address.storage);
+}
+sockaddr* raw(SocketAddress& address) { return reinterpret_cast<sockaddr*>(&address.storage); }
+
+}  // namespace
+
+int RealKernel::socket(int family, int type) {
+  return result_of(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+int RealKernel::bind(int fd, const SocketAddress& address) {
+  return result_of(::bind(fd, raw(address), address.size));
+}
+
+int RealKernel::listen(int fd, int backlog) { return result_of(::listen(fd, backlog)); }
+
+int RealKernel::connect(int fd, const SocketAddress& address) {
+  return result_of(::connect(fd, raw(address), address.size));
+}
+
+int RealKernel::accept(int fd, SocketAddress& peer) {
+  peer.size = sizeof(peer.storage);
+  return result_of(::accept4(fd, raw(peer), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+int RealKernel::set_option(int fd, int level, int name, int value) {
+  return result_of(::setsockopt(fd, level, name, &value, sizeof(value)));
+}
+
+int RealKernel::socket_error(int fd) {
+  int error = 0;
+  socklen_t size = sizeof(error);
+  return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+int RealKernel::local_address(int fd, SocketAddress& address) {
+  address.size = sizeof(address.storage);
+  return result_of(::getsockname(fd, raw(address), &address.size));
+}
+
+ssize_t RealKernel::receive(int fd, std::span<char> into) {
+  return result_of(::recv(fd, into.data(), into.size(), 0));
+}
+
+ssize_t RealKernel::send(int fd, std::span<const iovec> from) {
+  // One piece is the common case, and send(2) is the cheaper call: no message header to copy in and
+  // check.
+  if (from.size() == 1)
+    return result_of(::send(fd, from[0].iov_base, from[0].iov_len, MSG_NOSIGNAL));
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(from.data());
+  message.msg_iovlen = from.size();
+  return result_of(::sendmsg(fd, &message, MSG_NOSIGNAL));
+}
+
+ssize_t RealKernel::bytes_readable(int fd) {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCINQ, &bytes) == 0 ? bytes : -errno;
+}
+
+int RealKernel::shutdown(int fd, int how) { return result_of(::shutdown(fd, how)); }
+
+int RealKernel::close(int fd) {
+  // On Linux the descriptor is gone even if close(2) says EINTR.
+  return ::close(fd) == 0 || errno == EINTR ? 0 : -errno;
+}
+
+int RealKernel::epoll_create() { return result_of(::epoll_create1(EPOLL_CLOEXEC)); }
+
+int RealKernel::epoll_control(int epoll_fd, int operation, int fd, uint32_t events, void* data) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = data;
+  return result_of(::epoll_ctl(epoll_fd, operation, fd, &event));
+}
+
+int RealKernel::epoll_wait(int epoll_fd, std::span<epoll_event> into, int timeout_ms) {
+  return result_of(::epoll_wait(epoll_fd, into.data(), static_cast<int>(into.size()), timeout_ms));
+}
+
+int RealKernel::event_create() { return result_of(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
+
+int RealKernel::event_signal(int fd) {
+  const uint64_t one = 1;
+  return result_of(::write(fd, &one, sizeof(one))) < 0 ? -errno : 0;
+}
+
+int RealKernel::event_clear(int fd) {
+  uint64_t count = 0;
+  return result_of(::read(fd, &count, sizeof(count))) < 0 ? -errno : 0;
+}
+
+int64_t RealKernel::raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return -errno;
+  if (limit.rlim_cur < limit.rlim_max) {
+    rlimit raised = limit;
+    raised.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  return limit.rlim_cur == RLIM_INFINITY ? INT64_C(1) << 30 : static_cast<int64_t>(limit.rlim_cur);
+}
+
+}  // namespace trireme

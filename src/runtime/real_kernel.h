@@ -1,0 +1,34 @@
+// The kernel of this machine.
+//
+// Step: below all steps. Thread: any; the object has no state.
+#pragma once
+
+#include "runtime/kernel.h"
+
+namespace trireme::inline v0 {
+
+class RealKernel final : public Kernel {
+ public:
+  int socket(int family, int type) override;
+  int bind(int fd, const SocketAddress& address) override;
+  int listen(int fd, int backlog) override;
+  int connect(int fd, const SocketAddress& address) override;
+  int accept(int fd, SocketAddress& peer) override;
+  int set_option(int fd, int level, int name, int value) override;
+  int socket_error(int fd) override;
+  int local_address(int fd, SocketAddress& address) override;
+  ssize_t receive(int fd, std::span<char> into) override;
+  ssize_t send(int fd, std::span<const iovec> from) override;
+  ssize_t bytes_readable(int fd) override;
+  int shutdown(int fd, int how) override;
+  int close(int fd) override;
+  int epoll_create() override;
+  int epoll_control(int epoll_fd, int operation, int fd, uint32_t events, void* data) override;
+  int epoll_wait(int epoll_fd, std::span<epoll_event> into, int timeout_ms) override;
+  int event_create() override;
+  int event_signal(int fd) override;
+  int event_clear(int fd) override;
+  int64_t raise_descriptor_limit() override;
+};
+
+}  // namespace trireme

@@ -1,0 +1,75 @@
+#include "runtime/real_signals.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+namespace trireme::inline v0 {
+namespace {
+
+constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP};
+
+std::atomic<int> write_end{-1};  // what the handler may touch; lock-free
+std::array<struct sigaction, kSignals.size()> before;
+
+void on_signal(int number) {
+  const int saved = errno;
+  const auto byte = static_cast<unsigned char>(number);
+  // A full pipe means that there are signals enough to read.
+  if (::write(write_end.load(), &byte, 1) < 0) errno = saved;
+  errno = saved;
+}
+
+}  // namespace
+
+RealSignals::RealSignals() {
+  if (::pipe2(pipe_, O_CLOEXEC) != 0) {
+    pipe_[0] = pipe_[1] = -1;
+    return;
+  }
+  ::fcntl(pipe_[1], F_SETFL, O_NONBLOCK);
+  write_end.store(pipe_[1]);
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  sigfillset(&action.sa_mask);
+  for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &action, &before[i]);
+}
+
+RealSignals::~RealSignals() {
+  if (!ok()) return;
+  for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before[i], nullptr);
+  write_end.store(-1);
+  ::close(pipe_[0]);
+  ::close(pipe_[1]);
+}
+
+int RealSignals::wait() {
+  // poll is never restarted after a signal, so that a tool which delays handlers to the end of a
+  // system call (the thread sanitizer) runs them.
+  unsigned char byte = 0;
+  pollfd readable{.fd = pipe_[0], .events = POLLIN, .revents = 0};
+  while (::poll(&readable, 1, -1) != 1 || ::read(pipe_[0], &byte, 1) != 1) {
+  }
+  return byte;
+}
+
+void RealSignals::notify() {
+  const unsigned char byte = 0;
+  while (::write(pipe_[1], &byte, 1) < 0 && errno == EINTR) {
+  }
+}
+
+void exit_now(int status) {
+  std::fflush(nullptr);
+  std::_Exit(status);
+}
+
+}  // namespace trireme

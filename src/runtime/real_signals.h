@@ -1,0 +1,30 @@
+// SIGTERM, SIGINT and SIGHUP for Server::run(): the only place that touches the signal disposition
+// of the process.
+//
+// Step: below all steps. Thread: the one that calls run(); `notify` from any.
+#pragma once
+
+namespace trireme::inline v0 {
+
+// Installs handlers while it lives, and puts back what was there. One at a time in a process.
+class RealSignals {
+ public:
+  RealSignals();
+  ~RealSignals();
+  RealSignals(const RealSignals&) = delete;
+  RealSignals& operator=(const RealSignals&) = delete;
+
+  bool ok() const { return pipe_[0] >= 0; }
+  // Blocks until a signal comes (its number) or notify() was called (0).
+  int wait();
+  void notify();  // Any thread.
+
+ private:
+  int pipe_[2] = {-1, -1};
+};
+
+// Ends the process at once with `status`, after flushing standard streams: for handlers that never
+// return.
+[[noreturn]] void exit_now(int status);
+
+}  // namespace trireme

@@ -1,0 +1,157 @@
+// Real threads and the real clock, and the platform made of them.
+//
+// Step: below all steps. A park spot is a futex (futex(2)); its atomics carry the happens-before
+// edges.
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <ctime>
+#include <string>
+
+#include "runtime/check.h"
+#include "runtime/real_kernel.h"
+#include "runtime/threads.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+constexpr uint32_t kEmpty = 0, kPermit = 1, kSleeping = 2;
+
+timespec to_timespec(TimePoint time) {
+  const int64_t ns = time.time_since_epoch().count();
+  return {.tv_sec = static_cast<time_t>(ns / 1'000'000'000),
+          .tv_nsec = static_cast<long>(ns % 1'000'000'000)};
+}
+
+class RealClock final : public Clock {
+ public:
+  TimePoint now() override {
+    return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
+  }
+  std::chrono::system_clock::time_point wall_now() override {
+    return std::chrono::system_clock::now();
+  }
+};
+
+struct Start {
+  std::string name;
+  std::function<void()> body;
+};
+
+void* thread_main(void* argument) {
+  std::unique_ptr<Start> start(static_cast<Start*>(argument));
+  ::prctl(PR_SET_NAME, start->name.c_str());
+  start->body();
+  return nullptr;
+}
+
+class RealThread final : public Thread {
+ public:
+  explicit RealThread(pthread_t thread) : thread_(thread) {}
+  ~RealThread() override {
+    CHECK(ended_, "a thread must be joined before its object is destroyed");
+  }
+  void join() override {
+    CHECK_EQUAL(::pthread_join(thread_, nullptr), 0, "join of a thread failed");
+    ended_ = true;
+  }
+  void detach() override {
+    ::pthread_detach(thread_);
+    ended_ = true;
+  }
+
+ private:
+  pthread_t thread_;
+  bool ended_ = false;
+};
+
+class RealThreads final : public Threads {
+ public:
+  std::unique_ptr<Thread> start(std::string_view name, std::function<void()> body,
+                                int& error) override {
+    CHECK(name.size() <= 15, "the kernel cuts a thread's name at 15 bytes");
+    auto start = std::make_unique<Start>(Start{std::string(name), std::move(body)});
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_t thread;
+    // The new thread inherits the mask: it blocks all signals from its first instruction on.
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = ::pthread_create(&thread, nullptr, thread_main, start.get());
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (error != 0) return nullptr;
+    start.release();
+    return std::make_unique<RealThread>(thread);
+  }
+
+  bool park(ParkSpot& spot, TimePoint until) override {
+    uint32_t empty = kEmpty;
+    // Acquire pairs with the release in unpark, here and below.
+    if (!spot.state.compare_exchange_strong(empty, kSleeping, std::memory_order_acquire)) {
+      spot.state.store(kEmpty,
+                       std::memory_order_relaxed);  // it was kPermit; only this thread takes it
+      return true;
+    }
+    const timespec deadline = to_timespec(until);
+    while (true) {
+      const long result =
+          ::syscall(SYS_futex, &spot.state, FUTEX_WAIT_BITSET_PRIVATE, kSleeping,
+                    until == kNever ? nullptr : &deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
+      if (spot.state.load(std::memory_order_acquire) == kPermit) break;
+      if (result != 0 && errno == ETIMEDOUT) {
+        const uint32_t was = spot.state.exchange(kEmpty, std::memory_order_acquire);
+        return was == kPermit;
+      }
+    }
+    spot.state.store(kEmpty, std::memory_order_relaxed);
+    return true;
+  }
+
+  void unpark(ParkSpot& spot) override {
+    if (spot.state.exchange(kPermit, std::memory_order_release) != kSleeping)
+      return;  // partner: park
+    ::syscall(SYS_futex, &spot.state, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  }
+
+  void sleep_until(TimePoint until) override {
+    const timespec deadline = to_timespec(until);
+    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, nullptr) == EINTR) {
+    }
+  }
+
+  void relax() override { ::sched_yield(); }
+
+  void set_name(std::string_view name) override {
+    CHECK(name.size() <= 15, "the kernel cuts a thread's name at 15 bytes");
+    ::prctl(PR_SET_NAME, std::string(name).c_str());
+  }
+
+  uint64_t current_id() override { return static_cast<uint64_t>(::gettid()); }
+
+  int allowed_cpus() override {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (::sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+    return CPU_COUNT(&set);
+  }
+};
+
+}  // namespace
+
+const Platform& real_platform() {
+  // Stateless objects that are never destroyed: a Peer may outlive every other object of the
+  // process.
+  static RealKernel& kernel = *new RealKernel;
+  static RealClock& clock = *new RealClock;
+  static RealThreads& threads = *new RealThreads;
+  static const Platform& platform = *new Platform{kernel, clock, threads, 0};
+  return platform;
+}
+
+}  // namespace trireme

@@ -1,0 +1,79 @@
+// The seam to threads: start, join, park, unpark, sleep, relax, name.
+//
+// Step: below all steps. Thread: any. Two implementations: `RealThreads` (real_threads.cc) and the
+// fibers of components/sim, in which every thread of the server is a fiber of one operating-system
+// thread. For the sake of the second, two rules hold everywhere in src: no lock is held across a
+// call of this seam or of `Kernel`, and every spin calls `relax()`.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "runtime/clock.h"
+
+namespace trireme::inline v0 {
+
+// Where one thread sleeps until another one wakes it. Holds at most one permit, like a binary
+// semaphore: an `unpark` that comes before the `park` is not lost, and two of them count as one.
+// One thread parks on a spot at a time; any thread may unpark it.
+struct ParkSpot {
+  // 0: no permit, 1: permit, 2: a thread sleeps here. Touched only by `Threads` implementations.
+  std::atomic<uint32_t> state{0};
+  void* fiber = nullptr;  // the simulator's sleeper; unused by real threads
+};
+
+// A started thread. Must be joined before it is destroyed.
+class Thread {
+ public:
+  virtual ~Thread() = default;
+  virtual void
+  join() = 0;  // Any thread but itself. Blocks until the thread's function has returned.
+  virtual void
+  detach() = 0;  // Any thread. Only for Server::abandon(): the thread may outlive everything.
+};
+
+class Threads {
+ public:
+  virtual ~Threads() = default;
+
+  // Starts `body` on a new thread that blocks all signals. `name` has at most 15 bytes. Returns
+  // null and sets `error` to an errno value when the system refuses.
+  virtual std::unique_ptr<Thread> start(std::string_view name, std::function<void()> body,
+                                        int& error) = 0;
+
+  // Sleeps until a permit is there (and takes it: returns true) or `until` has come (returns
+  // false).
+  virtual bool park(ParkSpot& spot, TimePoint until) = 0;
+  virtual void unpark(ParkSpot& spot) = 0;
+
+  virtual void sleep_until(
+      TimePoint until) = 0;  // for handlers and tools; loop code never calls it
+  virtual void relax() = 0;  // one round of a spin: lets the other side run
+
+  virtual void set_name(std::string_view name) = 0;  // of the calling thread
+  virtual uint64_t current_id() = 0;  // of the calling thread; the kernel's thread id when real
+  virtual int allowed_cpus() = 0;     // CPUs this process may run on, at least 1
+};
+
+// One pointer per thread that the handler code of this library uses to know the job it is in. The
+// simulator saves and restores it when it switches fibers; nothing else of the library is
+// thread-local.
+inline thread_local void* thread_slot = nullptr;
+
+// Everything the server needs from the outside world. Immutable; each part outlives the server and
+// every `Peer` and `Reply` made by it.
+class Kernel;
+struct Platform {
+  Kernel& kernel;
+  Clock& clock;
+  Threads& threads;
+  uint64_t random_seed = 0;
+};
+
+// The real one: stateless objects that live until the process ends.
+const Platform& real_platform();
+
+}  // namespace trireme

@@ -1,0 +1,320 @@
+// The composition root: builds Listener, loops and crew, starts them, and ends them in order.
+//
+// Who owns what: Server::Impl owns I/O workers, crew and Listener; the Core, which owns the loops
+// and the budget, is shared with every Peer and Reply. Order of the end: Listener, connections,
+// loops, threads, Impl; the Core dies with the last reference.
+#include "trireme/server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "accept/endpoint.h"
+#include "accept/listener.h"
+#include "connection/io_worker.h"
+#include "handling/crew.h"
+#include "reply/core.h"
+#include "reply/outbox.h"
+#include "runtime/check.h"
+#include "runtime/epoll_driver.h"
+#include "runtime/mutex.h"
+#include "runtime/real_signals.h"
+#include "server_stats.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+constexpr int64_t kDescriptorsReserved = 32;  // for handlers, logs and our own
+constexpr Duration kCutGrace = std::chrono::milliseconds(50);
+
+Error usage(std::string message) { return {Error::Code::kUsage, std::move(message)}; }
+
+Result<Done> validate(const ServerOptions& options,
+                      const std::vector<std::unique_ptr<Listening>>& listenings) {
+  if (listenings.empty()) return usage("nothing to serve: call listen() before start()");
+  if (options.io_workers < 0 || options.io_workers > 1023)
+    return usage("io_workers must be 0 to 1023");
+  if (options.data_workers < 1 || options.data_workers > 10000)
+    return usage("data_workers must be 1 to 10000");
+  for (const auto& listening : listenings) {
+    Result<Endpoint> endpoint = parse_endpoint(listening->url);
+    if (!endpoint) return endpoint.error();
+    const Limits& limits = listening->options.limits;
+    if (limits.frame_bytes_max == 0 || limits.frame_bytes_max > (1u << 30)) {
+      return usage("frame_bytes_max must be 1 byte to 1 GiB");
+    }
+    if (limits.in_flight_max == 0) return usage("in_flight_max must be at least 1");
+    if (limits.write_bytes_low > limits.write_bytes_high)
+      return usage("write_bytes_low must not be over write_bytes_high");
+    if (listening->pipelined() && listening->has_session && !listening->service->concurrent()) {
+      return usage(
+          "a session with Ordering::kPipelined must declare `static constexpr bool concurrent = "
+          "true`");
+    }
+  }
+  return Done{};
+}
+
+}  // namespace
+
+struct Server::Impl {
+  Impl(ServerOptions given, const Platform& where) : options(std::move(given)), platform(where) {}
+
+  Result<Done> start();
+  Result<Done> build();
+  std::vector<StuckJob> end();
+  void stop_loops(TimePoint deadline);
+
+  enum class State { kNew, kRunning, kEnding, kEnded };
+
+  ServerOptions options;
+  const Platform platform;
+  std::vector<std::unique_ptr<Listening>> listenings;
+  CoreRef core;
+  std::vector<std::unique_ptr<IoWorker>> io_workers;
+  std::unique_ptr<Crew> crew;
+  std::unique_ptr<Listener> listener;
+  std::atomic<bool> cut{false};  // cut_drain() was called; seq_cst with Crew::wait_loops_stopped
+  std::atomic<bool> was_cut{false};  // the drain did not end in good order
+  bool abandoned = false;
+  bool joined = false;  // by end(); not when handlers were stuck, even if they have returned since
+
+  Mutex mutex;
+  State state GUARDED_BY(mutex) = State::kNew;
+  std::vector<ParkSpot*> waiting GUARDED_BY(mutex);
+  std::vector<StuckJob> stuck GUARDED_BY(mutex);
+};
+
+Server::Server(ServerOptions options) : Server(std::move(options), real_platform()) {}
+
+Server::Server(ServerOptions options, const Platform& platform)
+    : impl_(std::make_unique<Impl>(std::move(options), platform)) {}
+
+Server::~Server() {
+  if (impl_ == nullptr || impl_->abandoned) {
+    static_cast<void>(impl_.release());  // abandon(): leaked on purpose, its threads still use it
+    return;
+  }
+  drain();
+  if (impl_->crew != nullptr && !impl_->joined) {
+    impl_->crew->wait_loops_stopped(kNever, nullptr);
+    impl_->crew->join();
+  }
+}
+
+void Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
+                            std::shared_ptr<Service> service, ListenOptions options) {
+  auto listening = std::make_unique<Listening>();
+  listening->url = std::move(url);
+  listening->codec = std::move(codec);
+  listening->has_session = service->has_session();
+  listening->service = std::move(service);
+  listening->options = std::move(options);
+  impl_->listenings.push_back(std::move(listening));
+}
+
+// Everything but threads. On failure all is taken down by destructors.
+Result<Done> Server::Impl::build() {
+  const int64_t descriptors = platform.kernel.raise_descriptor_limit();
+  const auto io_count = static_cast<uint32_t>(
+      options.io_workers > 0 ? options.io_workers : platform.threads.allowed_cpus());
+  size_t connections_max = options.connections_max;
+  if (connections_max == 0) {
+    const int64_t own =
+        kDescriptorsReserved + 2 * (io_count + 1) + static_cast<int64_t>(listenings.size());
+    connections_max = static_cast<size_t>(std::max<int64_t>(descriptors - own, 16));
+  }
+  connections_max = std::min<size_t>(connections_max, 0x3fffff);
+  Core* made = new Core(platform, options, io_count, connections_max);
+  core = CoreRef(made);
+  const bool edge = options.driver == DriverKind::kEpollEdge;
+  for (uint32_t index = 0; index <= io_count; ++index) {
+    const bool is_listener = index == io_count;
+    EventLoop& loop = is_listener ? made->listener_loop() : made->loop(index);
+    auto driver = std::make_unique<EpollDriver>(platform.kernel, made->buffers, loop.counters,
+                                                edge && !is_listener);
+    const int result = driver->open();
+    CHECK(driver->traits().loop_may_move || options.dispatch != Dispatch::kAdaptive,
+          "adaptive dispatch needs a driver whose loop may move");
+    loop.use_driver(std::move(driver));
+    if (result < 0) {
+      return Error{Error::Code::kSystem,
+                   std::string("cannot make an event loop: ") + std::strerror(-result)};
+    }
+    if (!is_listener) io_workers.push_back(std::make_unique<IoWorker>(*made, index, listenings));
+  }
+  listener = std::make_unique<Listener>(*made, listenings);
+  return listener->open();
+}
+
+Result<Done> Server::Impl::start() {
+  Result<Done> valid = validate(options, listenings);
+  if (!valid) return valid;
+  Result<Done> built = build();
+  if (!built) return built;
+  crew = std::make_unique<Crew>(*core.get(), static_cast<uint32_t>(options.data_workers),
+                                options.dispatch);
+  std::vector<HeldLoop*> loops;
+  for (auto& io_worker : io_workers) {
+    io_worker->use_crew(crew.get());
+    loops.push_back(io_worker.get());
+  }
+  int error = crew->start(loops);
+  if (error == 0) error = listener->start();
+  if (error == 0) return Done{};
+  listener->stop();
+  stop_loops(kNever);
+  crew->join();
+  return Error{Error::Code::kSystem, std::string("cannot start a thread: ") + std::strerror(error)};
+}
+
+Result<Done> Server::start() {
+  {
+    MutexLock lock(impl_->mutex);
+    CHECK(impl_->state == Impl::State::kNew, "a server is started once");
+    impl_->state = Impl::State::kRunning;
+  }
+  Result<Done> result = impl_->start();
+  if (result) return result;
+  impl_->crew.reset();
+  impl_->listener.reset();
+  impl_->io_workers.clear();
+  impl_->core = CoreRef();  // with it the loops and their descriptors
+  MutexLock lock(impl_->mutex);
+  impl_->state = Impl::State::kEnded;
+  return result;
+}
+
+std::vector<std::string> Server::urls() const {
+  std::vector<std::string> urls;
+  for (const auto& listening : impl_->listenings) urls.push_back(listening->url);
+  return urls;
+}
+
+void Server::Impl::stop_loops(TimePoint deadline) {
+  for (uint32_t i = 0; i < core.get()->io_workers(); ++i) {
+    core.get()->loop(i).post(std::make_unique<PlainMail>(kMailDrain));
+  }
+  if (crew->wait_loops_stopped(deadline, &cut)) return;
+  was_cut.store(true);
+  for (uint32_t i = 0; i < core.get()->io_workers(); ++i) {
+    core.get()->loop(i).post(std::make_unique<PlainMail>(kMailCut));
+  }
+  crew->wait_loops_stopped(platform.clock.now() + kCutGrace, nullptr);
+}
+
+std::vector<StuckJob> Server::Impl::end() {
+  const TimePoint deadline = time_after(platform.clock.now(), options.drain_time_max);
+  listener->stop();
+  stop_loops(deadline);
+  std::vector<StuckJob> jobs;
+  if (crew->wait_loops_stopped(TimePoint::min(), nullptr)) {
+    crew->join();
+    joined = true;
+  } else {
+    jobs = crew->running_jobs();
+  }
+  return jobs;
+}
+
+std::vector<StuckJob> Server::drain() {
+  CHECK(Outbox::current() == nullptr,
+        "a handler must not drain its own server: it would wait for itself");
+  ParkSpot spot;
+  bool mine = false;
+  {
+    MutexLock lock(impl_->mutex);
+    if (impl_->state == Impl::State::kNew) impl_->state = Impl::State::kEnded;
+    if (impl_->state == Impl::State::kEnded) return impl_->stuck;
+    mine = impl_->state == Impl::State::kRunning;
+    impl_->state = Impl::State::kEnding;
+    if (!mine) impl_->waiting.push_back(&spot);
+  }
+  if (!mine) {
+    while (true) {
+      impl_->platform.threads.park(spot, kNever);
+      MutexLock lock(impl_->mutex);
+      if (impl_->state == Impl::State::kEnded) return impl_->stuck;
+    }
+  }
+  std::vector<StuckJob> jobs = impl_->end();
+  std::vector<ParkSpot*> waiting;
+  {
+    MutexLock lock(impl_->mutex);
+    impl_->stuck = jobs;
+    impl_->state = Impl::State::kEnded;
+    waiting.swap(impl_->waiting);
+  }
+  for (ParkSpot* other : waiting) impl_->platform.threads.unpark(*other);
+  return jobs;
+}
+
+void Server::cut_drain() {
+  impl_->cut.store(true, std::memory_order_seq_cst);
+  if (impl_->crew != nullptr) impl_->crew->interrupt_wait();
+}
+
+void Server::abandon() {
+  CHECK(!impl_->abandoned, "a server is abandoned once");
+  impl_->abandoned = true;
+  impl_->core.get()->add_reference();
+  impl_->crew->detach();
+}
+
+int Server::run(const std::function<void()>& on_ready) {
+  const Log log(impl_->options.log, impl_->options.log_level);
+  RealSignals signals;
+  if (!signals.ok()) {
+    log.error("cannot make a pipe for signals: the descriptor limit is reached");
+    return 1;
+  }
+  Result<Done> started = start();
+  if (!started) {
+    log.error(started.error().message);
+    return started.error().code == Error::Code::kUsage ? 2 : 1;
+  }
+  if (on_ready) on_ready();
+  int signal = 0;
+  while ((signal = signals.wait()) == 1 /* SIGHUP */)
+    log.info("SIGHUP ignored: there is no configuration to reload");
+  log.info("draining");
+  // The drain runs beside this thread, which goes on listening: a second signal cuts it.
+  std::vector<StuckJob> stuck;
+  std::atomic<bool> ended{false};
+  int error = 0;
+  auto drainer = impl_->platform.threads.start(
+      "drain",
+      [&] {
+        stuck = drain();
+        ended.store(true, std::memory_order_seq_cst);
+        signals.notify();
+      },
+      error);
+  if (drainer == nullptr) {
+    stuck = drain();
+  } else {
+    while (!ended.load(std::memory_order_seq_cst)) {
+      if (signals.wait() > 1) cut_drain();
+    }
+    drainer->join();
+  }
+  for (const StuckJob& job : stuck) {
+    log.error("a handler of '" + job.service + "' for " +
+              (job.peer.empty() ? "a client that left" : job.peer) + " on thread " + job.thread +
+              " has not returned for " +
+              std::to_string(
+                  std::chrono::duration_cast<std::chrono::milliseconds>(job.running_for).count()) +
+              " ms");
+  }
+  if (!stuck.empty()) exit_now(1);
+  log.info(impl_->was_cut.load() ? "drain cut" : "drained");
+  return impl_->was_cut.load() ? 1 : 0;
+}
+
+Stats Server::stats() const {
+  if (impl_->core.get() == nullptr) return {};
+  return collect_stats(*impl_->core.get(),
+                       impl_->crew != nullptr ? impl_->crew->data_workers() : 0);
+}
+
+}  // namespace trireme

@@ -1,0 +1,198 @@
+// testing::Conversation: the second composition root. One I/O worker without crew, on a driver
+// without a kernel and a clock that is moved by hand; everything between them is the code that
+// serves sockets.
+#include <cstring>
+#include <utility>
+
+#include "connection/io_worker.h"
+#include "reply/core.h"
+#include "runtime/check.h"
+#include "server_stats.h"
+#include "trireme/testing/conversation.h"
+
+namespace trireme::inline v0::testing {
+namespace {
+
+class ManualClock final : public Clock {
+ public:
+  TimePoint now() override { return now_; }
+  std::chrono::system_clock::time_point wall_now() override { return {}; }
+  void advance(Duration time) { now_ += time; }
+
+ private:
+  TimePoint now_{std::chrono::hours(1)};
+};
+
+// One channel whose peer is a pair of strings.
+class ScriptedDriver final : public Driver {
+ public:
+  ScriptedDriver(Buffers& buffers, LoopCounters& counters)
+      : counters_(counters), read_buffer_(buffers.make_fixed(64 << 10)) {}
+
+  std::string incoming;  // what the client has sent and the server has not read
+  std::string outgoing;  // what the server has sent
+  bool client_ended = false;
+  bool client_reset = false;
+  bool server_ended = false;
+
+  Traits traits() const override {
+    return {.name = "scripted", .loop_may_move = false, .worker_may_write = false};
+  }
+  void wait(TimePoint, TimePoint) override {}
+  bool drained() const override { return true; }
+  bool next(Completion& out) override {
+    if (channel_ == nullptr) return false;
+    out = Completion{};
+    out.channel = channel_;
+    if (closing_) {
+      closing_ = false;
+      channel_ = nullptr;
+      out.kind = Completion::Kind::kClosed;
+      return true;
+    }
+    if (!reads_ && !client_reset) return false;
+    out.kind = Completion::Kind::kReceived;
+    if (client_reset || (incoming.empty() && client_ended)) {
+      out.result = client_reset ? -ECONNRESET : 0;
+      reads_ = client_reset = false;
+      return true;
+    }
+    const size_t bytes = std::min({incoming.size(), read_buffer_.capacity(), receive_bytes_max_});
+    if (bytes == 0) return false;
+    std::memcpy(read_buffer_.data(), incoming.data(), bytes);
+    incoming.erase(0, bytes);
+    out.result = static_cast<int32_t>(bytes);
+    out.bytes = read_buffer_.span().first(bytes);
+    counters_.bytes_in.add(bytes);
+    return true;
+  }
+  int attach(Channel& channel, Channel::Role, int) override {
+    channel_ = &channel;
+    reads_ = true;
+    return 0;
+  }
+  void receive(Channel&) override { reads_ = true; }
+  void pause(Channel&) override { reads_ = false; }
+  Sent send(Channel&, std::span<const iovec> pieces) override {
+    size_t sent = 0;
+    for (const iovec& piece : pieces) {
+      outgoing.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+      sent += piece.iov_len;
+    }
+    counters_.bytes_out.add(sent);
+    return {.bytes = sent, .error = 0};
+  }
+  void shutdown_write(Channel&) override { server_ended = true; }
+  void close(Channel&) override { closing_ = server_ended = true; }
+  size_t bytes_readable(const Channel&) override { return incoming.size(); }
+  Block swap_read_buffer(Block fresh) override {
+    read_buffer_.swap(fresh);
+    return fresh;
+  }
+  void set_receive_bytes_max(size_t bytes) override { receive_bytes_max_ = bytes; }
+  bool wake() noexcept override { return true; }
+
+ private:
+  LoopCounters& counters_;
+  Block read_buffer_;
+  size_t receive_bytes_max_ = SIZE_MAX;
+  Channel* channel_ = nullptr;
+  bool reads_ = false;
+  bool closing_ = false;
+};
+
+ServerOptions options_for_conversation() {
+  ServerOptions options;
+  options.dispatch = Dispatch::kInline;
+  return options;
+}
+
+}  // namespace
+
+struct Conversation::Impl {
+  Impl(std::shared_ptr<const Codec> codec, std::shared_ptr<Service> service, ListenOptions options)
+      : platform{real_platform().kernel, clock, real_platform().threads, 0},
+        core(new Core(platform, options_for_conversation(), 1, 1)) {
+    auto listening = std::make_unique<Listening>();
+    listening->url = "test:";
+    listening->codec = std::move(codec);
+    listening->has_session = service->has_session();
+    listening->service = std::move(service);
+    listening->options = std::move(options);
+    listenings.push_back(std::move(listening));
+    EventLoop& loop = core.get()->loop(0);
+    auto scripted = std::make_unique<ScriptedDriver>(core.get()->buffers, loop.counters);
+    driver = scripted.get();
+    loop.use_driver(std::move(scripted));
+    io_worker = std::make_unique<IoWorker>(*core.get(), 0, listenings);
+    core.get()->accepted.add();
+    core.get()->live_connections.add();
+    loop.post(std::make_unique<AdoptMail>(-1, 0, SocketAddress{}));
+    io_worker->turn_until_idle();
+  }
+
+  ~Impl() {
+    core.get()->loop(0).post(std::make_unique<PlainMail>(kMailDrain));
+    core.get()->loop(0).post(std::make_unique<PlainMail>(kMailCut));
+    io_worker->turn_until_idle();
+  }
+
+  std::string hear() {
+    io_worker->turn_until_idle();
+    return std::exchange(driver->outgoing, {});
+  }
+
+  ManualClock clock;
+  const Platform platform;
+  std::vector<std::unique_ptr<Listening>> listenings;
+  CoreRef core;
+  ScriptedDriver* driver = nullptr;  // the loop owns it
+  std::unique_ptr<IoWorker> io_worker;
+};
+
+Conversation::Conversation(std::shared_ptr<const Codec> codec, std::shared_ptr<Service> service,
+                           ListenOptions options)
+    : impl_(std::make_unique<Impl>(std::move(codec), std::move(service), std::move(options))) {}
+
+Conversation::~Conversation() = default;
+
+std::string Conversation::say(std::string_view bytes) {
+  CHECK(!impl_->driver->client_ended, "the client has ended its stream");
+  impl_->driver->incoming.append(bytes);
+  return impl_->hear();
+}
+
+std::string Conversation::hear() { return impl_->hear(); }
+
+std::string Conversation::end() {
+  impl_->driver->client_ended = true;
+  return impl_->hear();
+}
+
+void Conversation::reset() {
+  impl_->driver->client_reset = true;
+  impl_->io_worker->turn_until_idle();
+}
+
+std::string Conversation::advance(std::chrono::nanoseconds time) {
+  impl_->clock.advance(time);
+  return impl_->hear();
+}
+
+std::string Conversation::drain() {
+  impl_->core.get()->loop(0).post(std::make_unique<PlainMail>(kMailDrain));
+  return impl_->hear();
+}
+
+std::optional<CloseReason> Conversation::closed() const {
+  const LoopCounters& counters = impl_->core.get()->loop(0).counters;
+  for (int reason = 0; reason < kCloseReasonCount; ++reason) {
+    if (counters.closed_by_reason[static_cast<size_t>(reason)].get() > 0)
+      return static_cast<CloseReason>(reason);
+  }
+  return std::nullopt;
+}
+
+Stats Conversation::stats() const { return collect_stats(*impl_->core.get(), 0); }
+
+}  // namespace trireme::testing

@@ -1,0 +1,111 @@
+// The statistics of a server, added up from the books of its loops.
+#include "server_stats.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+void add_loop(Stats& stats, const LoopCounters& loop) {
+  for (size_t i = 0; i < stats.closed_by_reason.size(); ++i) {
+    stats.closed_by_reason[i] += loop.closed_by_reason[i].get();
+    stats.closed += loop.closed_by_reason[i].get();
+  }
+  stats.slots_made += loop.slots_made.get();
+  stats.slots_gone += loop.slots_gone.get();
+  stats.requests += loop.requests.get();
+  stats.replies += loop.replies.get();
+  stats.replies_dropped += loop.replies_dropped.get();
+  stats.unanswered += loop.unanswered.get();
+  stats.refused_frames += loop.refused_frames.get();
+  stats.partial_requests_dropped += loop.partial_requests_dropped.get();
+  stats.handler_exceptions += loop.handler_exceptions.get();
+  stats.handler_deadlines += loop.handler_deadlines.get();
+  stats.stale_ids += loop.stale_ids.get();
+  stats.bytes_in += loop.bytes_in.get();
+  stats.bytes_out += loop.bytes_out.get();
+  stats.loop_turns += loop.loop_turns.get();
+  stats.wakeups += loop.wakeups.get();
+  stats.late_turns += loop.late_turns.get();
+  stats.reads_paused += loop.reads_paused.get();
+  stats.jobs_inline += loop.jobs_inline.get();
+  stats.jobs_on_data_workers += loop.jobs_on_data_workers.get();
+  stats.direct_writes += loop.direct_writes.get();
+  stats.hand_overs += loop.hand_overs.get();
+  stats.stalls += loop.stalls.get();
+  stats.descriptors_opened += loop.descriptors_opened.get();
+  stats.descriptors_closed += loop.descriptors_closed.get();
+}
+
+}  // namespace
+
+Stats collect_stats(Core& core, uint64_t data_workers) {
+  Stats stats;
+  for (uint32_t i = 0; i < core.io_workers(); ++i) {
+    add_loop(stats, core.loop(i).counters);
+    stats.timers_made += core.loop(i).timers_made();
+    stats.timers_gone += core.loop(i).timers_gone();
+  }
+  add_loop(stats, core.listener_loop().counters);
+  stats.accepted = core.accepted.get();
+  stats.refused = core.refused.get();
+  stats.accept_failures = core.accept_failures.get();
+  stats.accept_pauses = core.accept_pauses.get();
+  stats.stale_ids += core.stale_ids.get();
+  stats.live = stats.accepted - stats.refused - stats.closed;
+  stats.data_workers = data_workers;
+  stats.buffer_bytes_now = static_cast<uint64_t>(core.buffers.bytes_now());
+  stats.buffer_bytes_peak = static_cast<uint64_t>(core.buffers.bytes_peak());
+  stats.buffers_made = core.buffers.made();
+  stats.buffers_gone = core.buffers.gone();
+  return stats;
+}
+
+bool books_balance(const Stats& stats, const char** why) {
+  const char* wrong = nullptr;
+  if (stats.accepted != stats.refused + stats.closed + stats.live || stats.live != 0)
+    wrong = "connections";
+  if (stats.slots_made != stats.slots_gone) wrong = "slots";
+  if (stats.descriptors_opened != stats.descriptors_closed) wrong = "descriptors";
+  if (stats.requests + stats.refused_frames !=
+      stats.replies + stats.unanswered + stats.replies_dropped) {
+    wrong = "requests";
+  }
+  if (stats.timers_made != stats.timers_gone) wrong = "timers";
+  if (stats.buffers_made != stats.buffers_gone) wrong = "buffers";
+  if (stats.buffer_bytes_now != 0) wrong = "buffer bytes";
+  if (why != nullptr) *why = wrong;
+  return wrong == nullptr;
+}
+
+std::string_view to_string(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::kPeerClosed:
+      return "peer closed";
+    case CloseReason::kReset:
+      return "reset";
+    case CloseReason::kClosedByHandler:
+      return "closed by handler";
+    case CloseReason::kProtocolError:
+      return "protocol error";
+    case CloseReason::kIdleTimeout:
+      return "idle timeout";
+    case CloseReason::kRequestTimeout:
+      return "request timeout";
+    case CloseReason::kWriteTimeout:
+      return "write timeout";
+    case CloseReason::kSlowConsumer:
+      return "slow consumer";
+    case CloseReason::kOutOfMemory:
+      return "out of memory";
+    case CloseReason::kRefused:
+      return "refused";
+    case CloseReason::kDrained:
+      return "drained";
+    case CloseReason::kDrainCut:
+      return "drain cut";
+    case CloseReason::kSystemError:
+      return "system error";
+  }
+  return "unknown";
+}
+
+}  // namespace trireme

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""The documents say what is true. Usage: docs_test.py TRIREME, in the root of the tree.
+
+Goal: nothing in README.md and docs/ that a reader would find wrong by trying. Method: every C++
+block is compiled, every command looked for, the sessions with `collect` are played against a real
+one, options and defaults are compared with the tool's help and with options.h.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import documents  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+TRIREME = None
+SERVICES = ("echo", "discard", "delay", "collect")
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def pages():
+    """README, ARCHITECTURE and all of docs, but the page whose proofs have a test of their own."""
+    names = ["README.md", "ARCHITECTURE.md"]
+    names += sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/**/*.md"))
+    return {name: read(name) for name in names if name != "docs/promises.md"}
+
+
+def help_of(*words):
+    return subprocess.run([TRIREME, *words, "--help"], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+class Collect:
+    """A server of its own, with an empty database, for as long as the `with` lasts."""
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.process = subprocess.Popen(
+            [TRIREME, "serve", "collect", "--listen", "tcp://127.0.0.1:0",
+             "--db", self.folder.name + "/readings.db"],
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        first = self.process.stdout.readline()  # waits until it listens, or has ended
+        self.port = int(re.fullmatch(r"listening on tcp://[\d.]+:(\d+)\n", first)[1])
+        return self
+
+    def ask(self, line):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as talk:
+            talk.sendall(line.encode() + b"\n")
+            talk.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: talk.recv(65536), b"")).decode()
+
+    def __exit__(self, *error):
+        self.process.terminate()
+        self.status = self.process.wait(20)
+        self.process.stdout.close()
+        self.folder.cleanup()
+
+
+class Documents(unittest.TestCase):
+    def test_blocks_compile(self):
+        text, findings = documents.translation_unit(
+            {name: text for name, text in pages().items() if name != "ARCHITECTURE.md"})
+        self.assertEqual(findings, [])
+        self.assertGreater(text.count("namespace block_"), 5)
+        with tempfile.TemporaryDirectory() as folder:
+            source = pathlib.Path(folder) / "blocks.cc"
+            source.write_text(text, encoding="utf-8")
+            done = subprocess.run(
+                [os.environ.get("CXX", "c++"), "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra",
+                 "-Wno-missing-field-initializers", "-Werror", f"-I{ROOT / 'include'}", source],
+                text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_the_server_of_the_readme_is_short(self):
+        _, block, _ = next(documents.blocks(read("README.md"), "cpp"))
+        self.assertLessEqual(block.count("\n"), 25)
+
+    def test_commands_exist(self):
+        count = 0
+        for name, text in pages().items():
+            for _, block, line in documents.blocks(text, "console"):
+                found = documents.commands(block)
+                self.assertTrue(found, f"{name}:{line}: no command behind `$ `")
+                for command in found:
+                    count += 1
+                    self.check_command(command, f"{name}:{line}: {command}")
+        self.assertGreater(count, 10)
+
+    def check_command(self, command, where):
+        words = command.split()
+        if words[0] == "./dev":
+            self.assertRegex(read("dev"), rf"(?m)^  {words[1]}\b", where)
+        elif words[0] == "trireme":
+            help_text = help_of()
+            if words[1] == "serve":
+                self.assertIn(words[2], SERVICES, where)
+                help_text = help_of("serve", words[2])
+            known = documents.options_of_help(help_text)
+            for option in documents.options_in(command):
+                self.assertIn(option, known, where)
+        else:
+            self.assertTrue(shutil.which(words[0]), where)
+
+    def test_sessions_with_collect(self):
+        played = 0
+        for name, text in pages().items():
+            for mark, block, line in documents.blocks(text, "console"):
+                if mark != "played: collect":
+                    self.assertNotIn("<<<", block, f"{name}:{line}: a session that is not played")
+                    continue
+                with Collect() as server:
+                    for request, expected in documents.exchanges(block):
+                        self.assertIsNotNone(request, f"{name}:{line}: not a call of nc")
+                        played += 1
+                        self.assertEqual(server.ask(request), expected, f"{name}:{line}: {request}")
+                self.assertEqual(server.status, 0)
+        self.assertGreater(played, 5)
+
+    def test_paths_exist(self):
+        for name, text in {**pages(), "CHANGELOG.md": read("CHANGELOG.md")}.items():
+            for path in documents.paths_of_page(text):
+                self.assertTrue((ROOT / path).is_file(), f"{name}: there is no {path}")
+
+    def test_options_are_those_of_the_tool(self):
+        known = documents.options_of_help(help_of())
+        for service in SERVICES:
+            known.update(documents.options_of_help(help_of("serve", service)))
+        for name, text in pages().items():
+            unknown = documents.options_of_page(text) - set(known)
+            self.assertEqual(unknown, set(), f"{name}: no option of trireme")
+        told = documents.options_of_page(read("docs/operations.md"))
+        self.assertEqual(set(known) - told - {"--help"}, set(), "docs/operations.md leaves out")
+
+    def test_manual_is_the_help(self):
+        manual = documents.options_of_manual(read("docs/man/trireme.1"))
+        known = documents.options_of_help(help_of())
+        for service in reversed(SERVICES):  # `collect` first: the others' ordering is the default
+            known.update(documents.options_of_help(help_of("serve", service)))
+        self.assertEqual(manual, known)
+
+    def test_limits_are_those_of_the_header(self):
+        fields = documents.fields_of_header(read("include/trireme/options.h"))
+        rows = documents.rows_of_limits(read("docs/limits.md"))
+        self.assertGreater(len(fields), 20)
+        self.assertEqual({field: standard for field, (_, standard) in rows.items()}, fields)
+        told = {option for options, _ in rows.values() for option in options}
+        known = set(documents.options_of_help(help_of("serve", "collect")))
+        self.assertEqual(told, known - {"--help", "--listen", "--db"})
+
+
+if __name__ == "__main__":
+    TRIREME = str(pathlib.Path(sys.argv.pop(1)).resolve())
+    unittest.main()

@@ -1,0 +1,57 @@
+// The real program `trireme`, in a process of its own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "support/wait.h"
+
+namespace support {
+
+// Starts at construction; killed at destruction if it still runs, and when the test dies.
+class Child {
+ public:
+  struct Options {
+    size_t descriptors_max = 0;          // RLIMIT_NOFILE, soft and hard; 0: ours
+    std::vector<std::string> through{};  // a program and its options that start ours: strace
+  };
+
+  // `arguments` of `trireme`.
+  explicit Child(std::vector<std::string> arguments) : Child(std::move(arguments), Options()) {}
+  Child(std::vector<std::string> arguments, const Options& options);
+  ~Child();
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  // The URL of the `listening on` line, waited for. Empty if the process ended without.
+  std::string url(size_t index = 0);
+  void signal(int number);
+  // Waits for the end: the exit status, 128 and the signal's number, or -1 at the deadline.
+  int wait_exit(std::chrono::nanoseconds deadline = kDeadline);
+
+  std::string out() const { return text_of(out_fd_); }       // standard output so far
+  std::string errors() const { return text_of(error_fd_); }  // standard error so far
+  pid_t pid() const { return traced_ > 0 ? traced_ : pid_; }
+  // True if one of its threads sleeps in this system call: a handler that blocks is under way.
+  bool is_in(long system_call) const;
+  std::chrono::milliseconds cpu_time() const;
+  size_t resident_bytes_peak() const;
+
+  // Where the program is: beside the folder of the test programs.
+  static std::string program();
+
+ private:
+  static std::string text_of(int fd);
+  bool ended();
+
+  int out_fd_ = -1;  // memory files: nobody needs to read along
+  int error_fd_ = -1;
+  pid_t pid_ = -1;     // what we have started
+  pid_t traced_ = -1;  // `trireme` itself, if something else has started it
+  int status_ = -1;
+};
+
+}  // namespace support

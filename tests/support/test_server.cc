@@ -1,0 +1,114 @@
+#include "support/test_server.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+namespace support {
+
+namespace {
+
+std::string text_of(const Setup& setup) {
+  std::string name;
+  switch (setup.dispatch) {
+    case tr::Dispatch::kInline:
+      name = "Inline";
+      break;
+    case tr::Dispatch::kWorkers:
+      name = "Workers";
+      break;
+    case tr::Dispatch::kAdaptive:
+      name = "Adaptive";
+      break;
+  }
+  name += setup.driver == tr::DriverKind::kEpoll ? "Level" : "Edge";
+  return name + std::to_string(setup.io_workers);
+}
+
+}  // namespace
+
+std::string name_of(const ::testing::TestParamInfo<Setup>& info) { return text_of(info.param); }
+
+void PrintTo(const Setup& setup, std::ostream* out) { *out << text_of(setup); }
+
+std::vector<Setup> setups_of(tr::Dispatch dispatch) {
+  std::vector<Setup> setups;
+  for (const tr::DriverKind driver : {tr::DriverKind::kEpoll, tr::DriverKind::kEpollEdge}) {
+    for (const int io_workers : {1, 4}) setups.push_back({dispatch, driver, io_workers});
+  }
+  return setups;
+}
+
+std::vector<Setup> blocking_setups() {
+  std::vector<Setup> setups = setups_of(tr::Dispatch::kWorkers);
+  for (const Setup& setup : setups_of(tr::Dispatch::kAdaptive)) setups.push_back(setup);
+  return setups;
+}
+
+std::vector<Setup> every_setup() {
+  std::vector<Setup> setups = blocking_setups();
+  for (const Setup& setup : setups_of(tr::Dispatch::kInline)) setups.push_back(setup);
+  return setups;
+}
+
+tr::ServerOptions options_of(const Setup& setup) {
+  tr::ServerOptions options;
+  options.io_workers = setup.io_workers;
+  options.dispatch = setup.dispatch;
+  options.driver = setup.driver;
+  return options;
+}
+
+TestServer::TestServer(tr::ServerOptions options) : lines_(std::make_shared<Lines>()) {
+  options.log = [lines = lines_](tr::LogLevel, std::string_view line) {
+    const std::lock_guard lock(lines->mutex);
+    lines->text.append(line).append("\n");
+  };
+  server_ = std::make_unique<tr::Server>(std::move(options));
+}
+
+void TestServer::start() {
+  const tr::Result<tr::Done> result = server_->start();
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  started_ = true;
+}
+
+TestServer::~TestServer() {
+  if (!started_) return;
+  if (!server_->drain().empty()) return;  // the destructor of the server waits for that handler
+  const tr::Stats stats = server_->stats();
+  const char* why = nullptr;
+  EXPECT_TRUE(tr::books_balance(stats, &why))
+      << why << " do not balance: accepted " << stats.accepted << ", requests " << stats.requests
+      << ", replies " << stats.replies << ", dropped " << stats.replies_dropped << ", buffer bytes "
+      << stats.buffer_bytes_now;
+}
+
+std::string TestServer::log() const {
+  const std::lock_guard lock(lines_->mutex);
+  return lines_->text;
+}
+
+std::vector<std::string> thread_names(int pid) {
+  const std::string process = pid == 0 ? "self" : std::to_string(pid);
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/" + process + "/task", error)) {
+    std::string name;
+    std::getline(std::ifstream(task.path() / "comm"), name);
+    names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+size_t open_descriptors() {
+  size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace support

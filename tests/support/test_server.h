@@ -1,0 +1,90 @@
+// A whole server in the test's process, over both families of addresses, whose books are checked.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <mutex>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "trireme/trireme.h"
+
+namespace support {
+
+namespace tr = trireme;
+
+// What every test of behaviour is run over.
+struct Setup {
+  tr::Dispatch dispatch;
+  tr::DriverKind driver;
+  int io_workers;
+};
+
+std::string name_of(const ::testing::TestParamInfo<Setup>& info);
+void PrintTo(const Setup& setup, std::ostream* out);  // found by GoogleTest
+// For parameters of tests: every setup, those where handlers may block, and those with one kind of
+// dispatch.
+std::vector<Setup> every_setup();
+std::vector<Setup> blocking_setups();
+std::vector<Setup> setups_of(tr::Dispatch dispatch);
+
+tr::ServerOptions options_of(const Setup& setup);
+
+class ServerTest : public ::testing::TestWithParam<Setup> {
+ protected:
+  tr::ServerOptions options() const { return options_of(GetParam()); }
+};
+
+// Use: construct, listen() or serve(), start(). The destructor drains, expects that no handler is
+// stuck unless the test has drained itself, and that the books balance.
+class TestServer {
+ public:
+  explicit TestServer(tr::ServerOptions options);
+  ~TestServer();
+  TestServer(const TestServer&) = delete;
+  TestServer& operator=(const TestServer&) = delete;
+
+  template <class F>
+  void listen(F handler, tr::ListenOptions options = {},
+              std::shared_ptr<const tr::Codec> codec = tr::lines()) {
+    for (const char* url : kUrls) server_->listen(url, codec, handler, options);
+  }
+  template <class S, class... Shared>
+  void serve(tr::ListenOptions options, Shared&... shared) {
+    for (const char* url : kUrls) server_->serve<S>(url, tr::lines(), options, shared...);
+  }
+  void start();
+
+  std::string url() const { return server_->urls()[0]; }
+  std::string url6() const { return server_->urls()[1]; }  // of IPv6
+  tr::Stats stats() const { return server_->stats(); }
+  uint64_t closed(tr::CloseReason reason) const {
+    return stats().closed_by_reason[static_cast<size_t>(reason)];
+  }
+  std::vector<tr::StuckJob> drain() { return server_->drain(); }
+  tr::Server& server() { return *server_; }
+  std::string log() const;  // all lines so far
+
+ private:
+  static constexpr const char* kUrls[] = {"tcp://127.0.0.1:0", "tcp://[::1]:0"};
+
+  struct Lines {
+    mutable std::mutex mutex;
+    std::string text;
+  };
+  std::shared_ptr<Lines> lines_;  // owners: this and the server's log
+  std::unique_ptr<tr::Server> server_;
+  bool started_ = false;
+};
+
+// Echoes lines, with a mark so that a reply is not mistaken for its request.
+inline tr::Answer mark(const tr::Request& request) { return "<" + request.own() + ">"; }
+
+// Names of the threads of a process, sorted; 0: of this one.
+std::vector<std::string> thread_names(int pid = 0);
+size_t open_descriptors();
+
+}  // namespace support

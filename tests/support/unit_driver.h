@@ -1,0 +1,191 @@
+// Goal: a driver on real sockets, driven turn by turn. Method: loopback TCP pairs; every turn gives
+// out all of its completions, copied; waits have a deadline, and a quiet stretch counts how often
+// the driver came back.
+#pragma once
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "runtime/epoll_driver.h"
+#include "runtime/threads.h"
+
+namespace trireme::inline v0::unit {
+
+struct Happened {
+  Completion::Kind kind;
+  const Channel* channel;
+  int result;
+  std::string bytes;
+};
+
+// Parametrized over edge-triggered or not.
+class DriverFixture : public ::testing::TestWithParam<bool> {
+ protected:
+  using Kind = Completion::Kind;
+
+  DriverFixture() : driver(real_platform().kernel, buffers, counters, GetParam()) {}
+
+  void SetUp() override { ASSERT_EQ(driver.open(), 0); }
+  void TearDown() override {
+    for (Channel& channel : channels_) {
+      if (channel.fd >= 0) driver.close(channel);
+    }
+    turn(0);
+    for (const Channel& channel : channels_) EXPECT_EQ(channel.flags, 0) << "kClosed did not come";
+    for (const int fd : ours_) ::close(fd);
+  }
+
+  // Lives as long as the fixture: TearDown closes what is still attached.
+  Channel& fresh() { return channels_.emplace_back(); }
+
+  bool edge() const { return GetParam(); }
+
+  // A listening socket at a free port of the loopback, and a client that connects to it.
+  static int listen_somewhere(sockaddr_in& address) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(fd, 512), 0);
+    EXPECT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    return fd;
+  }
+  int connect_to(const sockaddr_in& address) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    ours_.push_back(fd);
+    return fd;
+  }
+  // Returns the client's descriptor (blocking); the server's end is attached to `channel`.
+  int connected(Channel& channel) {
+    int server = -1;
+    const int client = pair(server);
+    attach(channel, server);
+    return client;
+  }
+  int pair(int& server) {
+    sockaddr_in address;
+    const int listener = listen_somewhere(address);
+    const int client = connect_to(address);
+    server = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    EXPECT_GE(server, 0);
+    ::close(listener);
+    return client;
+  }
+  void attach(Channel& channel, int fd, Channel::Role role = Channel::Role::kStream) {
+    ASSERT_EQ(driver.attach(channel, role, fd), 0);
+  }
+
+  static void say(int client, const std::string& bytes) {
+    size_t sent = 0;
+    while (sent < bytes.size()) {
+      const ssize_t result = ::send(client, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      ASSERT_GT(result, 0);
+      sent += static_cast<size_t>(result);
+    }
+  }
+  void hang_up(int client) { close_ours(client); }
+  void reset(int client) {
+    const linger now{1, 0};
+    ASSERT_EQ(::setsockopt(client, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+    close_ours(client);
+  }
+  static std::string hear(int client, size_t bytes) {
+    std::string heard(bytes, '\0');
+    const ssize_t result = ::recv(client, heard.data(), bytes, MSG_WAITALL);
+    heard.resize(result > 0 ? static_cast<size_t>(result) : 0);
+    return heard;
+  }
+
+  // One wait and all its completions; `meanwhile` runs after each, while the others are still due.
+  std::vector<Happened> turn(int ms_max,
+                             const std::function<void(const Happened&)>& meanwhile = {}) {
+    const TimePoint now = real_platform().clock.now();
+    driver.wait(now, now + std::chrono::milliseconds(ms_max));
+    std::vector<Happened> all;
+    Completion one;
+    while (driver.next(one)) {
+      const std::string bytes(one.bytes.data(), one.bytes.size());
+      all.push_back({one.kind, one.channel, one.result, bytes});
+      history.push_back(all.back());
+      if (meanwhile) meanwhile(all.back());
+    }
+    return all;
+  }
+  // Turns until `done`, or fails after five seconds.
+  ::testing::AssertionResult turn_until(const std::function<bool()>& done) {
+    const TimePoint deadline = real_platform().clock.now() + std::chrono::seconds(5);
+    while (!done()) {
+      if (real_platform().clock.now() > deadline) return ::testing::AssertionFailure() << "in vain";
+      turn(100);
+    }
+    return ::testing::AssertionSuccess();
+  }
+  // How often wait came back in a stretch in which nothing happens. A driver that spins: thousands
+  // of times.
+  int returns_while_quiet() {
+    const TimePoint end = real_platform().clock.now() + std::chrono::milliseconds(30);
+    int returns = 0;
+    while (real_platform().clock.now() < end) {
+      ++returns;
+      for (const Happened& it : turn(30)) {
+        ADD_FAILURE() << "not quiet: kind " << static_cast<int>(it.kind) << ", result "
+                      << it.result;
+      }
+    }
+    return returns;
+  }
+
+  std::string received(const Channel& channel) const {
+    std::string all;
+    for (const Happened& it : history) {
+      if (it.kind == Kind::kReceived && it.channel == &channel) all += it.bytes;
+    }
+    return all;
+  }
+  int count(const Channel& channel, Kind kind, int result) const {
+    int count = 0;
+    for (const Happened& it : history) {
+      count += it.channel == &channel && it.kind == kind && it.result == result ? 1 : 0;
+    }
+    return count;
+  }
+  bool ended(const Channel& channel) const { return count(channel, Kind::kReceived, 0) > 0; }
+  bool was_reset(const Channel& channel) const {
+    return count(channel, Kind::kReceived, -ECONNRESET) > 0;
+  }
+
+  Buffers buffers{1 << 24};
+  LoopCounters counters;
+  EpollDriver driver;
+  std::vector<Happened> history;  // of all turns
+
+ private:
+  void close_ours(int fd) {
+    std::erase(ours_, fd);
+    ::close(fd);
+  }
+
+  std::deque<Channel> channels_;
+  std::vector<int> ours_;
+};
+
+inline std::string driver_name(const ::testing::TestParamInfo<bool>& info) {
+  return info.param ? "epoll_et" : "epoll";
+}
+
+}  // namespace trireme

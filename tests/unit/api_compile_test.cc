@@ -1,0 +1,103 @@
+// Goal: what must not compile does not, and what should, does. Method: the concepts and traits of
+// the public API.
+#include <gtest/gtest.h>
+
+#include <type_traits>
+#include <utility>
+
+#include "trireme/trireme.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+auto by_string = [](const Request& request) { return request.own(); };
+[[maybe_unused]] auto by_view = [](const Request& request) { return request.text(); };
+[[maybe_unused]] auto by_reply = [](const Request&, Reply) {};
+[[maybe_unused]] auto by_mutable = [count = 0](const Request&) mutable {
+  return std::to_string(++count);
+};
+[[maybe_unused]] auto by_mutable_reply = [count = 0](const Request&, Reply) mutable { ++count; };
+[[maybe_unused]] auto by_number = [](const Request&) { return 5; };
+[[maybe_unused]] auto by_nothing = [](const Request&) {};
+[[maybe_unused]] auto by_non_const = [](Request&) { return "x"; };
+
+static_assert(AnswerHandler<decltype(by_string)>);
+static_assert(AnswerHandler<decltype(by_view)>);
+static_assert(AnswerHandler<std::string (*)(const Request&)>);
+static_assert(ReplyHandler<decltype(by_reply)>);
+static_assert(!ReplyHandler<decltype(by_string)> && !AnswerHandler<decltype(by_reply)>);
+// Called by several threads at once: state of its own would be a race.
+static_assert(!AnswerHandler<decltype(by_mutable)> && !ReplyHandler<decltype(by_mutable)>);
+static_assert(!AnswerHandler<decltype(by_mutable_reply)>);
+static_assert(!ReplyHandler<decltype(by_mutable_reply)>);
+static_assert(!AnswerHandler<decltype(by_number)>);
+static_assert(!AnswerHandler<decltype(by_nothing)>);
+static_assert(!AnswerHandler<decltype(by_non_const)>);
+
+template <class R>
+concept SendsAsLvalue = requires(R reply) {
+  reply.send(Answer("x"));
+};
+template <class R>
+concept SendsAsRvalue = requires(R reply) {
+  std::move(reply).send(Answer("x"));
+};
+static_assert(!SendsAsLvalue<Reply>, "a reply that was sent must look moved from");
+static_assert(SendsAsRvalue<Reply>);
+
+static_assert(std::is_nothrow_move_constructible_v<Reply>);
+static_assert(std::is_nothrow_move_assignable_v<Reply>);
+static_assert(!std::is_copy_constructible_v<Reply> && !std::is_copy_assignable_v<Reply>);
+static_assert(!std::is_default_constructible_v<Reply>);
+static_assert(!std::is_copy_constructible_v<Answer> && std::is_move_constructible_v<Answer>);
+static_assert(!std::is_copy_constructible_v<Request> && !std::is_move_constructible_v<Request>);
+static_assert(std::is_copy_constructible_v<Peer> && std::is_default_constructible_v<Peer>);
+static_assert(!std::is_copy_constructible_v<Server> && !std::is_move_constructible_v<Server>);
+
+template <class A>
+concept ModifiedAsLvalue = requires(A answer) {
+  answer.close_after();
+};
+static_assert(!ModifiedAsLvalue<Answer>);
+
+struct Plain {
+  Answer on_request(const Request&) { return "x"; }
+};
+struct Concurrent {
+  static constexpr bool concurrent = true;
+};
+
+TEST(Api, ASessionIsSerialUnlessItSaysOtherwise) {
+  EXPECT_FALSE(SessionService<Plain>().concurrent());
+  EXPECT_TRUE(SessionService<Concurrent>().concurrent());
+  EXPECT_TRUE(HandlerService<decltype(by_string)>(by_string).concurrent());
+}
+
+TEST(Api, AnAnswerSaysWhatItIs) {
+  EXPECT_EQ(Answer("x").kind(), Answer::Kind::kBytes);
+  EXPECT_EQ(error("x").kind(), Answer::Kind::kError);
+  EXPECT_EQ(busy().kind(), Answer::Kind::kBusy);
+  EXPECT_EQ(no_answer().kind(), Answer::Kind::kNone);
+  EXPECT_FALSE(Answer("x").is_owned());
+  EXPECT_TRUE(Answer(std::string("x")).is_owned());
+  EXPECT_TRUE(Answer("x").close_after().closes());
+  const Answer copied = Answer(std::string_view("view")).close_after().with_copy();
+  EXPECT_TRUE(copied.is_owned());
+  EXPECT_TRUE(copied.closes());
+  EXPECT_EQ(copied.text(), "view");
+  Answer moved = std::string("a string that is too long for the object itself");
+  const Answer there = std::move(moved);
+  EXPECT_EQ(there.text(), "a string that is too long for the object itself");
+}
+
+TEST(Api, AConnectionIdKeepsItsParts) {
+  const ConnectionId id = ConnectionId::make(1023, 0x3fffff, 0xffffffff);
+  EXPECT_EQ(id.home(), 1023u);
+  EXPECT_EQ(id.slot(), 0x3fffffu);
+  EXPECT_EQ(id.generation(), 0xffffffffu);
+  EXPECT_EQ(ConnectionId::make(1, 0, 0).slot(), 0u);
+  EXPECT_NE(ConnectionId::make(0, 1, 1), ConnectionId::make(1, 0, 1));
+}
+
+}  // namespace
+}  // namespace trireme

@@ -1,0 +1,220 @@
+// Goal: a loop that sleeps is woken by every post, a loop that is awake by none; timers and the
+// watcher bound sleep. Method: a driver whose wait runs a hook, so that the test acts exactly while
+// the loop sleeps; then real threads that post one mail at a time to a loop on epoll, where one
+// lost wake-up shows as a wait up to its deadline.
+#include "runtime/event_loop.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "runtime/epoll_driver.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class HookDriver final : public Driver {
+ public:
+  std::function<void()> while_asleep;
+  int wakes = 0;
+  TimePoint now{}, until{};
+
+  Traits traits() const override { return {.name = "hook"}; }
+  void wait(TimePoint from, TimePoint to) override {
+    now = from;
+    until = to;
+    if (while_asleep) while_asleep();
+  }
+  bool next(Completion&) override { return false; }
+  bool drained() const override { return true; }
+  int attach(Channel&, Channel::Role, int) override { return 0; }
+  void receive(Channel&) override {}
+  void pause(Channel&) override {}
+  Sent send(Channel&, std::span<const iovec>) override { return {}; }
+  void shutdown_write(Channel&) override {}
+  void close(Channel&) override {}
+  size_t bytes_readable(const Channel&) override { return 0; }
+  Block swap_read_buffer(Block fresh) override { return fresh; }
+  void set_receive_bytes_max(size_t) override {}
+  bool wake() noexcept override {
+    ++wakes;
+    return true;
+  }
+};
+
+struct Note final : Mail {
+  Note() : Mail(1) {}
+};
+
+size_t open_all(Mail* mail) {
+  size_t count = 0;
+  while (mail != nullptr) {
+    const std::unique_ptr<Mail> gone(mail);
+    mail = mail->next;
+    ++count;
+  }
+  return count;
+}
+
+class EventLoopTest : public ::testing::Test {
+ protected:
+  EventLoopTest() {
+    auto driver = std::make_unique<HookDriver>();
+    driver_ = driver.get();
+    loop_.use_driver(std::move(driver));
+  }
+  void post() { loop_.post(std::make_unique<Note>()); }
+
+  const Platform& platform_ = real_platform();
+  EventLoop loop_{platform_, 7};
+  HookDriver* driver_ = nullptr;
+};
+
+TEST_F(EventLoopTest, AnAwakeLoopIsNotSignalled) {
+  loop_.assume_held();
+  for (int i = 0; i < 100; ++i) post();
+  EXPECT_EQ(driver_->wakes, 0);
+  EXPECT_EQ(loop_.counters.wakeups.get(), 0u);
+  EXPECT_EQ(open_all(loop_.take_mail()), 100u);
+  EXPECT_EQ(loop_.index(), 7u);
+}
+
+TEST_F(EventLoopTest, OfManySendersOneSignalsTheSleeper) {
+  loop_.assume_held();
+  driver_->while_asleep = [&] {
+    for (int i = 0; i < 100; ++i) post();
+  };
+  loop_.wait(false, kNever);
+  EXPECT_EQ(driver_->wakes, 1);
+  EXPECT_EQ(loop_.counters.wakeups.get(), 1u);
+  EXPECT_EQ(open_all(loop_.take_mail()), 100u);
+  driver_->while_asleep = nullptr;
+  post();  // awake again
+  EXPECT_EQ(driver_->wakes, 1);
+  EXPECT_EQ(loop_.counters.loop_turns.get(), 1u);
+}
+
+TEST_F(EventLoopTest, MailThatIsThereKeepsItFromSleeping) {
+  loop_.assume_held();
+  post();
+  loop_.wait(false, kNever);
+  EXPECT_LE(driver_->until, driver_->now);
+}
+
+TEST_F(EventLoopTest, PollingNeverSleepsAndIsNotSignalled) {
+  loop_.assume_held();
+  driver_->while_asleep = [&] { post(); };
+  loop_.wait(true, kNever);
+  EXPECT_LE(driver_->until, driver_->now);
+  EXPECT_EQ(driver_->wakes, 0);
+}
+
+TEST_F(EventLoopTest, TheNextTimerAndTheCallerBoundTheSleep) {
+  loop_.assume_held();
+  loop_.wait(false, kNever);
+  EXPECT_EQ(driver_->until, kNever);
+  Timer timer;
+  const TimePoint deadline = loop_.now() + milliseconds(40);
+  loop_.timers().arm(timer, deadline);
+  loop_.wait(false, kNever);
+  EXPECT_LE(driver_->until, deadline + TimerWheel::kTick);
+  EXPECT_GT(driver_->until, driver_->now);
+  const TimePoint earlier = loop_.now() + milliseconds(3);
+  loop_.wait(false, earlier);
+  EXPECT_EQ(driver_->until, earlier);
+  loop_.timers().cancel(timer);
+  EXPECT_EQ(loop_.timers_made(), 1u);
+  EXPECT_EQ(loop_.timers_gone(), 1u);
+}
+
+TEST_F(EventLoopTest, TheWatcherParksOnlyBesideASleeperWhichWakesIt) {
+  loop_.assume_held();
+  ParkSpot spot;
+  loop_.set_watcher(&spot);
+  EXPECT_FALSE(loop_.try_park_watcher());  // awake
+  bool parked = false;
+  driver_->while_asleep = [&] { parked = loop_.try_park_watcher(); };
+  loop_.wait(false, kNever);
+  EXPECT_TRUE(parked);
+  EXPECT_TRUE(platform_.threads.park(spot, platform_.clock.now()));  // a permit is there
+  EXPECT_FALSE(loop_.try_park_watcher());
+  driver_->while_asleep = nullptr;
+  loop_.wait(false, kNever);  // nobody parked: nobody is woken
+  EXPECT_FALSE(platform_.threads.park(spot, platform_.clock.now()));
+  loop_.set_watcher(nullptr);
+}
+
+TEST_F(EventLoopTest, AWatcherDoesNotParkOnceTheSleeperWasSignalled) {
+  loop_.assume_held();
+  bool parked = true;
+  driver_->while_asleep = [&] {
+    post();
+    parked = loop_.try_park_watcher();
+  };
+  loop_.wait(false, kNever);
+  EXPECT_FALSE(parked);
+}
+
+TEST_F(EventLoopTest, ASignalAfterTheWatcherParkedStillWakesBoth) {
+  loop_.assume_held();
+  ParkSpot spot;
+  loop_.set_watcher(&spot);
+  driver_->while_asleep = [&] {
+    EXPECT_TRUE(loop_.try_park_watcher());
+    post();
+  };
+  loop_.wait(false, kNever);
+  EXPECT_EQ(driver_->wakes, 1);
+  EXPECT_TRUE(platform_.threads.park(spot, platform_.clock.now()));
+}
+
+TEST(EventLoopStress, NoPostIsLostOnTheWayToASleeper) {
+  constexpr int kSenders = 3, kEach = 8'000;
+  constexpr auto kLost = seconds(10);  // what a lost wake-up costs
+  Buffers buffers(1 << 20);
+  EventLoop loop(real_platform(), 0);
+  auto driver =
+      std::make_unique<EpollDriver>(real_platform().kernel, buffers, loop.counters, false);
+  ASSERT_EQ(driver->open(), 0);
+  loop.use_driver(std::move(driver));
+  std::atomic<uint64_t> opened{0};
+  std::vector<std::thread> senders;
+  for (int sender = 0; sender < kSenders; ++sender) {
+    senders.emplace_back([&loop, &opened, sender] {
+      for (int i = 0; i < kEach; ++i) {
+        const uint64_t before = opened.load();
+        loop.post(std::make_unique<Note>());
+        // The first sender goes on when the loop has seen it, so that the next post meets a loop
+        // falling asleep.
+        while (sender == 0 && opened.load() == before) std::this_thread::yield();
+      }
+    });
+  }
+  loop.assume_held();
+  Duration longest{};
+  while (opened.load() < uint64_t{kSenders} * kEach) {
+    loop.read_clock();
+    const TimePoint before = loop.now();
+    loop.wait(false, before + kLost);
+    longest = std::max(longest, loop.now() - before);
+    opened += open_all(loop.take_mail());
+    if (longest >= kLost) break;
+    Completion completion;
+    while (loop.driver().next(completion)) ADD_FAILURE() << "a completion from nowhere";
+  }
+  opened = UINT64_MAX / 2;  // on failure: lets the sender go
+  for (std::thread& sender : senders) sender.join();
+  EXPECT_LT(longest, kLost) << "a wake-up was lost";
+  EXPECT_GT(loop.counters.wakeups.get(), 0u);
+  open_all(loop.take_mail());
+  loop.use_driver(nullptr);
+}
+
+}  // namespace
+}  // namespace trireme

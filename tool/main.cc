@@ -1,0 +1,199 @@
+// The command line of `trireme`. The only file that knows CLI11.
+#include <malloc.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tool/serve.h"
+#include "tool/units.h"
+
+namespace {
+
+using tool::CountRange;
+using tool::ServeOptions;
+namespace tr = trireme;
+
+constexpr int kExitUsage = 2;
+constexpr const char* kInFlightMax = "--in-flight-max";
+
+// What is shown of an option.
+struct Shown {
+  const char* type;
+  const char* standard;
+  const char* description;
+};
+
+// Adds an option whose text `parse` turns into the value of `target`.
+template <class T, class Parse>
+void add(CLI::App& app, const char* name, T& target, Parse parse, Shown shown) {
+  const auto take = [name, &target, parse](const std::string& text) {
+    auto parsed = parse(text);
+    if (!parsed) throw CLI::ValidationError(name, parsed.error().message);
+    target = static_cast<T>(parsed.value());
+  };
+  app.add_option_function<std::string>(name, take, shown.description)
+      ->type_name(shown.type)
+      ->default_str(shown.standard);
+}
+
+template <class T>
+void add_count(CLI::App& app, const char* name, T& target, CountRange range, Shown shown) {
+  add(
+      app, name, target, [range](const auto& text) { return tool::parse_count(text, range); },
+      shown);
+}
+
+template <class T>
+using Names = std::vector<std::pair<std::string, T>>;
+
+template <class T>
+void add_choice(CLI::App& app, const char* name, T& target, Names<T> names, Shown shown) {
+  const auto parse = [names = std::move(names)](const std::string& text) -> tr::Result<T> {
+    std::string known;
+    for (const auto& [choice, value] : names) {
+      if (choice == text) return value;
+      known += (known.empty() ? "" : ", ") + choice;
+    }
+    return tr::Error{tr::Error::Code::kUsage,
+                     "expected one of " + known + ", got \"" + text + "\""};
+  };
+  add(app, name, target, parse, shown);
+}
+
+void add_threads(CLI::App& app, ServeOptions& options) {
+  // A connection id has 10 bits for its I/O worker.
+  add_count(app, "--io-workers", options.server.io_workers, {0, 1'023},
+            {"N", "0", "event loops, each with a thread; 0: as many as CPUs are allowed"});
+  add_count(app, "--data-workers", options.server.data_workers, {1, 10'000},
+            {"N", "32", "handlers that may block at once; their threads start on demand"});
+  add_choice<tr::Dispatch>(app, "--dispatch", options.server.dispatch,
+                           {{"inline", tr::Dispatch::kInline},
+                            {"workers", tr::Dispatch::kWorkers},
+                            {"adaptive", tr::Dispatch::kAdaptive}},
+                           {"POLICY", "adaptive", "where handlers run: inline, workers, adaptive"});
+  add_choice<tr::DriverKind>(
+      app, "--driver", options.server.driver,
+      {{"epoll", tr::DriverKind::kEpoll}, {"epoll-et", tr::DriverKind::kEpollEdge}},
+      {"DRIVER", "epoll", "what event loops wait on: epoll, epoll-et"});
+}
+
+void add_limits(CLI::App& app, ServeOptions& options) {
+  tr::Limits& limits = options.listen.limits;
+  add_count(app, kInFlightMax, limits.in_flight_max, {1, 65'536},
+            {"N", "64", "requests of one connection at work at once; needs pipelined ordering"});
+  add_count(app, "--connections-max", options.server.connections_max, {0, 1u << 30},
+            {"N", "0", "open connections; 0: what the limit of descriptors allows"});
+  add_count(app, "--connections-per-address-max", options.server.connections_per_address_max,
+            {0, 1u << 30}, {"N", "0", "open connections of one client address; 0: no limit"});
+  const auto size = [](const std::string& text) -> tr::Result<uint64_t> {
+    auto bytes = tool::parse_size(text);
+    if (bytes && bytes.value() == 0) {
+      return tr::Error{tr::Error::Code::kUsage, "expected at least 1 byte"};
+    }
+    return bytes;
+  };
+  add(app, "--frame-bytes-max", limits.frame_bytes_max, size,
+      {"SIZE", "1MiB", "bytes of one request"});
+  add(app, "--buffer-bytes-max", options.server.buffer_bytes_max, size,
+      {"SIZE", "256MiB", "bytes held for all connections together"});
+}
+
+void add_clocks(CLI::App& app, ServeOptions& options) {
+  tr::Limits& limits = options.listen.limits;
+  add(app, "--idle-timeout", limits.idle_time_max, tool::parse_duration,
+      {"TIME", "10m", "a connection without traffic is closed; 0: never"});
+  add(app, "--request-timeout", limits.request_time_max, tool::parse_duration,
+      {"TIME", "30s", "from the first byte of a request to its last; 0: no limit"});
+  add(app, "--write-timeout", limits.write_time_max, tool::parse_duration,
+      {"TIME", "30s", "without progress in taking replies; 0: no limit"});
+  add(app, "--handler-timeout", options.listen.handler_time_max, tool::parse_duration,
+      {"TIME", "0", "then a request gets an error reply; 0: no limit"});
+  add(app, "--drain-timeout", options.server.drain_time_max, tool::parse_duration,
+      {"TIME", "30s", "what going down in good order may take"});
+}
+
+void add_serve_options(CLI::App& app, ServeOptions& options, bool is_collect) {
+  app.add_option("--listen", options.urls, "where to listen; repeat for more")
+      ->type_name("URL")
+      ->default_str("tcp://127.0.0.1:7000")
+      ->allow_extra_args(false);
+  if (is_collect) {
+    app.add_option("--db", options.database, "file of the database, made if it is not there")
+        ->type_name("FILE")
+        ->required();
+  }
+  add_threads(app, options);
+  add_choice<tr::Ordering>(
+      app, "--ordering", options.listen.ordering,
+      {{"serial", tr::Ordering::kSerial}, {"pipelined", tr::Ordering::kPipelined}},
+      {"ORDER", is_collect ? "pipelined" : "serial",
+       "requests of one connection: serial, or pipelined (several at once, answered in order)"});
+  add_limits(app, options);
+  add_clocks(app, options);
+  add_choice<tr::LogLevel>(app, "--log-level", options.server.log_level,
+                           {{"debug", tr::LogLevel::kDebug},
+                            {"info", tr::LogLevel::kInfo},
+                            {"warning", tr::LogLevel::kWarning},
+                            {"error", tr::LogLevel::kError}},
+                           {"LEVEL", "info", "debug, info, warning, error"});
+}
+
+// Adds `serve NAME`; `options` is what its command line says, once parsed.
+void add_service(CLI::App& serve, const char* name, const char* description,
+                 ServeOptions& options) {
+  const bool is_collect = std::string(name) == "collect";
+  CLI::App* const app = serve.add_subcommand(name, description);
+  options.service = name;
+  if (is_collect) options.listen.ordering = tr::Ordering::kPipelined;
+  add_serve_options(*app, options, is_collect);
+  app->final_callback([app, &options] {
+    if (options.urls.empty()) options.urls.emplace_back("tcp://127.0.0.1:7000");
+    if (options.listen.ordering == tr::Ordering::kSerial && app->count(kInFlightMax) > 0) {
+      throw CLI::ValidationError(kInFlightMax, "needs --ordering pipelined");
+    }
+  });
+}
+
+int fail(std::string sentence) {
+  std::replace(sentence.begin(), sentence.end(), '\n', ' ');
+  std::fprintf(stderr, "trireme: %s (try --help)\n", sentence.c_str());
+  return kExitUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Blocks of input and output live shortly and are large: mapped one by one they go back to the
+  // system when they are freed. In malloc's arenas they would leave holes, and the resident memory
+  // would outgrow the budget.
+  mallopt(M_MMAP_THRESHOLD, 16 << 10);
+  CLI::App app("Trireme, a TCP server whose handlers may block");
+  app.set_version_flag("--version", "trireme " TRIREME_VERSION);
+  app.require_subcommand(0, 1);  // a missing one is said below, in our words
+  CLI::App* const serve = app.add_subcommand("serve", "serve until SIGTERM or SIGINT");
+  serve->require_subcommand(0, 1);
+  ServeOptions echo, discard, delay, collect;
+  add_service(*serve, "echo", "sends every byte back", echo);
+  add_service(*serve, "discard", "takes every byte, answers nothing", discard);
+  add_service(*serve, "delay", "answers ID to `ID MICROSECONDS` after that time", delay);
+  add_service(*serve, "collect", "keeps readings of devices in a SQLite file", collect);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
+  } catch (const CLI::Error& error) {
+    return fail(error.what());
+  }
+  if (!serve->parsed()) return fail("expected a command: serve");
+  for (ServeOptions* const options : {&echo, &discard, &delay, &collect}) {
+    if (serve->got_subcommand(options->service)) return tool::serve(std::move(*options));
+  }
+  return fail("expected a service: echo, discard, delay or collect");
+}

@@ -1,0 +1,52 @@
+#include "tool/serve.h"
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "services/collect.h"
+#include "services/delay.h"
+#include "services/discard.h"
+#include "services/echo.h"
+#include "tool/log.h"
+#include "trireme/server.h"
+
+namespace tool {
+namespace {
+
+int exit_status(const tr::Error& error) { return error.code == tr::Error::Code::kUsage ? 2 : 1; }
+
+}  // namespace
+
+int serve(ServeOptions options) {
+  // Whoever reads our output or log may go away without taking the server down.
+  std::signal(SIGPIPE, SIG_IGN);
+  options.server.log = make_log(options.server.log_level);
+  options.listen.name = options.service;
+
+  std::unique_ptr<services::Collect> collect;  // outlives the server
+  if (options.service == "collect") {
+    auto opened = services::Collect::open({.path = options.database});
+    if (!opened) {
+      options.server.log(tr::LogLevel::kError, opened.error().message);
+      return exit_status(opened.error());
+    }
+    collect = std::move(opened.value());
+  }
+
+  tr::Server server(options.server);
+  for (const std::string& url : options.urls) {
+    if (collect) services::add_collect(server, *collect, url, options.listen);
+    if (options.service == "delay") services::add_delay(server, url, options.listen);
+    if (options.service == "discard") services::add_discard(server, url, options.listen);
+    if (options.service == "echo") services::add_echo(server, url, options.listen);
+  }
+  return server.run([&server] {
+    for (const std::string& url : server.urls()) std::printf("listening on %s\n", url.c_str());
+    std::fflush(stdout);
+  });
+}
+
+}  // namespace tool

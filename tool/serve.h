@@ -1,0 +1,27 @@
+// `trireme serve`: one service on one or more endpoints until a signal ends it.
+//
+// Part of the tool; runs on the main thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "trireme/options.h"
+
+namespace tool {
+
+namespace tr = trireme;
+
+struct ServeOptions {
+  std::string service;            // "echo", "discard", "delay" or "collect"
+  std::vector<std::string> urls;  // at least one
+  tr::ServerOptions server;
+  tr::ListenOptions listen;
+  std::string database;  // file of `collect`
+};
+
+// Main thread. Blocks until the server has drained. Prints a line `listening on URL` for every
+// endpoint to standard output once all are bound. Answers the exit status of the process.
+int serve(ServeOptions options);
+
+}  // namespace tool

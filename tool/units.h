@@ -1,0 +1,32 @@
+// Numbers as people write them on a command line: durations, sizes, counts.
+//
+// Part of the tool, before start(). Pure functions.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "trireme/result.h"
+
+namespace tool {
+
+namespace tr = trireme;
+
+// Any thread. "250us", "10ms", "5s", "2m", "1h", or "0". Whole numbers only. The error is a phrase
+// that says what is expected, of code kUsage.
+tr::Result<std::chrono::nanoseconds> parse_duration(std::string_view text);
+
+// Any thread. "64KiB", "1MiB", "2GiB", or a number of bytes. As parse_duration.
+tr::Result<uint64_t> parse_size(std::string_view text);
+
+// What a count may be, both ends included.
+struct CountRange {
+  uint64_t min;
+  uint64_t max;
+};
+
+// Any thread. A whole number in `range`. As parse_duration.
+tr::Result<uint64_t> parse_count(std::string_view text, CountRange range);
+
+}  // namespace tool
