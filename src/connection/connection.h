@@ -50,7 +50,8 @@ struct Connection : Channel,
   Job* writer = nullptr;     // the one that was granted the write token
   Mail* deferred = nullptr;  // pushes that wait for `writer`, oldest first, owned
   uint32_t running_count = 0;
-  uint32_t linger_bytes = 0;    // discarded so far
+  uint32_t requests_a_job = Job::kRequestsMax;  // at most; falls to 1 when some came back unrun
+  uint32_t linger_bytes = 0;                    // discarded so far
   size_t drain_bytes_left = 0;  // had arrived when the drain began and are not read yet
 
   Phase phase = Phase::kFree;

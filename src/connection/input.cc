@@ -8,12 +8,6 @@
 #include "runtime/check.h"
 
 namespace trireme::inline v0 {
-namespace {
-
-constexpr size_t kInputBlockBytes = 4 << 10;  // the least that is allocated for a part of a request
-
-}  // namespace
-
 void IoWorker::on_received_in_loop(Connection& connection, const Completion& completion) {
   if (!connection.is_live() || connection.close_pending) return;
   if (completion.result < 0) return close_in_loop(connection, CloseReason::kReset);
@@ -60,6 +54,7 @@ Job* IoWorker::pump_in_loop(Connection& connection) {
       }
       job = decode_in_loop(connection);
       if (job == nullptr) return nullptr;
+      if (job->gathers && connection.requests_a_job > 1) add_requests_in_loop(connection, *job);
     }
     if (Job* here = dispatch_in_loop(job)) return here;
   }
@@ -151,8 +146,11 @@ Job* IoWorker::decode_in_loop(Connection& connection) {
         counters.requests.add();
         Job* job = make_job_in_loop(connection, JobKind::kRequest);
         job->number = connection.sequencer.open();
-        job->bytes = frame.payload;
-        job->request_kind = frame.request_kind;
+        job->requests_begin = input.data();
+        job->requests[0] = {frame.payload, input.data() + frame.consumed, connection.decode_state,
+                            frame.request_kind};
+        job->requests_count = 1;
+        job->gathers = !connection.listening->pipelined();
         job->in_read_buffer = in_read_buffer;
         if (connection.started != nullptr) connection.started->push_back(loop_.now());
         return job;
@@ -282,8 +280,13 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   job->job_kind = kind;
   job->close_reason = connection.reason;
   job->id = connection.id;
+  job->codec = connection.codec;
   job->number = 0;
-  job->bytes = {};
+  job->requests_count = job->requests_run = 0;
+  job->replies_count = job->replies_bytes = job->left_count = job->left_bytes = 0;
+  job->gathers = false;
+  job->on_data_worker = false;
+  job->published.store(0, std::memory_order_relaxed);
   job->cancelled.store(0, std::memory_order_relaxed);
   job->reply_taken = false;
   job->threw = false;
@@ -307,7 +310,7 @@ Job* IoWorker::dispatch_in_loop(Job* job) {
       crew_ == nullptr || dispatch_ == Dispatch::kInline ||
       (dispatch_ == Dispatch::kAdaptive && has_reserve.load(std::memory_order_seq_cst));
   if (here) {
-    loop_.counters.jobs_inline.add();
+    loop_.counters.jobs_inline.add(std::max(job->requests_count, 1u));
     lent_job = job;
     lent_service.store(job->service_name, std::memory_order_relaxed);
     lent_id.store(job->id.value, std::memory_order_relaxed);
@@ -316,7 +319,8 @@ Job* IoWorker::dispatch_in_loop(Job* job) {
   }
   Connection& connection = *job->connection;
   // A session's callbacks cost nothing: on_close must come however little memory is left.
-  const size_t cost = job->job_kind == JobKind::kRequest ? sizeof(Job) + job->bytes.size() : 0;
+  const size_t cost =
+      job->job_kind == JobKind::kRequest ? sizeof(Job) + job->request_bytes().size() : 0;
   if (!core_.buffers.charge(cost)) {
     connection.running_count -= 1;
     connection.running = job->next_running;  // it is the newest
@@ -326,10 +330,8 @@ Job* IoWorker::dispatch_in_loop(Job* job) {
     return nullptr;
   }
   job->charge = Charge(core_.buffers, cost);
-  job->storage.assign(job->bytes);
-  job->bytes = job->storage;
-  job->in_read_buffer = false;
-  loop_.counters.jobs_on_data_workers.add();
+  own_requests_in_loop(*job);
+  loop_.counters.jobs_on_data_workers.add(std::max(job->requests_count, 1u));
   grant_writing_in_loop(connection, *job);
   job->next = nullptr;
   if (to_workers_tail_ == nullptr) {

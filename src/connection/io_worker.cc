@@ -1,5 +1,6 @@
 #include "connection/io_worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/check.h"
@@ -41,7 +42,10 @@ IoWorker::~IoWorker() {
 HeldLoop::End IoWorker::hold(void* as) {
   loop_.assume_held();
   holder = as;
-  flush_in_loop();  // replies that a stolen job left behind must not wait for the next one
+  // Replies that a stolen job left behind must not wait for its end.
+  if (lost_job_ != nullptr)
+    leave_early_in_loop(*std::exchange(lost_job_, nullptr), lost_published_);
+  flush_in_loop();
   while (true) {
     Job* job = next_in_loop(true);
     if (job == nullptr) {
@@ -50,9 +54,12 @@ HeldLoop::End IoWorker::hold(void* as) {
       loop_.close_mailbox();
       return End::kStopped;
     }
-    const uint64_t lent = loop_.lend();
-    if (kForceHandOver && dispatch_ == Dispatch::kAdaptive) crew_->force_take(*this, lent);
-    job->run();
+    uint64_t lent = loop_.lend();
+    job->begin();
+    do {
+      if (kForceHandOver && dispatch_ == Dispatch::kAdaptive) crew_->force_take(*this, lent);
+    } while (job->run_next() && loop_.relend(lent));
+    job->end();
     if (!loop_.take_back(lent)) {
       loop_.wait_settled(lent);
       loop_.post(std::unique_ptr<Mail>(job));
@@ -68,6 +75,8 @@ void IoWorker::rearrange(SpareKit& kit) {
   Job& job = *lent_job;
   Connection& connection = *job.connection;
   if (job.job_kind != JobKind::kRequest) return;
+  lost_job_ = &job;
+  lost_published_ = job.published.load(std::memory_order_acquire);  // partner: Job::run_next
   if (!job.in_read_buffer) {
     job.kept = connection.input;
     return;
@@ -89,8 +98,11 @@ void IoWorker::turn_until_idle() {
   loop_.assume_held();
   loop_.read_clock();  // time has passed since the last call, and no wait that reads it comes first
   while (Job* job = next_in_loop(false)) {
-    const uint64_t lent = loop_.lend();
-    job->run();
+    uint64_t lent = loop_.lend();
+    job->begin();
+    while (job->run_next() && loop_.relend(lent)) {
+    }
+    job->end();
     if (!loop_.take_back(lent)) {
       CHECK(false, "a loop without crew was taken");
       return;
@@ -142,13 +154,13 @@ bool IoWorker::next_of_turn_in_loop() {
 
 void IoWorker::end_turn_in_loop(bool may_sleep) {
   expire_timers_in_loop();
+  TimePoint until = out_head_ != nullptr ? look_at_jobs_out_in_loop() : kNever;
   flush_in_loop();
-  TimePoint until = kNever;
   if (to_workers_head_ != nullptr) {
     crew_->submit(std::exchange(to_workers_head_, nullptr));
     to_workers_tail_ = nullptr;
   }
-  if (crew_ != nullptr && crew_->nudge()) until = loop_.now() + kNudge;
+  if (crew_ != nullptr && crew_->nudge()) until = std::min(until, loop_.now() + kNudge);
   const bool pressure = core_.buffers.under_pressure();
   if (pressure != small_reads_) {
     small_reads_ = pressure;

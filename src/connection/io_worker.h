@@ -4,6 +4,8 @@
 // parts:
 //   io_worker.cc  the turn: what comes next, lend, take back; mail
 //   input.cc      received bytes -> requests -> jobs
+//   batch.cc      several requests in one job
+//   replies.cc    answers in request order
 //   output.cc     finished jobs -> replies -> socket
 //   ending.cc     adopt, drain, close, the end of a slot
 //   clocks.cc     the four clocks
@@ -45,6 +47,7 @@ class IoWorker final : public HeldLoop {
  private:
   static constexpr size_t kOutBytes = 64 << 10;     // replies of one connection and turn
   static constexpr size_t kCopyBytesMax = 8 << 10;  // larger answers are sent from where they are
+  static constexpr size_t kInputBlockBytes = 4 << 10;  // the least for a part of a request
   static constexpr int kFramesPerTurn = 256;  // of one connection, before others have their turn
   static constexpr size_t kConnectionsPerChunk = 64;
 
@@ -73,15 +76,32 @@ class IoWorker final : public HeldLoop {
   Job* make_job_in_loop(Connection& connection, JobKind kind) REQUIRES(loop_);
   Job* dispatch_in_loop(Job* job) REQUIRES(loop_);
 
+  // --- batch.cc ---
+  void add_requests_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
+  void own_requests_in_loop(Job& job) REQUIRES(loop_);
+  void give_back_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
+  [[nodiscard]] bool put_back_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
+  void leave_gathered_in_loop(Connection& connection, Job& job, uint32_t count, uint32_t bytes)
+      REQUIRES(loop_);
+  void leave_early_in_loop(Job& job, uint64_t published) REQUIRES(loop_);
+  void note_out_in_loop(Job& job) REQUIRES(loop_);
+  void note_home_in_loop(Job& job) REQUIRES(loop_);
+  TimePoint look_at_jobs_out_in_loop() REQUIRES(loop_);
+
+  // --- replies.cc ---
+  void answer_in_loop(Connection& connection, uint64_t number, Answer answer) REQUIRES(loop_);
+  void leave_held_in_loop(Connection& connection) REQUIRES(loop_);
+  void leave_in_turn_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
+  void leave_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
+
   // --- output.cc ---
   void finish_in_loop(Job& job) REQUIRES(loop_);
+  void finish_requests_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
   void finish_written_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
   bool owns_writing_in_loop(Connection& connection) REQUIRES(loop_);
   void grant_writing_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
   void recycle_in_loop(Job& job) REQUIRES(loop_);
   void open_outbox_mail_in_loop(Job& job) REQUIRES(loop_);
-  void answer_in_loop(Connection& connection, uint64_t number, Answer answer) REQUIRES(loop_);
-  void leave_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
   void write_in_loop(Connection& connection, std::string_view bytes) REQUIRES(loop_);
   void write_framed_in_loop(Connection& connection, const Envelope& envelope, Answer& answer)
       REQUIRES(loop_);
@@ -149,6 +169,12 @@ class IoWorker final : public HeldLoop {
   Job* to_workers_head_ GUARDED_BY(loop_) =
       nullptr;  // for the ready queue, handed over once a turn
   Job* to_workers_tail_ GUARDED_BY(loop_) = nullptr;
+  // Jobs with several requests on data workers, by the time when to look what has gathered.
+  Job* out_head_ GUARDED_BY(loop_) = nullptr;
+  Job* out_tail_ GUARDED_BY(loop_) = nullptr;
+  // The job that lost this loop, until what it had gathered by then has left.
+  Job* lost_job_ GUARDED_BY(loop_) = nullptr;
+  uint64_t lost_published_ GUARDED_BY(loop_) = 0;
   bool draining_ GUARDED_BY(loop_) = false;
   bool cut_ GUARDED_BY(loop_) = false;
   bool small_reads_ GUARDED_BY(loop_) = false;

@@ -29,22 +29,14 @@ void IoWorker::finish_in_loop(Job& job) {
   if (connection.running == &job) connection.running = job.next_running;
   --connection.running_count;
   if (connection.writer == &job) connection.writer = nullptr;
-  if (!job.outbox.mail.empty()) open_outbox_mail_in_loop(job);
   if (job.threw) loop_.counters.handler_exceptions.add();
-  if (job.write_token.was_written()) {
-    job.worker_may_look = true;
-    finish_written_in_loop(connection, job);
-    job.outbox.answer.reset();
-    job.reply_taken = true;  // answered, by the worker itself
+  if (job.job_kind == JobKind::kRequest) {
+    finish_requests_in_loop(connection, job);
+  } else if (!job.outbox.mail.empty()) {
+    open_outbox_mail_in_loop(job);
   }
-  job.write_token.reset();
   switch (job.job_kind) {
     case JobKind::kRequest:
-      if (job.outbox.answer) {
-        answer_in_loop(connection, job.number, std::move(*job.outbox.answer));
-      } else {
-        CHECK(job.reply_taken, "a handler returned without an answer");
-      }
       break;
     case JobKind::kOpen:
       connection.session = job.session;
@@ -68,12 +60,43 @@ void IoWorker::finish_in_loop(Job& job) {
   schedule_in_loop(connection);
 }
 
-// The answer has left, or a part of it, from the data worker. The books, and the rest.
+// Replies of a job leave in order: those that have gathered, what the last handler pushed, its
+// answer.
+void IoWorker::finish_requests_in_loop(Connection& connection, Job& job) {
+  if (job.on_data_worker) note_home_in_loop(job);
+  give_back_in_loop(connection, job);
+  if (job.write_token.was_written()) {
+    job.worker_may_look = true;
+    job.write_token.reset();
+    return finish_written_in_loop(connection, job);
+  }
+  job.write_token.reset();
+  if (!job.outbox.mail.empty()) {
+    // Only a handler's last act is to answer; a Service of the user's own may push after it.
+    const bool pushed_late = job.replies_count == job.requests_run && job.replies_count > 0;
+    if (pushed_late) {
+      leave_gathered_in_loop(connection, job, job.replies_count - 1, job.last_reply_begin);
+    } else {
+      leave_gathered_in_loop(connection, job, job.replies_count, job.replies_bytes);
+    }
+    open_outbox_mail_in_loop(job);
+  }
+  leave_gathered_in_loop(connection, job, job.replies_count, job.replies_bytes);
+  if (job.outbox.answer) {
+    answer_in_loop(connection, job.number + job.requests_run - 1, std::move(*job.outbox.answer));
+  } else if (job.replies_count < job.requests_run) {
+    CHECK(job.reply_taken, "a handler returned without an answer");
+    leave_held_in_loop(connection);  // it may have been answered before the ones in front of it
+  }
+}
+
+// The replies have left, or a part of them, from the data worker. The books, and the rest.
 void IoWorker::finish_written_in_loop(Connection& connection, Job& job) {
   LoopCounters& counters = loop_.counters;
-  connection.sequencer.left();
+  const uint32_t replies = job.replies_count + (job.outbox.answer ? 1 : 0);
+  connection.sequencer.left(replies);
   if (connection.started != nullptr) connection.started->pop_front();
-  counters.replies.add();
+  counters.replies.add(replies);
   counters.direct_writes.add();
   counters.bytes_out.add(job.written_bytes);
   if (connection.close_pending) {
@@ -82,13 +105,12 @@ void IoWorker::finish_written_in_loop(Connection& connection, Job& job) {
   }
   connection.write_progress = connection.last_activity = loop_.now();
   if (job.write_error != 0 && !send_failed_in_loop(connection, job.write_error)) return;
-  const std::string_view body = job.outbox.answer->text();
-  const Envelope envelope = job.codec->envelope(body.size());
+  const std::string_view body = job.outbox.answer ? job.outbox.answer->text() : std::string_view{};
+  const Envelope envelope = job.outbox.answer ? job.codec->envelope(body.size()) : Envelope{};
   std::array<std::string_view, 4> rest = {
-      std::string_view(envelope.head.data(), envelope.head_bytes),
-      body,
-      std::string_view(envelope.tail.data(), envelope.tail_bytes),
-      {}};
+      std::string_view(job.replies.data(), job.replies_bytes),
+      std::string_view(envelope.head.data(), envelope.head_bytes), body,
+      std::string_view(envelope.tail.data(), envelope.tail_bytes)};
   size_t sent = job.written_bytes;
   for (std::string_view& piece : rest) {
     const size_t gone = std::min(sent, piece.size());
@@ -119,7 +141,6 @@ void IoWorker::grant_writing_in_loop(Connection& connection, Job& job) {
   if (out_connection_ == &connection) flush_in_loop();
   if (!connection.is_live() || !connection.out.empty()) return;
   job.fd = connection.fd;
-  job.codec = connection.codec;
   job.write_token.grant();
   connection.writer = &job;
 }
@@ -165,64 +186,6 @@ void IoWorker::open_outbox_mail_in_loop(Job& job) {
       finish_connection_in_loop(*connection, CloseReason::kClosedByHandler);
     }
   }
-}
-
-// The reply to request `number`: leaves if it is its turn, and takes the held ones behind it along.
-void IoWorker::answer_in_loop(Connection& connection, uint64_t number, Answer answer) {
-  if (!connection.is_live()) return;  // counted when it closed
-  if (!connection.sequencer.is_open(number)) return loop_.counters.stale_ids.add();
-  if (!owns_writing_in_loop(connection))
-    return;  // a worker is writing the very answer to this request
-  if (!connection.sequencer.is_next(number)) {
-    Answer owned = std::move(answer).with_copy();
-    const size_t bytes = owned.text().size() + sizeof(Sequencer::Held);
-    if (!core_.buffers.charge(bytes)) return close_in_loop(connection, CloseReason::kOutOfMemory);
-    connection.sequencer.hold(number, std::move(owned), Charge(core_.buffers, bytes));
-    return;
-  }
-  do {
-    connection.sequencer.left();
-    if (connection.started != nullptr) connection.started->pop_front();
-    if (connection.replies_ended) {
-      loop_.counters.replies_dropped.add();
-    } else {
-      leave_in_loop(connection, answer);
-    }
-  } while (connection.is_live() && connection.sequencer.take_next(answer));
-}
-
-void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
-  LoopCounters& counters = loop_.counters;
-  const Codec& codec = *connection.codec;
-  bool closes = answer.closes();
-  CloseReason reason = CloseReason::kClosedByHandler;
-  if (answer.kind() == Answer::Kind::kNone) {
-    counters.unanswered.add();
-  } else if (answer.kind() == Answer::Kind::kBytes) {
-    counters.replies.add();
-    write_framed_in_loop(connection, codec.envelope(answer.text().size()), answer);
-  } else {
-    counters.replies.add();
-    ErrorReply reply = answer.kind() == Answer::Kind::kBusy ? codec.busy_reply()
-                                                            : codec.error_reply(answer.text());
-    if (!reply.body.empty()) {
-      Answer body(std::move(reply.body));
-      write_framed_in_loop(connection, codec.envelope(body.text().size()), body);
-    }
-    if (reply.close || connection.protocol_failed) reason = CloseReason::kProtocolError;
-    closes = closes || reply.close;
-  }
-  if (!connection.is_live()) return;
-  if (answer.next_codec() != nullptr) {
-    CHECK(!connection.listening->pipelined(),
-          "a codec can be switched with Ordering::kSerial only");
-    connection.switched_codec = answer.next_codec();
-    connection.codec = connection.switched_codec.get();
-    connection.decode_state = {};
-  }
-  if (!closes) return;
-  connection.replies_ended = true;
-  finish_connection_in_loop(connection, reason);
 }
 
 // Small answers are gathered, so that the replies of a turn leave in one send; large ones leave

@@ -160,7 +160,10 @@ void Crew::run(Member& me) {
   // long.
   if (queued_.load(std::memory_order_relaxed) == 0) wake_quiet_loops(me);
   note_running(me, job->service_name, job->id, platform_.clock.now());
-  job->run();
+  job->begin();
+  while (job->run_next()) {
+  }
+  job->end();
   note_running(me, nullptr, {}, {});
   const uint32_t home = job->id.home();
   EventLoop& loop = core_.loop(home);

@@ -2,15 +2,103 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <functional>
 #include <utility>
 
+#include "runtime/check.h"
+
 namespace trireme::inline v0 {
+namespace {
+
+bool is_plain(const Answer& answer) {
+  return answer.kind() == Answer::Kind::kBytes && !answer.closes() &&
+         answer.next_codec() == nullptr;
+}
+
+char* put(char* to, const char* from, size_t bytes) {
+  std::memcpy(to, from, bytes);
+  return to + bytes;
+}
+
+}  // namespace
+
+void Job::begin() {
+  outbox.connection = id;
+  outbox.request_number = 0;
+  thread_slot = &outbox;
+}
+
+void Job::end() { thread_slot = nullptr; }
+
+bool Job::run_next() noexcept {
+  try {
+    switch (job_kind) {
+      case JobKind::kRequest:
+        run_request();
+        break;
+      case JobKind::kOpen:
+        session = service->open(Peer(id, CoreRef(core)));
+        break;
+      case JobKind::kDrain:
+        service->on_drain(session);
+        break;
+      case JobKind::kClose:
+        service->on_close(session, close_reason);
+        break;
+    }
+  } catch (...) {
+    threw = true;
+    if (job_kind == JobKind::kRequest && !reply_taken && replies_count < requests_run) {
+      outbox.answer.emplace(error("internal"));
+    }
+  }
+  const bool gone =
+      cancelled.load(std::memory_order_relaxed) == static_cast<uint8_t>(CancelReason::kPeerGone);
+  if (requests_run == requests_count || gone || threw || replies_count != requests_run ||
+      !outbox.mail.empty()) {
+    return false;
+  }
+  published.store(uint64_t{replies_count} << 32 | replies_bytes, std::memory_order_release);
+  return true;
+}
+
+void Job::run_request() {
+  const Asked& asked = requests[requests_run];
+  outbox.request_number = number + requests_run;
+  ++requests_run;
+  service->on_request(session, Request(asked.bytes, asked.kind, id, core, cancelled), *this);
+  // Answered through its Reply, before it returned.
+  if (reply_taken && outbox.answer && outbox.mail.empty() && gather(*outbox.answer)) {
+    outbox.answer.reset();
+    reply_taken = false;
+  }
+}
+
+// Frames a small plain answer behind the others.
+bool Job::gather(const Answer& given) {
+  if (!gathers || !is_plain(given) || !outbox.mail.empty()) return false;
+  const std::string_view body = given.text();
+  constexpr size_t kEnvelopeBytesMax = sizeof(Envelope::head) + sizeof(Envelope::tail);
+  if (body.size() + kEnvelopeBytesMax > replies.size() - replies_bytes) return false;
+  const Envelope envelope = codec->envelope(body.size());
+  last_reply_begin = replies_bytes;
+  char* end = replies.data() + replies_bytes;
+  if (envelope.head_bytes > 0) end = put(end, envelope.head.data(), envelope.head_bytes);
+  if (!body.empty()) end = put(end, body.data(), body.size());
+  if (envelope.tail_bytes > 0) end = put(end, envelope.tail.data(), envelope.tail_bytes);
+  replies_bytes = static_cast<uint32_t>(end - replies.data());
+  ++replies_count;
+  return true;
+}
 
 // Directly after the handler has returned, on its thread. A view is copied here, unless it is of
 // the request, whose bytes live on: other bytes may change or go as soon as user code runs again.
 void Job::answer(Answer given) {
+  CHECK(replies_count < requests_run && !outbox.answer, "a request is answered twice");
+  if (gather(given)) return;
   const std::string_view view = given.text();
+  const std::string_view bytes = requests[requests_run - 1].bytes;
   const std::less_equal<const char*> not_after;
   const bool in_request = not_after(bytes.data(), view.data()) &&
                           not_after(view.data() + view.size(), bytes.data() + bytes.size());
@@ -23,46 +111,20 @@ void Job::answer(Answer given) {
 
 Reply Job::take_reply() {
   reply_taken = true;
-  return Reply(id, number, CoreRef(core));
-}
-
-void Job::run() noexcept {
-  outbox.connection = id;
-  outbox.request_number = job_kind == JobKind::kRequest ? number : 0;
-  thread_slot = &outbox;
-  try {
-    switch (job_kind) {
-      case JobKind::kOpen:
-        session = service->open(Peer(id, CoreRef(core)));
-        break;
-      case JobKind::kRequest:
-        service->on_request(session, Request(bytes, request_kind, id, core, cancelled), *this);
-        break;
-      case JobKind::kDrain:
-        service->on_drain(session);
-        break;
-      case JobKind::kClose:
-        service->on_close(session, close_reason);
-        break;
-    }
-  } catch (...) {
-    threw = true;
-    if (job_kind == JobKind::kRequest && !reply_taken) outbox.answer.emplace(error("internal"));
-  }
-  thread_slot = nullptr;
+  return Reply(id, outbox.request_number, CoreRef(core));
 }
 
 bool Job::write_directly(Kernel& kernel) {
-  const bool plain = outbox.answer && outbox.answer->kind() == Answer::Kind::kBytes &&
-                     !outbox.answer->closes() && outbox.answer->next_codec() == nullptr &&
-                     outbox.mail.empty();
+  const bool plain = outbox.mail.empty() && (!outbox.answer || is_plain(*outbox.answer)) &&
+                     (replies_count > 0 || outbox.answer);
   if (!plain || !write_token.begin()) return false;
-  const std::string_view body = outbox.answer->text();
-  const Envelope envelope = codec->envelope(body.size());
-  const std::array<std::string_view, 3> pieces = {
+  const std::string_view body = outbox.answer ? outbox.answer->text() : std::string_view{};
+  const Envelope envelope = outbox.answer ? codec->envelope(body.size()) : Envelope{};
+  const std::array<std::string_view, 4> pieces = {
+      std::string_view(replies.data(), replies_bytes),
       std::string_view(envelope.head.data(), envelope.head_bytes), body,
       std::string_view(envelope.tail.data(), envelope.tail_bytes)};
-  std::array<iovec, 3> vectors;
+  std::array<iovec, 4> vectors;
   size_t count = 0, total = 0;
   for (const std::string_view piece : pieces) {
     if (piece.empty()) continue;

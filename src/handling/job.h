@@ -1,10 +1,20 @@
-// One run of a handler: a request, or a session's constructor, on_drain or on_close.
+// One run of handlers: of the next requests of a connection, or of a session's constructor,
+// on_drain or on_close.
 //
 // Step 4. Threads: the holder of the loop fills and finishes it; in between it belongs to the
 // thread that runs it, and that thread touches nothing else of the server. When it has lost its
 // loop, or ran on a data worker, it travels home as mail.
+//
+// Several requests (serial connections only):
+// 1. They run one after the other on one thread. Their answers, framed, gather in `replies`.
+// 2. Between two of them the loop is lent anew: each is late for itself, and a thread that has lost
+//    its loop starts no further one. What has not run is given back to the connection.
+// 3. The first that leaves more behind than a small plain answer is the last of its job: what it
+//    left is in the outbox.
+// 4. While a later one runs, the holder may send what `published` says is complete.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -25,11 +35,29 @@ struct Connection;  // opaque here: a job never looks into it
 enum class JobKind : uint8_t { kOpen, kRequest, kDrain, kClose };
 
 struct Job final : Mail, private Responder {
+  static constexpr uint32_t kRequestsMax = 16;
+  static constexpr uint32_t kRepliesBytes = 2 << 10;
+
+  struct Asked {
+    std::string_view bytes;  // in the read buffer, in `kept`, or in `storage`
+    const char* end;         // of its frame, in the same memory
+    DecodeState after;       // of the connection, when this had been decoded
+    uint32_t kind;
+  };
+
   Job() : Mail(kMailJob) {}
 
-  // Runs the handler. Everything it throws ends here.
-  void run() noexcept;
-  // Data worker, after run(): sends the answer straight to the socket, if the loop has granted that
+  // Around the calls of run_next, on one thread.
+  void begin();
+  void end();
+  // Runs one handler. Everything it throws ends here. True: there is one more to run.
+  bool run_next() noexcept;
+  // The holder, before it runs: all of them, with what is around them; one piece of memory.
+  std::string_view request_bytes() const {
+    if (requests_count == 0) return {};
+    return {requests_begin, static_cast<size_t>(requests[requests_count - 1].end - requests_begin)};
+  }
+  // Data worker, after end(): sends the answer straight to the socket, if the loop has granted that
   // and the answer asks for nothing else. True: all of it has left.
   bool write_directly(Kernel& kernel);
 
@@ -39,13 +67,15 @@ struct Job final : Mail, private Responder {
   void* session = nullptr;  // kOpen: the result
   JobKind job_kind = JobKind::kRequest;
   CloseReason close_reason = CloseReason::kPeerClosed;
-  uint32_t request_kind = 0;
   ConnectionId id;
-  uint64_t number = 0;     // of the request
-  std::string_view bytes;  // of the request: in the read buffer, in `kept`, or in `storage`
+  uint64_t number = 0;  // of the first request
+  std::array<Asked, kRequestsMax> requests;
+  const char* requests_begin = nullptr;
+  uint32_t requests_count = 0;
+  bool gathers = false;               // replies may gather: the connection is serial
   std::atomic<uint8_t> cancelled{0};  // CancelReason; relaxed: a hint
   int fd = -1;                        // for write_directly: good while the token is not the loop's
-  const Codec* codec = nullptr;       // likewise
+  const Codec* codec = nullptr;
   WriteToken write_token;
   // Only the holder: a worker that wrote an answer with it may still read `return_awaited`, so from
   // then on this object must stay.
@@ -55,25 +85,42 @@ struct Job final : Mail, private Responder {
   std::atomic<bool> return_awaited{false};
 
   // For the holder that finishes it.
+  uint32_t requests_run = 0;
+  uint32_t replies_count = 0;
+  uint32_t replies_bytes = 0;
+  uint32_t last_reply_begin = 0;
+  std::array<char, kRepliesBytes> replies;
   Outbox outbox;
   bool reply_taken = false;  // the answer comes, or came, through a Reply
   bool threw = false;
   size_t written_bytes = 0;  // by write_directly, envelope included
   int write_error = 0;       // -errno of write_directly
 
+  // {replies_count, replies_bytes} before the handler that runs now. Release: the bytes, for the
+  // holder that sends them (left_early_in_loop).
+  std::atomic<uint64_t> published{0};
+
   // Only the holder, even while the handler runs.
+  uint32_t left_count = 0;  // of the replies, sent already
+  uint32_t left_bytes = 0;
   Connection* connection = nullptr;
   Job* previous_running = nullptr;
   Job* next_running = nullptr;
-  std::string storage;          // the request's own copy for a data worker; keeps its capacity
+  Job* previous_out = nullptr;  // IoWorker's list of jobs with several requests on data workers
+  Job* next_out = nullptr;
+  TimePoint look_at;  // when to send what has gathered meanwhile
+  bool on_data_worker = false;
+  std::string storage;          // the requests' own copy for a data worker; keeps its capacity
   Charge charge;                // for `storage`
-  bool in_read_buffer = false;  // `bytes` is in the driver's read buffer
+  bool in_read_buffer = false;  // the requests are in the driver's read buffer
   std::shared_ptr<Block>
-      kept;             // the read buffer or input block that `bytes` is in, after a hand-over
+      kept;             // the read buffer or input block that they are in, after a hand-over
   TimePoint queued_at;  // ready queue only
   const char* service_name = "";
 
  private:
+  void run_request();
+  bool gather(const Answer& given);
   void answer(Answer answer) override;
   Reply take_reply() override;
 };

@@ -25,6 +25,12 @@ class Sequencer {
   // A new request. Numbers start at 1.
   uint64_t open() { return ++opened_; }
 
+  // The latest `count` requests are given back: they have not been started.
+  void take_back(uint64_t count) {
+    CHECK(count <= in_flight(), "more requests given back than were open");
+    opened_ -= count;
+  }
+
   // True if the reply to `number` may leave now; the caller then sends it and calls left().
   bool is_next(uint64_t number) const { return number == left_ + 1; }
   // True if `number` still waits for its reply.
@@ -36,8 +42,8 @@ class Sequencer {
     }
     return true;
   }
-  void left() {
-    ++left_;
+  void left(uint64_t count = 1) {
+    left_ += count;
     CHECK(left_ <= opened_, "more replies than requests");
   }
   // Keeps a reply whose turn has not come.

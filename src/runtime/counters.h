@@ -19,6 +19,7 @@ class Counter {
     // relaxed: a count publishes nothing; one writer at a time.
     value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   }
+  void subtract(uint64_t amount) { add(~amount + 1); }
   uint64_t get() const { return value_.load(std::memory_order_relaxed); }
 
  private:

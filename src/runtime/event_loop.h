@@ -77,6 +77,8 @@ class CAPABILITY("event loop") EventLoop {
   [[nodiscard]] bool take_back(uint64_t lent) TRY_ACQUIRE(true, this) {
     return word_.take_back(lent);
   }
+  // The thread that lent, between two handlers of one job. False: a spare has the loop.
+  [[nodiscard]] bool relend(uint64_t& lent) { return word_.relend(lent); }
   // After a failed take_back: returns when the spare is done with the job.
   void wait_settled(uint64_t lent);
 

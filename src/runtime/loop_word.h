@@ -3,7 +3,8 @@
 //
 // Step: below all steps. Threads: the holder of the loop and the spare that watches it.
 //
-//            lend (store-release, next sequence)
+//                                                .--. relend (CAS-release, next sequence)
+//            lend (store-release, next sequence) |  v
 //     HELD ---------------------------------------> LENT
 //      ^ ^                                           |  |
 //      | '--------- take_back (CAS-acquire) ---------'  | take (CAS-acq_rel, the spare)
@@ -49,6 +50,20 @@ class BasicLoopWord {
     // read early.
     return word_.compare_exchange_strong(expected, make(sequence(lent), kHeld),
                                          std::memory_order_acquire, std::memory_order_acquire);
+  }
+
+  // The thread that lent, between two handlers of one job: as take_back and lend in one step. True:
+  // `lent` is the word of the new lend. False: a spare has the loop.
+  bool relend(uint64_t& lent) {
+    uint64_t expected = lent;
+    const uint64_t next = make(sequence(lent) + 1, kLent);
+    // Release: what the job did so far, for the CAS in take. On failure take_back comes next.
+    if (!word_.compare_exchange_strong(expected, next, std::memory_order_release,
+                                       std::memory_order_relaxed)) {
+      return false;
+    }
+    lent = next;
+    return true;
   }
 
   // A spare. True: the loop is TAKEN, by this thread. `seen` is what load() has returned.

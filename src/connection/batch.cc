@@ -1,0 +1,165 @@
+// Several requests of a serial connection in one job: how they come together, how what has not run
+// goes back, and how replies leave while a later request still runs.
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "connection/io_worker.h"
+#include "runtime/check.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+// How long a finished reply may wait for a later request of its job.
+constexpr Duration kGatherTime = std::chrono::milliseconds(1);
+
+}  // namespace
+
+// Adds the requests that have arrived behind the first. Anything else than a request ends it and is
+// decoded again in its turn.
+void IoWorker::add_requests_in_loop(Connection& connection, Job& job) {
+  if (connection.started != nullptr || core_.buffers.under_pressure()) return;
+  const size_t frame_bytes_max = connection.listening->options.limits.frame_bytes_max;
+  while (job.requests_count < connection.requests_a_job && batch_frames_ < kFramesPerTurn) {
+    const std::string_view input = pending_in_loop(connection);
+    if (input.empty()) break;
+    const DecodeState before = connection.decode_state;
+    const Frame frame = connection.codec->decode(connection.decode_state, input,
+                                                 connection.input_ended, frame_bytes_max);
+    if (frame.kind != Frame::Kind::kRequest) {
+      const bool nothing_lost = frame.kind == Frame::Kind::kIncomplete && frame.consumed == 0;
+      if (!nothing_lost) connection.decode_state = before;
+      break;
+    }
+    consume_in_loop(connection, frame.consumed);
+    job.requests[job.requests_count++] = {frame.payload, input.data() + frame.consumed,
+                                          connection.decode_state, frame.request_kind};
+    connection.sequencer.open();
+    ++batch_frames_;
+  }
+  loop_.counters.requests.add(job.requests_count - 1);
+}
+
+// A copy of its requests for a data worker.
+void IoWorker::own_requests_in_loop(Job& job) {
+  job.on_data_worker = true;
+  job.in_read_buffer = false;
+  if (job.requests_count == 0) return;
+  const std::string_view bytes = job.request_bytes();
+  job.storage.assign(bytes);
+  for (uint32_t i = 0; i < job.requests_count; ++i) {
+    Job::Asked& asked = job.requests[i];
+    if (!asked.bytes.empty()) {
+      asked.bytes =
+          std::string_view(job.storage)
+              .substr(static_cast<size_t>(asked.bytes.data() - bytes.data()), asked.bytes.size());
+    }
+    asked.end = job.storage.data() + (asked.end - bytes.data());
+  }
+  if (job.requests_count > 1) note_out_in_loop(job);
+}
+
+// The requests of a job that it did not start: because it has lost its loop, or because one of them
+// left more behind than a plain reply.
+void IoWorker::give_back_in_loop(Connection& connection, Job& job) {
+  const uint32_t unrun = job.requests_count - job.requests_run;
+  if (unrun == 0) {
+    if (job.requests_count == connection.requests_a_job) {
+      connection.requests_a_job = std::min(2 * connection.requests_a_job, Job::kRequestsMax);
+    }
+    return;
+  }
+  connection.requests_a_job = 1;
+  if (!connection.is_live()) return;  // counted when it closed
+  LoopCounters& counters = loop_.counters;
+  connection.sequencer.take_back(unrun);
+  counters.requests.subtract(unrun);
+  (job.on_data_worker ? counters.jobs_on_data_workers : counters.jobs_inline).subtract(unrun);
+  if (connection.phase != Connection::Phase::kOpen) return;
+  connection.decode_state = job.requests[job.requests_run - 1].after;
+  if (put_back_in_loop(connection, job)) return;
+  job.requests_count = job.requests_run;
+  close_in_loop(connection, CloseReason::kOutOfMemory);
+}
+
+// In front of the input that waits. False: there is no memory for it.
+bool IoWorker::put_back_in_loop(Connection& connection, Job& job) {
+  const char* begin = job.requests[job.requests_run - 1].end;
+  const auto bytes = static_cast<size_t>(job.requests[job.requests_count - 1].end - begin);
+  if (job.in_read_buffer && &connection == batch_ && begin + bytes == batch_input_.data()) {
+    batch_input_ = {begin, bytes + batch_input_.size()};
+    return true;
+  }
+  Block* block = connection.input.get();
+  if (block != nullptr && begin + bytes == block->data() + connection.input_begin) {
+    connection.input_begin -= static_cast<uint32_t>(bytes);
+    return true;
+  }
+  // They are in the job's own memory, which goes with it.
+  const std::string_view rest = pending_in_loop(connection);
+  Block joined = core_.buffers.make(std::max(kInputBlockBytes, bytes + rest.size()));
+  if (!joined) return false;
+  std::memcpy(joined.data(), begin, bytes);
+  if (!rest.empty()) std::memcpy(joined.data() + bytes, rest.data(), rest.size());
+  if (&connection == batch_) batch_input_ = {};
+  connection.input_begin = 0;
+  connection.input_end = static_cast<uint32_t>(bytes + rest.size());
+  connection.input = std::make_shared<Block>(std::move(joined));
+  return true;
+}
+
+// The first `count` replies, `bytes` in all, less those that have left already.
+void IoWorker::leave_gathered_in_loop(Connection& connection, Job& job, uint32_t count,
+                                      uint32_t bytes) {
+  if (count == job.left_count || !connection.is_live()) return;
+  const uint64_t first = job.number + job.left_count;
+  const uint32_t leaving = count - job.left_count;
+  const std::string_view framed(job.replies.data() + job.left_bytes, bytes - job.left_bytes);
+  job.left_count = count;
+  job.left_bytes = bytes;
+  // The handler's deadline has answered in its place.
+  if (!connection.sequencer.is_open(first)) return loop_.counters.stale_ids.add(leaving);
+  CHECK(connection.sequencer.is_next(first), "serial replies out of order");
+  connection.sequencer.left(leaving);
+  if (connection.started != nullptr) connection.started->pop_front();
+  loop_.counters.replies.add(leaving);
+  write_in_loop(connection, framed);
+}
+
+// While the job still runs, on a thread that is not ours.
+void IoWorker::leave_early_in_loop(Job& job, uint64_t published) {
+  Connection& connection = *job.connection;
+  const auto count = static_cast<uint32_t>(published >> 32);
+  if (count == job.left_count || !connection.is_live() || !owns_writing_in_loop(connection)) return;
+  leave_gathered_in_loop(connection, job, count, static_cast<uint32_t>(published));
+}
+
+void IoWorker::note_out_in_loop(Job& job) {
+  job.look_at = loop_.now() + kGatherTime;
+  job.previous_out = out_tail_;
+  job.next_out = nullptr;
+  (out_tail_ != nullptr ? out_tail_->next_out : out_head_) = &job;
+  out_tail_ = &job;
+}
+
+void IoWorker::note_home_in_loop(Job& job) {
+  if (job.requests_count < 2) return;
+  (job.previous_out != nullptr ? job.previous_out->next_out : out_head_) = job.next_out;
+  (job.next_out != nullptr ? job.next_out->previous_out : out_tail_) = job.previous_out;
+  job.previous_out = job.next_out = nullptr;
+}
+
+// Sends what has gathered in jobs that are out for long. Returns when to look again.
+TimePoint IoWorker::look_at_jobs_out_in_loop() {
+  constexpr int kJobsATurn = 64;
+  for (int i = 0; i < kJobsATurn && out_head_ != nullptr && out_head_->look_at <= loop_.now();
+       ++i) {
+    Job& job = *out_head_;
+    leave_early_in_loop(job, job.published.load(std::memory_order_acquire));  // Job::run_next
+    note_home_in_loop(job);
+    note_out_in_loop(job);
+  }
+  return out_head_ != nullptr ? out_head_->look_at : kNever;
+}
+
+}  // namespace trireme

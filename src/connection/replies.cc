@@ -1,0 +1,78 @@
+// Step 5 of the I/O worker: answers leave in request order, and do what they ask for besides.
+#include <utility>
+
+#include "connection/io_worker.h"
+#include "runtime/check.h"
+
+namespace trireme::inline v0 {
+
+// The reply to request `number`: leaves if it is its turn, and takes the held ones behind it along.
+void IoWorker::answer_in_loop(Connection& connection, uint64_t number, Answer answer) {
+  if (!connection.is_live()) return;  // counted when it closed
+  if (!connection.sequencer.is_open(number)) return loop_.counters.stale_ids.add();
+  if (!owns_writing_in_loop(connection))
+    return;  // a worker is writing the very answer to this request
+  if (!connection.sequencer.is_next(number)) {
+    Answer owned = std::move(answer).with_copy();
+    const size_t bytes = owned.text().size() + sizeof(Sequencer::Held);
+    if (!core_.buffers.charge(bytes)) return close_in_loop(connection, CloseReason::kOutOfMemory);
+    connection.sequencer.hold(number, std::move(owned), Charge(core_.buffers, bytes));
+    return;
+  }
+  leave_in_turn_in_loop(connection, answer);
+  leave_held_in_loop(connection);
+}
+
+// Replies whose turn has come while they were held.
+void IoWorker::leave_held_in_loop(Connection& connection) {
+  Answer answer{std::string_view{}};
+  while (connection.is_live() && connection.sequencer.take_next(answer)) {
+    leave_in_turn_in_loop(connection, answer);
+  }
+}
+
+void IoWorker::leave_in_turn_in_loop(Connection& connection, Answer& answer) {
+  connection.sequencer.left();
+  if (connection.started != nullptr) connection.started->pop_front();
+  if (connection.replies_ended) {
+    loop_.counters.replies_dropped.add();
+  } else {
+    leave_in_loop(connection, answer);
+  }
+}
+
+void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
+  LoopCounters& counters = loop_.counters;
+  const Codec& codec = *connection.codec;
+  bool closes = answer.closes();
+  CloseReason reason = CloseReason::kClosedByHandler;
+  if (answer.kind() == Answer::Kind::kNone) {
+    counters.unanswered.add();
+  } else if (answer.kind() == Answer::Kind::kBytes) {
+    counters.replies.add();
+    write_framed_in_loop(connection, codec.envelope(answer.text().size()), answer);
+  } else {
+    counters.replies.add();
+    ErrorReply reply = answer.kind() == Answer::Kind::kBusy ? codec.busy_reply()
+                                                            : codec.error_reply(answer.text());
+    if (!reply.body.empty()) {
+      Answer body(std::move(reply.body));
+      write_framed_in_loop(connection, codec.envelope(body.text().size()), body);
+    }
+    if (reply.close || connection.protocol_failed) reason = CloseReason::kProtocolError;
+    closes = closes || reply.close;
+  }
+  if (!connection.is_live()) return;
+  if (answer.next_codec() != nullptr) {
+    CHECK(!connection.listening->pipelined(),
+          "a codec can be switched with Ordering::kSerial only");
+    connection.switched_codec = answer.next_codec();
+    connection.codec = connection.switched_codec.get();
+    connection.decode_state = {};
+  }
+  if (!closes) return;
+  connection.replies_ended = true;
+  finish_connection_in_loop(connection, reason);
+}
+
+}  // namespace trireme
