@@ -45,7 +45,7 @@ struct Stats {
   uint64_t jobs_inline = 0, jobs_on_data_workers = 0;
   uint64_t direct_writes = 0;  // replies that a data worker sent itself
   uint64_t hand_overs = 0;     // times that a late job lost its loop
-  uint64_t stalls = 0;         // late jobs that kept it (policy `inline`)
+  uint64_t stalls = 0;         // late jobs that kept it (policy `inline`, seen every 10 ms)
   uint64_t data_workers = 0;   // threads now
 
   // books

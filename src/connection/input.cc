@@ -47,7 +47,7 @@ Job* IoWorker::pump_in_loop(Connection& connection) {
   while (true) {
     Job* job = next_callback_in_loop(connection);
     if (job == nullptr) {
-      if (!may_start_in_loop(connection)) return nullptr;
+      if (has_no_input_in_loop(connection) || !may_start_in_loop(connection)) return nullptr;
       if (++batch_frames_ > kFramesPerTurn) {
         batch_frames_ = -1;  // told to end_batch_in_loop: there is more
         return nullptr;
@@ -91,6 +91,13 @@ bool IoWorker::may_start_in_loop(const Connection& connection) const {
   if (connection.listening->has_session && (!connection.session_opened || connection.drain_due))
     return false;
   return true;
+}
+
+// True if there is nothing to decode and nothing to note, which is so after most requests.
+bool IoWorker::has_no_input_in_loop(const Connection& connection) const {
+  return connection.input_bytes() == 0 && (&connection != batch_ || batch_input_.empty()) &&
+         !connection.input_ended && !connection.input_stopped && !connection.awaits_more &&
+         connection.decode_state.flags == 0;
 }
 
 std::string_view IoWorker::pending_in_loop(const Connection& connection) const {
@@ -187,7 +194,7 @@ void IoWorker::end_batch_in_loop() {
     close_in_loop(connection, CloseReason::kOutOfMemory);
   }
   batch_input_ = {};
-  if (connection.input_bytes() == 0 || !connection.is_live()) {
+  if (connection.input != nullptr && (connection.input_bytes() == 0 || !connection.is_live())) {
     connection.input.reset();
     connection.input_begin = connection.input_end = 0;
   }

@@ -68,6 +68,7 @@ class IoWorker final : public HeldLoop {
   Job* next_callback_in_loop(Connection& connection) REQUIRES(loop_);
   void end_batch_in_loop() REQUIRES(loop_);
   bool may_start_in_loop(const Connection& connection) const REQUIRES(loop_);
+  bool has_no_input_in_loop(const Connection& connection) const REQUIRES(loop_);
   std::string_view pending_in_loop(const Connection& connection) const REQUIRES(loop_);
   void consume_in_loop(Connection& connection, size_t bytes) REQUIRES(loop_);
   [[nodiscard]] bool append_input_in_loop(Connection& connection, std::string_view bytes)

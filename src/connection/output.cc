@@ -232,9 +232,11 @@ void IoWorker::send_in_loop(Connection& connection, std::array<std::string_view,
   size_t sent = 0;
   if (connection.out.empty()) {
     std::array<iovec, 4> vectors;
-    size_t count = 0;
+    size_t count = 0, total = 0;
     for (const std::string_view piece : pieces) {
-      if (!piece.empty()) vectors[count++] = {const_cast<char*>(piece.data()), piece.size()};
+      if (piece.empty()) continue;
+      vectors[count++] = {const_cast<char*>(piece.data()), piece.size()};
+      total += piece.size();
     }
     if (count == 0) return;
     const Sent result = loop_.driver().send(connection, std::span(vectors).first(count));
@@ -242,6 +244,7 @@ void IoWorker::send_in_loop(Connection& connection, std::array<std::string_view,
     sent = result.bytes;
     connection.write_progress = loop_.now();
     if (sent > 0) connection.last_activity = loop_.now();
+    if (sent == total) return;  // the queue is as empty as it was: no watermark is crossed
   }
   for (size_t i = 0; i < pieces.size(); ++i) {
     const size_t skip = std::min(sent, pieces[i].size());

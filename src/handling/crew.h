@@ -12,9 +12,9 @@
 //   watch ------------------------> hold --------------------------------> (idle)
 //
 // 1. A loop without reserve starts no handler under `adaptive`: its jobs wait in the ready queue.
-// 2. The reserve ticks every millisecond while the loop is awake. One LENT word seen at two ticks
-// is a late job.
-//    After 100 ticks without a lend, and with the loop asleep, it parks; the loop wakes it.
+// 2. The reserve ticks every millisecond while the loop is awake (every ten under `inline`, where
+// it can only report). One LENT word seen at two ticks is a late job.
+//    After 100 ms without a lend, and with the loop asleep, it parks; the loop wakes it.
 // 3. Threads are started when nobody is idle, up to io_workers + data_workers_max.
 // 4. The ready queue is first-in first-out. Who puts jobs in wakes one idle thread; one that takes
 // a job and leaves

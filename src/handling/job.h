@@ -69,7 +69,6 @@ struct Job final : Mail, private Responder {
   CloseReason close_reason = CloseReason::kPeerClosed;
   ConnectionId id;
   uint64_t number = 0;  // of the first request
-  std::array<Asked, kRequestsMax> requests;
   const char* requests_begin = nullptr;
   uint32_t requests_count = 0;
   bool gathers = false;               // replies may gather: the connection is serial
@@ -89,7 +88,6 @@ struct Job final : Mail, private Responder {
   uint32_t replies_count = 0;
   uint32_t replies_bytes = 0;
   uint32_t last_reply_begin = 0;
-  std::array<char, kRepliesBytes> replies;
   Outbox outbox;
   bool reply_taken = false;  // the answer comes, or came, through a Reply
   bool threw = false;
@@ -117,6 +115,10 @@ struct Job final : Mail, private Responder {
       kept;             // the read buffer or input block that they are in, after a hand-over
   TimePoint queued_at;  // ready queue only
   const char* service_name = "";
+
+  // Last, so that all above is close together: what is to run, and what gathers.
+  std::array<Asked, kRequestsMax> requests;
+  std::array<char, kRepliesBytes> replies;
 
  private:
   void run_request();

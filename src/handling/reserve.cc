@@ -9,8 +9,11 @@ namespace trireme::inline v0 {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(1);
-constexpr int kQuietTicks = 100;
-constexpr int kStallTicks = 25;  // a handler that keeps an `inline` loop for so long is reported
+// Nothing waits for the watchdog of an `inline` loop but a report.
+constexpr Duration kInlineTick = std::chrono::milliseconds(10);
+constexpr Duration kQuietTime = std::chrono::milliseconds(100);
+// A handler that keeps an `inline` loop for so long is reported.
+constexpr Duration kStallTime = std::chrono::milliseconds(25);
 constexpr size_t kReadBufferBytes = 64 << 10;
 
 }  // namespace
@@ -56,12 +59,15 @@ void Crew::watch(Member& me) {
   held.has_reserve.store(true, std::memory_order_seq_cst);
   uint64_t last = loop.word();
   uint64_t reported = 0;
+  const Duration tick = dispatch_ == Dispatch::kAdaptive ? kTick : kInlineTick;
+  const auto quiet_ticks_max = static_cast<int>(kQuietTime / tick);
+  const auto stall_ticks = static_cast<int>((kStallTime + tick - Duration(1)) / tick);
   int stalled_ticks = 0;
   int quiet_ticks = 0;
   bool leaving = false;
   while (true) {
-    const bool parks = quiet_ticks >= kQuietTicks && !leaving && loop.try_park_watcher();
-    platform_.threads.park(me.spot, parks ? kNever : platform_.clock.now() + kTick);
+    const bool parks = quiet_ticks >= quiet_ticks_max && !leaving && loop.try_park_watcher();
+    platform_.threads.park(me.spot, parks ? kNever : platform_.clock.now() + tick);
     const TimePoint now = platform_.clock.now();
     const uint64_t word = loop.word();
     const bool forced = forced_.load(std::memory_order_seq_cst) == word;
@@ -88,7 +94,7 @@ void Crew::watch(Member& me) {
         reported = word;
         stalled_ticks = 1;
         loop.counters.stalls.add();
-      } else if (++stalled_ticks == kStallTicks) {
+      } else if (++stalled_ticks == stall_ticks) {
         report_stall(held);
       }
     }
@@ -113,7 +119,7 @@ void Crew::report_stall(const HeldLoop& held) {
   const char* service = held.lent_service.load(std::memory_order_relaxed);
   if (service == nullptr || !gate_.open(platform_.clock.now(), suppressed)) return;
   core_.log.warning("a handler of '" + std::string(service) + "' holds its loop for more than " +
-                    std::to_string(kStallTicks) +
+                    std::to_string(kStallTime / std::chrono::milliseconds(1)) +
                     " ms with dispatch `inline`; all clients of this loop wait" +
                     (suppressed > 0 ? " (" + std::to_string(suppressed) + " more)" : ""));
 }

@@ -105,9 +105,7 @@ class PipelineTest : public support::ServerTest {
 };
 
 TEST_P(PipelineTest, ManyRequestsThenFinSerial) {
-  // Serial requests on data workers change threads twice each.
-  const bool is_slow = GetParam().dispatch == tr::Dispatch::kWorkers;
-  ask_many(tr::Ordering::kSerial, scaled(is_slow ? 20'000 : 200'000));
+  ask_many(tr::Ordering::kSerial, scaled(200'000));
 }
 
 TEST_P(PipelineTest, ManyRequestsThenFinPipelined) {

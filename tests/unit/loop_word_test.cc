@@ -73,6 +73,31 @@ TEST(LoopWord, AnOldSightingTakesNothing) {
   EXPECT_TRUE(word.take_back(second));
 }
 
+TEST(LoopWord, RelendIsANewLendOfTheSameThread) {
+  LoopWord word;
+  const uint64_t first = word.lend();
+  uint64_t lent = first;
+  EXPECT_TRUE(word.relend(lent));
+  EXPECT_NE(lent, first);
+  EXPECT_EQ(LoopWord::state(lent), LoopWord::kLent);
+  EXPECT_EQ(word.load(), lent);
+  EXPECT_FALSE(word.take(first));  // a sighting of the job before
+  EXPECT_TRUE(word.take_back(lent));
+}
+
+TEST(LoopWord, ATakenLoopCannotBeLentAnew) {
+  LoopWord word;
+  uint64_t lent = word.lend();
+  const uint64_t seen = lent;
+  ASSERT_TRUE(word.take(lent));
+  EXPECT_FALSE(word.relend(lent));
+  EXPECT_EQ(lent, seen);
+  EXPECT_FALSE(word.take_back(lent));
+  word.hold();
+  EXPECT_FALSE(word.relend(lent));
+  EXPECT_TRUE(word.settled(lent));
+}
+
 TEST(LoopWord, TheSequenceDoesNotRunIntoTheState) {
   LoopWord word;
   for (int turn = 0; turn < 100'000; ++turn) {
