@@ -44,6 +44,11 @@ Result<Done> validate(const ServerOptions& options,
       return usage("frame_bytes_max must be 1 byte to 1 GiB");
     }
     if (limits.in_flight_max == 0) return usage("in_flight_max must be at least 1");
+    for (const PinnedKind& pin : listening->options.pinned_kinds) {
+      if (pin.kind >= Kinds::kShared || pin.dispatch == Dispatch::kAdaptive) {
+        return usage("a pinned kind is 0 to 14, pinned to Dispatch::kInline or Dispatch::kWorkers");
+      }
+    }
     if (limits.write_bytes_low > limits.write_bytes_high)
       return usage("write_bytes_low must not be over write_bytes_high");
     if (listening->pipelined() && listening->has_session && !listening->service->concurrent()) {
@@ -72,6 +77,7 @@ struct Server::Impl {
   std::vector<std::unique_ptr<Listening>> listenings;
   CoreRef core;
   std::vector<std::unique_ptr<IoWorker>> io_workers;
+  std::vector<std::shared_ptr<const KindTable>> kinds;  // of each, for statistics
   std::unique_ptr<Crew> crew;
   std::unique_ptr<Listener> listener;
   std::atomic<bool> cut{false};  // cut_drain() was called; seq_cst with Crew::wait_loops_stopped
@@ -110,6 +116,7 @@ void Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
   listening->has_session = service->has_session();
   listening->service = std::move(service);
   listening->options = std::move(options);
+  listening->index = static_cast<uint32_t>(impl_->listenings.size());
   impl_->listenings.push_back(std::move(listening));
 }
 
@@ -141,7 +148,9 @@ Result<Done> Server::Impl::build() {
       return Error{Error::Code::kSystem,
                    std::string("cannot make an event loop: ") + std::strerror(-result)};
     }
-    if (!is_listener) io_workers.push_back(std::make_unique<IoWorker>(*made, index, listenings));
+    if (is_listener) continue;
+    io_workers.push_back(std::make_unique<IoWorker>(*made, index, listenings));
+    kinds.push_back(io_workers.back()->kinds());
   }
   listener = std::make_unique<Listener>(*made, listenings);
   return listener->open();
@@ -313,8 +322,21 @@ int Server::run(const std::function<void()>& on_ready) {
 
 Stats Server::stats() const {
   if (impl_->core.get() == nullptr) return {};
-  return collect_stats(*impl_->core.get(),
-                       impl_->crew != nullptr ? impl_->crew->data_workers() : 0);
+  Stats stats =
+      collect_stats(*impl_->core.get(), impl_->crew != nullptr ? impl_->crew->data_workers() : 0);
+  for (const auto& listening : impl_->listenings) {
+    for (uint32_t kind = 0; kind <= Kinds::kCallbacks; ++kind) {
+      KindStats sum{
+          .service = listening->options.name, .kind = kind, .callbacks = kind == Kinds::kCallbacks};
+      for (const auto& table : impl_->kinds) {
+        add_kind(sum, (*table)[listening->index]->records[kind]);
+      }
+      if (sum.requests_inline + sum.requests_on_data_workers > 0) {
+        stats.kinds.push_back(std::move(sum));
+      }
+    }
+  }
+  return stats;
 }
 
 }  // namespace trireme

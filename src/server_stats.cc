@@ -1,6 +1,8 @@
 // The statistics of a server, added up from the books of its loops.
 #include "server_stats.h"
 
+#include <algorithm>
+
 namespace trireme::inline v0 {
 namespace {
 
@@ -57,6 +59,15 @@ Stats collect_stats(Core& core, uint64_t data_workers) {
   stats.buffers_made = core.buffers.made();
   stats.buffers_gone = core.buffers.gone();
   return stats;
+}
+
+void add_kind(KindStats& sum, const KindRecord& record) {
+  sum.pinned = record.pinned();
+  sum.requests_inline += record.requests_inline();
+  sum.requests_on_data_workers += record.requests_on_data_workers();
+  sum.late += record.late();
+  (record.on_data_workers() ? sum.loops_on_data_workers : sum.loops_inline) += 1;
+  sum.cost = std::max<std::chrono::nanoseconds>(sum.cost, record.cost());
 }
 
 bool books_balance(const Stats& stats, const char** why) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace trireme::inline v0 {
 
@@ -15,7 +16,8 @@ namespace trireme::inline v0 {
 enum class Dispatch : uint8_t {
   kInline,    // on the loop's thread; the user promises not to block
   kWorkers,   // on data workers
-  kAdaptive,  // on the loop's thread; one that blocks loses the loop to a spare thread
+  kAdaptive,  // on the loop's thread, where one that blocks loses the loop to a spare thread; kinds
+              // that blocked lately, on data workers
 };
 
 // What an event loop waits on.
@@ -55,6 +57,12 @@ struct Limits {
   std::chrono::nanoseconds write_time_max = std::chrono::seconds(30);
 };
 
+// A kind of request that always starts in one place under `adaptive`, whatever it cost lately.
+struct PinnedKind {
+  uint32_t kind = 0;                       // the codec's tag, 0 to 14
+  Dispatch dispatch = Dispatch::kWorkers;  // kInline: on the loop's thread; or kWorkers
+};
+
 // Options of one listener.
 struct ListenOptions {
   // After this long a request is answered with the codec's error reply, its stop token fires, and
@@ -64,6 +72,8 @@ struct ListenOptions {
   Limits limits{};
   int backlog = 4096;            // of listen(2); the kernel cuts it to net.core.somaxconn
   std::string name = "service";  // in logs and statistics
+  // Under `adaptive`, kinds of requests for which nothing is to be learned.
+  std::vector<PinnedKind> pinned_kinds{};
 };
 
 // Options of a server.

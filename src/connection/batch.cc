@@ -26,7 +26,8 @@ void IoWorker::add_requests_in_loop(Connection& connection, Job& job) {
     const DecodeState before = connection.decode_state;
     const Frame frame = connection.codec->decode(connection.decode_state, input,
                                                  connection.input_ended, frame_bytes_max);
-    if (frame.kind != Frame::Kind::kRequest) {
+    const bool same_kind = frame.request_kind == job.requests[0].kind;  // they start in one place
+    if (frame.kind != Frame::Kind::kRequest || !same_kind) {
       const bool nothing_lost = frame.kind == Frame::Kind::kIncomplete && frame.consumed == 0;
       if (!nothing_lost) connection.decode_state = before;
       break;
@@ -38,6 +39,18 @@ void IoWorker::add_requests_in_loop(Connection& connection, Job& job) {
     ++batch_frames_;
   }
   loop_.counters.requests.add(job.requests_count - 1);
+}
+
+// What its handlers took, for the placement of the next ones of their kind.
+void IoWorker::learn_in_loop(Job& job) {
+  const uint32_t requests = std::max(job.requests_run, 1u);
+  if (job.on_data_worker) {
+    job.kind->ran_on_data_worker(requests, job.time, loop_.now());
+  } else {
+    // The one that lost the loop was noted when it did.
+    const uint32_t in_time = job.lost_loop ? requests - 1 : requests;
+    job.kind->ran_inline(in_time, job.timed && !job.lost_loop, job.time, loop_.now());
+  }
 }
 
 // A copy of its requests for a data worker.

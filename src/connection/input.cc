@@ -292,7 +292,8 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   job->requests_count = job->requests_run = 0;
   job->replies_count = job->replies_bytes = job->left_count = job->left_bytes = 0;
   job->gathers = false;
-  job->on_data_worker = false;
+  job->on_data_worker = job->lost_loop = job->timed = false;
+  job->kind = nullptr;
   job->published.store(0, std::memory_order_relaxed);
   job->cancelled.store(0, std::memory_order_relaxed);
   job->reply_taken = false;
@@ -313,9 +314,16 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
 // Decides where a job runs. Returns it if that is here and now, with the loop lent.
 Job* IoWorker::dispatch_in_loop(Job* job) {
   // A loop without reserve starts no handler: nobody could take the loop from one that blocks.
-  const bool here =
-      crew_ == nullptr || dispatch_ == Dispatch::kInline ||
-      (dispatch_ == Dispatch::kAdaptive && has_reserve.load(std::memory_order_seq_cst));
+  bool here = crew_ == nullptr || dispatch_ == Dispatch::kInline;
+  if (!here && dispatch_ == Dispatch::kAdaptive) {
+    Kinds& kinds = *(*kinds_)[job->connection->listening->index];
+    KindRecord& record =
+        job->job_kind == JobKind::kRequest ? kinds.of(job->requests[0].kind) : kinds.of_callbacks();
+    job->kind = &record;
+    here = (kForceHandOver || !record.on_data_workers()) &&
+           has_reserve.load(std::memory_order_seq_cst);
+    job->timed = !here || record.wants_sample();
+  }
   if (here) {
     loop_.counters.jobs_inline.add(std::max(job->requests_count, 1u));
     lent_job = job;

@@ -9,12 +9,6 @@
 namespace trireme::inline v0 {
 namespace {
 
-#ifdef TRIREME_FORCE_HANDOVER
-constexpr bool kForceHandOver = true;
-#else
-constexpr bool kForceHandOver = false;
-#endif
-
 constexpr size_t kSmallReadBytes = 4 << 10;
 constexpr Duration kTrimPause = std::chrono::milliseconds(10);
 constexpr Duration kNudge = std::chrono::milliseconds(1);
@@ -27,7 +21,15 @@ IoWorker::IoWorker(Core& core, uint32_t index,
       loop_(core.loop(index)),
       dispatch_(core.options.dispatch),
       listenings_(listenings),
-      out_(core.buffers.make_fixed(kOutBytes)) {}
+      kinds_(std::make_shared<KindTable>()),
+      out_(core.buffers.make_fixed(kOutBytes)) {
+  for (const auto& listening : listenings) {
+    kinds_->push_back(std::make_unique<Kinds>());
+    for (const PinnedKind& pin : listening->options.pinned_kinds) {
+      kinds_->back()->of(pin.kind).pin(pin.dispatch);
+    }
+  }
+}
 
 IoWorker::~IoWorker() {
   loop_.assume_held();
@@ -42,9 +44,11 @@ IoWorker::~IoWorker() {
 HeldLoop::End IoWorker::hold(void* as) {
   loop_.assume_held();
   holder = as;
-  // Replies that a stolen job left behind must not wait for its end.
-  if (lost_job_ != nullptr)
-    leave_early_in_loop(*std::exchange(lost_job_, nullptr), lost_published_);
+  if (lost_job_ != nullptr) {
+    Job& lost = *std::exchange(lost_job_, nullptr);
+    if (lost.kind != nullptr) lost.kind->was_late(loop_.now());
+    leave_early_in_loop(lost, lost_published_);  // replies that it has must not wait for its end
+  }
   flush_in_loop();
   while (true) {
     Job* job = next_in_loop(true);
@@ -55,11 +59,13 @@ HeldLoop::End IoWorker::hold(void* as) {
       return End::kStopped;
     }
     uint64_t lent = loop_.lend();
+    const TimePoint begin = job->timed ? core_.platform.clock.now() : TimePoint();
     job->begin();
     do {
       if (kForceHandOver && dispatch_ == Dispatch::kAdaptive) crew_->force_take(*this, lent);
     } while (job->run_next() && loop_.relend(lent));
     job->end();
+    if (job->timed) job->time = core_.platform.clock.now() - begin;
     if (!loop_.take_back(lent)) {
       loop_.wait_settled(lent);
       loop_.post(std::unique_ptr<Mail>(job));
@@ -74,9 +80,10 @@ HeldLoop::End IoWorker::hold(void* as) {
 void IoWorker::rearrange(SpareKit& kit) {
   Job& job = *lent_job;
   Connection& connection = *job.connection;
-  if (job.job_kind != JobKind::kRequest) return;
+  job.lost_loop = true;
   lost_job_ = &job;
   lost_published_ = job.published.load(std::memory_order_acquire);  // partner: Job::run_next
+  if (job.job_kind != JobKind::kRequest) return;
   if (!job.in_read_buffer) {
     job.kept = connection.input;
     return;

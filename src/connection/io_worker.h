@@ -23,6 +23,7 @@
 
 #include "connection/connection.h"
 #include "handling/crew.h"
+#include "handling/placement.h"
 #include "runtime/event_loop.h"
 
 namespace trireme::inline v0 {
@@ -40,11 +41,19 @@ class IoWorker final : public HeldLoop {
   End hold(void* as) override;
   void rearrange(SpareKit& kit) override NO_THREAD_SAFETY_ANALYSIS;
 
+  // Any thread. Shared with the server, whose statistics outlive the loops.
+  std::shared_ptr<const KindTable> kinds() const { return kinds_; }
+
   // The calling thread is the only one there is. Turns the loop until nothing is left to do at this
   // moment.
   void turn_until_idle();
 
  private:
+#ifdef TRIREME_FORCE_HANDOVER
+  static constexpr bool kForceHandOver = true;
+#else
+  static constexpr bool kForceHandOver = false;
+#endif
   static constexpr size_t kOutBytes = 64 << 10;     // replies of one connection and turn
   static constexpr size_t kCopyBytesMax = 8 << 10;  // larger answers are sent from where they are
   static constexpr size_t kInputBlockBytes = 4 << 10;  // the least for a part of a request
@@ -76,6 +85,7 @@ class IoWorker final : public HeldLoop {
   void balance_reading_in_loop(Connection& connection) REQUIRES(loop_);
   Job* make_job_in_loop(Connection& connection, JobKind kind) REQUIRES(loop_);
   Job* dispatch_in_loop(Job* job) REQUIRES(loop_);
+  void learn_in_loop(Job& job) REQUIRES(loop_);
 
   // --- batch.cc ---
   void add_requests_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
@@ -139,6 +149,7 @@ class IoWorker final : public HeldLoop {
   Crew* crew_ = nullptr;
   const Dispatch dispatch_;
   const std::vector<std::unique_ptr<Listening>>& listenings_;
+  const std::shared_ptr<KindTable> kinds_;  // what is in it is the holder's
 
   // Slots: chunks that are never freed before the server ends; free ones are reused first-in
   // first-out.

@@ -19,6 +19,7 @@ struct Listening {
   std::shared_ptr<Service> service;
   ListenOptions options;
   bool has_session = false;
+  uint32_t index = 0;  // among the listeners of its server
 
   bool pipelined() const { return options.ordering == Ordering::kPipelined; }
   uint64_t in_flight_max() const { return pipelined() ? options.limits.in_flight_max : 1; }

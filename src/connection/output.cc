@@ -30,6 +30,7 @@ void IoWorker::finish_in_loop(Job& job) {
   --connection.running_count;
   if (connection.writer == &job) connection.writer = nullptr;
   if (job.threw) loop_.counters.handler_exceptions.add();
+  if (job.kind != nullptr) learn_in_loop(job);
   if (job.job_kind == JobKind::kRequest) {
     finish_requests_in_loop(connection, job);
   } else if (!job.outbox.mail.empty()) {

@@ -159,11 +159,13 @@ void Crew::run(Member& me) {
   // With more jobs waiting, one wake-up will do for several; with none, this one may block for
   // long.
   if (queued_.load(std::memory_order_relaxed) == 0) wake_quiet_loops(me);
-  note_running(me, job->service_name, job->id, platform_.clock.now());
+  const TimePoint begin = platform_.clock.now();
+  note_running(me, job->service_name, job->id, begin);
   job->begin();
   while (job->run_next()) {
   }
   job->end();
+  if (job->timed) job->time = platform_.clock.now() - begin;
   note_running(me, nullptr, {}, {});
   const uint32_t home = job->id.home();
   EventLoop& loop = core_.loop(home);

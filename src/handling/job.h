@@ -31,6 +31,7 @@
 namespace trireme::inline v0 {
 
 struct Connection;  // opaque here: a job never looks into it
+class KindRecord;   // likewise
 
 enum class JobKind : uint8_t { kOpen, kRequest, kDrain, kClose };
 
@@ -91,6 +92,8 @@ struct Job final : Mail, private Responder {
   Outbox outbox;
   bool reply_taken = false;  // the answer comes, or came, through a Reply
   bool threw = false;
+  bool timed = false;  // `time` is to be measured: what its handlers take
+  Duration time{0};
   size_t written_bytes = 0;  // by write_directly, envelope included
   int write_error = 0;       // -errno of write_directly
 
@@ -106,8 +109,10 @@ struct Job final : Mail, private Responder {
   Job* next_running = nullptr;
   Job* previous_out = nullptr;  // IoWorker's list of jobs with several requests on data workers
   Job* next_out = nullptr;
-  TimePoint look_at;  // when to send what has gathered meanwhile
+  TimePoint look_at;           // when to send what has gathered meanwhile
+  KindRecord* kind = nullptr;  // to be told what it took; null: nobody asks
   bool on_data_worker = false;
+  bool lost_loop = false;
   std::string storage;          // the requests' own copy for a data worker; keeps its capacity
   Charge charge;                // for `storage`
   bool in_read_buffer = false;  // the requests are in the driver's read buffer

@@ -1,0 +1,64 @@
+#include "handling/placement.h"
+
+#include <algorithm>
+
+namespace trireme::inline v0 {
+
+void KindRecord::ran_inline(uint32_t requests, bool sampled, Duration time, TimePoint now) {
+  age(now);
+  inline_.add(requests);
+  requests_ += static_cast<float>(requests);
+  if (!sampled || requests == 0) return;
+  samples_ += static_cast<float>(requests);
+  sample_ns_ += static_cast<float>(std::min(time, kLate).count());
+  // A handler that is slow without being late does not wait for the next halving.
+  if (time >= 4 * kHopCost) decide();
+}
+
+void KindRecord::was_late(TimePoint now) {
+  age(now);
+  inline_.add();
+  late_total_.add();
+  requests_ += 1;
+  late_ += 1;
+  decide();
+}
+
+void KindRecord::ran_on_data_worker(uint32_t requests, Duration time, TimePoint now) {
+  age(now);
+  workers_.add(requests);
+  requests_ += static_cast<float>(requests);
+  if (time >= kLate) {
+    late_ += 1;  // of several one at least, and what the others took is not known
+    late_total_.add();
+  } else {
+    samples_ += static_cast<float>(requests);
+    sample_ns_ += static_cast<float>(time.count());
+  }
+}
+
+void KindRecord::age(TimePoint now) {
+  if (now < halved_ + kHalving && halved_ != TimePoint::min()) return;
+  // After a pause the sums would vanish; a few halvings let what comes next decide.
+  const int64_t periods = halved_ == TimePoint::min() ? 0 : (now - halved_) / kHalving;
+  halved_ = now;
+  for (int64_t i = 0; i < std::min<int64_t>(periods, 16); ++i) {
+    requests_ /= 2, late_ /= 2, samples_ /= 2, sample_ns_ /= 2;
+  }
+  decide();
+}
+
+void KindRecord::decide() {
+  if (requests_ <= 0) return;
+  float cost = static_cast<float>(kLateCost.count()) * late_ / requests_;
+  if (samples_ > 0) cost += sample_ns_ / samples_;
+  cost_ns_.store(static_cast<int64_t>(cost), std::memory_order_relaxed);
+  if (pinned_) return;
+  const auto hop = static_cast<float>(kHopCost.count());
+  const bool there = on_data_workers();
+  if (there ? cost < hop / 2 : cost > hop) {
+    on_data_workers_.store(!there, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace trireme
