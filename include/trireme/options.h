@@ -59,8 +59,8 @@ struct Limits {
 
 // A kind of request that always starts in one place under `adaptive`, whatever it cost lately.
 struct PinnedKind {
-  uint32_t kind = 0;                       // the codec's tag, 0 to 14
-  Dispatch dispatch = Dispatch::kWorkers;  // kInline: on the loop's thread; or kWorkers
+  uint32_t kind;      // the codec's tag, 0 to 14
+  Dispatch dispatch;  // kInline: on the loop's thread; or kWorkers
 };
 
 // Options of one listener.

@@ -21,8 +21,8 @@ struct KindStats {
   uint64_t late = 0;          // took so long that they lost their loop, or would have
   uint32_t loops_inline = 0;  // where the next one starts on the loop's thread now
   uint32_t loops_on_data_workers = 0;
-  // What a start on the loop costs its other connections lately, a request, in the loop where it is
-  // most. Over 6 us a kind starts on data workers, below 3 us it comes back.
+  // How long a request that starts on the loop makes its other connections wait lately, in the loop
+  // where that is longest. Over 4 us a kind starts on data workers, below 2 us it comes back.
   std::chrono::nanoseconds cost{0};
 };
 

@@ -9,10 +9,8 @@ void KindRecord::ran_inline(uint32_t requests, bool sampled, Duration time, Time
   inline_.add(requests);
   requests_ += static_cast<float>(requests);
   if (!sampled || requests == 0) return;
-  samples_ += static_cast<float>(requests);
-  sample_ns_ += static_cast<float>(std::min(time, kLate).count());
-  // A handler that is slow without being late does not wait for the next halving.
-  if (time >= 4 * kHopCost) decide();
+  sample(requests, std::min(time, kLate));
+  if (time > kShort * requests) decide();
 }
 
 void KindRecord::was_late(TimePoint now) {
@@ -32,9 +30,13 @@ void KindRecord::ran_on_data_worker(uint32_t requests, Duration time, TimePoint 
     late_ += 1;  // of several one at least, and what the others took is not known
     late_total_.add();
   } else {
-    samples_ += static_cast<float>(requests);
-    sample_ns_ += static_cast<float>(time.count());
+    sample(requests, time);
   }
+}
+
+void KindRecord::sample(uint32_t requests, Duration time) {
+  samples_ += static_cast<float>(requests);
+  sample_ns_ += static_cast<float>(std::max(time - kShort * requests, Duration(0)).count());
 }
 
 void KindRecord::age(TimePoint now) {

@@ -7,9 +7,10 @@
 // 1. The price of a start on the loop is the time that the loop's other connections wait for it:
 // what
 //    a handler takes, and no more than it takes the reserve to notice (kLateCost).
-//        cost = kLateCost * (late requests / requests) + mean time of those that were not late
-//    Late ones are all seen, by the watchdog or by their time on a data worker; the time of the
-//    others is sampled on the loop, and known on a data worker.
+//        cost = kLateCost * (late requests / requests) + mean excess of those that were not late
+//    Excess is time over kShort: so long a handler computes more likely than it waits, and
+//    computing costs the same anywhere. Late ones are all seen, by the watchdog or by their time on
+//    a data worker; the time of the others is sampled on the loop, and known on a data worker.
 // 2. The price of a start on a data worker is a hop there and back. Above kHopCost the kind moves
 // to
 //    data workers; below half of that it comes back. What runs on data workers is measured as well,
@@ -36,7 +37,8 @@ class KindRecord {
  public:
   static constexpr Duration kLateCost = std::chrono::microseconds(1500);
   static constexpr Duration kLate = std::chrono::milliseconds(1);
-  static constexpr Duration kHopCost = std::chrono::microseconds(6);
+  static constexpr Duration kShort = std::chrono::microseconds(20);
+  static constexpr Duration kHopCost = std::chrono::microseconds(4);
   static constexpr Duration kHalving = std::chrono::milliseconds(128);
 
   // Before start(). The kind always starts there.
@@ -66,6 +68,7 @@ class KindRecord {
   static constexpr float kFewSamples = 4;
   static constexpr uint32_t kSampleOneIn = 16;
 
+  void sample(uint32_t requests, Duration time);
   void age(TimePoint now);
   void decide();
 

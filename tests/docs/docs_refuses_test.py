@@ -47,7 +47,8 @@ class Refuses(unittest.TestCase):
         self.assertNotIn("build/x.y", list(documents.paths_of_page(page)))
 
     def test_fields(self):
-        header = "struct A {\n  size_t b = 1 << 20;  // x = 2;\n" \
+        header = "struct Other {\n  int z = 1;\n};\n" \
+                 "struct AOptions {\n  size_t b = 1 << 20;  // x = 2;\n" \
                  "  std::chrono::nanoseconds c{0};\n  LogSink d;\n" \
                  "  Dispatch e = Dispatch::kAdaptive;\n};\n"
         self.assertEqual(documents.fields_of_header(header),

@@ -105,9 +105,9 @@ def standard_of(declared):
 def fields_of_header(text):
     """Field -> default as docs/limits.md writes it, of the structs of options.h."""
     found = {}
-    for struct in re.findall(r"^struct \w+ \{\n(.*?)^\};", text, re.M | re.S):
+    for struct in re.findall(r"^struct (?:\w*Options|Limits) \{\n(.*?)^\};", text, re.M | re.S):
         code = re.sub(r"//.*", "", struct)
-        for field in re.finditer(r"^  [\w:]+ (\w+)(?: = ([^;]*)|\{(.*?)\})?;", code, re.M):
+        for field in re.finditer(r"^  [\w:<>]+ (\w+)(?: = ([^;]*)|\{(.*?)\})?;", code, re.M):
             found[field[1]] = standard_of(field[2] or field[3] or "")
     return found
 

@@ -1,0 +1,109 @@
+// Goal: the record of a kind decides where its next request starts: on the loop while that costs
+// nothing, on data workers while it blocks, and it follows a change within a second. Method: a
+// clock of the test and made-up times.
+#include "handling/placement.h"
+
+#include <gtest/gtest.h>
+
+namespace trireme::inline v0 {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Placement : public ::testing::Test {
+ protected:
+  // `count` requests spread over `time`; every `late_one_in`-th is late (0: none). They run where
+  // the record says.
+  void serve(int count, Duration time, int late_one_in, Duration takes = 1us) {
+    for (int i = 1; i <= count; ++i) {
+      now_ += time / count;
+      const bool late = late_one_in > 0 && i % late_one_in == 0;
+      if (record_.on_data_workers()) {
+        record_.ran_on_data_worker(1, late ? 20ms : takes, now_);
+      } else if (late) {
+        record_.was_late(now_);
+      } else {
+        record_.ran_inline(1, record_.wants_sample(), takes, now_);
+      }
+    }
+  }
+
+  TimePoint now_ = TimePoint(1h);
+  KindRecord record_;
+};
+
+TEST_F(Placement, StaysOnTheLoopWhileNothingBlocks) {
+  serve(100'000, 10s, 0);
+  EXPECT_FALSE(record_.on_data_workers());
+  EXPECT_EQ(record_.requests_inline(), 100'000u);
+  EXPECT_EQ(record_.cost(), Duration(0));
+}
+
+TEST_F(Placement, OneThatBlocksInTenThousandStays) {
+  serve(200'000, 5s, 10'000);
+  EXPECT_FALSE(record_.on_data_workers());
+  EXPECT_EQ(record_.late(), 20u);
+}
+
+TEST_F(Placement, OneInAHundredMoves) {
+  serve(20'000, 1s, 100);
+  EXPECT_TRUE(record_.on_data_workers());
+}
+
+TEST_F(Placement, TheFirstThatBlocksMovesARareKindAtOnce) {
+  serve(1, 1s, 1);
+  EXPECT_TRUE(record_.on_data_workers());
+  serve(100, 1000s, 1);
+  EXPECT_TRUE(record_.on_data_workers());
+  EXPECT_EQ(record_.requests_inline(), 1u);
+}
+
+TEST_F(Placement, SlowWithoutBeingLateMoves) {
+  serve(1000, 1s, 0, 200us);
+  EXPECT_TRUE(record_.on_data_workers());
+  EXPECT_LT(record_.requests_inline(), 20u);
+}
+
+// Computing costs the same anywhere.
+TEST_F(Placement, AFewMicrosecondsOfWorkStay) {
+  serve(100'000, 5s, 0, 15us);
+  EXPECT_FALSE(record_.on_data_workers());
+}
+
+TEST_F(Placement, FollowsAChangeWithinASecond) {
+  serve(10'000, 2s, 0);
+  serve(2'500, 500ms, 20);
+  EXPECT_TRUE(record_.on_data_workers());
+  serve(5'000, 1s, 0);
+  EXPECT_FALSE(record_.on_data_workers());
+}
+
+TEST_F(Placement, KeepsWhatItKnowsThroughAPause) {
+  serve(1'000, 1s, 10);
+  ASSERT_TRUE(record_.on_data_workers());
+  now_ += 1h;
+  serve(1, 1ms, 1);
+  EXPECT_TRUE(record_.on_data_workers());
+}
+
+TEST_F(Placement, APinnedKindStaysWhateverItCosts) {
+  record_.pin(Dispatch::kInline);
+  serve(1'000, 1s, 1);
+  EXPECT_FALSE(record_.on_data_workers());
+  EXPECT_GT(record_.cost(), 1ms);
+  KindRecord other;
+  other.pin(Dispatch::kWorkers);
+  other.ran_on_data_worker(1, 1us, now_ + 10s);
+  other.ran_on_data_worker(1, 1us, now_ + 20s);
+  EXPECT_TRUE(other.on_data_workers());
+}
+
+TEST_F(Placement, KindsShareARecordFromTheFifteenthOn) {
+  Kinds kinds;
+  EXPECT_NE(&kinds.of(0), &kinds.of(1));
+  EXPECT_EQ(&kinds.of(15), &kinds.of(4'000'000'000));
+  EXPECT_NE(&kinds.of(15), &kinds.of_callbacks());
+}
+
+}  // namespace
+}  // namespace trireme
