@@ -1,5 +1,4 @@
 // The command line of `trireme`. The only file that knows CLI11.
-#include <malloc.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -170,10 +169,6 @@ int fail(std::string sentence) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Blocks of input and output live shortly and are large: mapped one by one they go back to the
-  // system when they are freed. In malloc's arenas they would leave holes, and the resident memory
-  // would outgrow the budget.
-  mallopt(M_MMAP_THRESHOLD, 16 << 10);
   CLI::App app("Trireme, a TCP server whose handlers may block");
   app.set_version_flag("--version", "trireme " TRIREME_VERSION);
   app.require_subcommand(0, 1);  // a missing one is said below, in our words

@@ -4,13 +4,11 @@
 #include <utility>
 
 #include "runtime/check.h"
-#include "runtime/real_memory.h"
 
 namespace trireme::inline v0 {
 namespace {
 
 constexpr size_t kSmallReadBytes = 4 << 10;
-constexpr Duration kTrimPause = std::chrono::milliseconds(10);
 constexpr Duration kNudge = std::chrono::milliseconds(1);
 
 }  // namespace
@@ -172,12 +170,6 @@ void IoWorker::end_turn_in_loop(bool may_sleep) {
   if (pressure != small_reads_) {
     small_reads_ = pressure;
     loop_.driver().set_receive_bytes_max(pressure ? kSmallReadBytes : SIZE_MAX);
-  }
-  if (pressure && loop_.now() >= next_trim_) {
-    // Memory that served as input leaves holes when the same bytes wait as output; the budget
-    // counts what is in use, so what is not must go back to the system.
-    give_back_memory();
-    next_trim_ = loop_.now() + kTrimPause;
   }
   loop_.wait(!may_sleep || run_head_ != nullptr, until);
   mail_ = loop_.take_mail();

@@ -190,7 +190,6 @@ class IoWorker final : public HeldLoop {
   bool draining_ GUARDED_BY(loop_) = false;
   bool cut_ GUARDED_BY(loop_) = false;
   bool small_reads_ GUARDED_BY(loop_) = false;
-  TimePoint next_trim_ GUARDED_BY(loop_) = TimePoint::min();
 };
 
 }  // namespace trireme
