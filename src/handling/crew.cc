@@ -1,6 +1,7 @@
 #include "handling/crew.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "runtime/check.h"
@@ -11,7 +12,10 @@ namespace {
 constexpr Duration kStartBackOff =
     std::chrono::milliseconds(10);  // after the system refused a thread
 constexpr Duration kOldHead =
-    std::chrono::microseconds(100);  // a ready queue this old gets one more thread
+    std::chrono::microseconds(100);  // a ready queue this old may get one more thread
+constexpr Duration kActive = std::chrono::microseconds(30);
+constexpr Duration kCountPause = std::chrono::microseconds(20);
+constexpr size_t kWokenAtOnce = 32;
 
 }  // namespace
 
@@ -28,6 +32,7 @@ Crew::~Crew() {
 
 int Crew::start(const std::vector<HeldLoop*>& loops) {
   loops_total_ = static_cast<uint32_t>(loops.size());
+  active_wanted_ = std::max<size_t>(1, static_cast<size_t>(platform_.threads.allowed_cpus()));
   loops_ = loops;
   int error = 0;
   {
@@ -155,7 +160,7 @@ void Crew::hold(Member& me) {
 
 void Crew::run(Member& me) {
   Job* job = std::exchange(me.job, nullptr);
-  wake_one_more();
+  wake_more(true);
   // With more jobs waiting, one wake-up will do for several; with none, this one may block for
   // long.
   if (queued_.load(std::memory_order_relaxed) == 0) wake_quiet_loops(me);
@@ -188,10 +193,6 @@ void Crew::wake_quiet_loops(Member& me) {
   for (const uint32_t home : me.quiet_loops) core_.loop(home).wake_if_asleep();
   me.quiet_loops.clear();
 }
-
-// Somebody took a job: if the next one has waited long already, one more thread is worth its
-// wake-up.
-void Crew::wake_one_more() { nudge(); }
 
 void Crew::note_running(Member& member, const char* service, ConnectionId id, TimePoint since) {
   member.running_id.store(id.value, std::memory_order_relaxed);
@@ -229,16 +230,21 @@ void Crew::submit(Job* first) {
   if (grow) start_for_queue(now);
 }
 
-bool Crew::nudge() {
+// True: jobs wait, and nobody is sure to come for them soon. `takes_a_job`: the caller is a thread
+// of the crew that runs one now.
+bool Crew::wake_more(bool takes_a_job) {
   if (queued_.load(std::memory_order_relaxed) == 0) return false;
   const TimePoint now = platform_.clock.now();
-  Member* woken = nullptr;
+  std::array<Member*, kWokenAtOnce> woken{};
+  size_t count = 0;
   {
     MutexLock lock(mutex_);
     if (queue_head_ == nullptr) return false;
     if (!queue_is_old(now)) return true;
-    woken = pop_idle();
-    if (woken == nullptr) {
+    const size_t wanted = std::min(lacking(now, takes_a_job), kWokenAtOnce);
+    if (wanted == 0) return true;
+    while (count < wanted && (woken[count] = pop_idle()) != nullptr) ++count;
+    if (count == 0) {
       // All at work: the first to return takes the next job. A start that was refused is tried
       // again.
       if (!may_grow()) return !is_full();
@@ -246,12 +252,28 @@ bool Crew::nudge() {
       ++starting_;
     }
   }
-  if (woken != nullptr) {
-    platform_.threads.unpark(woken->spot);
-  } else {
-    start_for_queue(now);
-  }
+  for (size_t i = 0; i < count; ++i) platform_.threads.unpark(woken[i]->spot);
+  if (count == 0) start_for_queue(now);
   return true;
+}
+
+// How many threads to wake for an old queue. When all block, as many again as there are at work, so
+// that a burst of jobs that block finds its threads within a few looks.
+size_t Crew::lacking(TimePoint now, bool self_is_active) {
+  if (self_is_active && now < counted_at_ + kCountPause) return 0;
+  counted_at_ = now;
+  const int64_t active_since = (now - kActive).time_since_epoch().count();
+  size_t active = self_is_active ? 1 : 0;
+  size_t at_work = active;
+  for (const auto& member : members_) {
+    if (member->running_service.load(std::memory_order_relaxed) == nullptr) continue;
+    ++at_work;
+    if (member->running_since_ns.load(std::memory_order_relaxed) >= active_since) ++active;
+  }
+  if (active >= active_wanted_) return 0;
+  return active > 0
+             ? 1
+             : std::min(std::max<size_t>(at_work, 1), queued_.load(std::memory_order_relaxed));
 }
 
 // Starts a data worker for the ready queue; `starting_` was counted up for it. The system may

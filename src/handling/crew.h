@@ -16,10 +16,10 @@
 // it can only report). One LENT word seen at two ticks is a late job.
 //    After 100 ms without a lend, and with the loop asleep, it parks; the loop wakes it.
 // 3. Threads are started when nobody is idle, up to io_workers + data_workers_max.
-// 4. The ready queue is first-in first-out. Who puts jobs in wakes one idle thread; one that takes
-// a job and leaves
-//    an old head behind wakes the next; a loop that sleeps while the queue is not empty looks again
-//    after a tick.
+// 4. The ready queue is first-in first-out. Who puts jobs in wakes one idle thread. One more is
+// woken when the head has grown old and fewer threads are active than there are CPUs: active is one
+// whose handler has run for less than kActive; the others block, or lost their CPU. Who takes a job
+// looks, and a loop that would sleep while the queue is not empty looks again after a tick.
 // 5. Nothing but `mutex_` guards duties, and no seam is called while it is held.
 #pragma once
 
@@ -80,7 +80,7 @@ class Crew {
   // The holder. Hands over jobs linked by Mail::next, oldest first; null is allowed.
   void submit(Job* first);
   // The holder, before it sleeps. True: jobs wait, so sleep no longer than a tick and call again.
-  bool nudge();
+  bool nudge() { return wake_more(false); }
   // The holder, under TRIREME_FORCE_HANDOVER: returns when a spare has taken the loop that is lent
   // as `lent`.
   void force_take(HeldLoop& held, uint64_t lent);
@@ -136,17 +136,19 @@ class Crew {
   Member* pop_idle() REQUIRES(mutex_);
   bool may_grow() const REQUIRES(mutex_);
   bool is_full() const REQUIRES(mutex_);
+  bool wake_more(bool takes_a_job);
   void start_for_queue(TimePoint now);
   Job* pop_job() REQUIRES(mutex_);
   bool queue_is_old(TimePoint now) const REQUIRES(mutex_);
+  size_t lacking(TimePoint now, bool self_is_active) REQUIRES(mutex_);
   static void note_running(Member& member, const char* service, ConnectionId id, TimePoint since);
-  void wake_one_more();
 
   Core& core_;
   const Platform& platform_;
   const Dispatch dispatch_;
   const uint32_t data_workers_max_;
   uint32_t loops_total_ = 0;
+  size_t active_wanted_ = 2;      // one for each CPU, and one to follow where there is but one
   std::vector<HeldLoop*> loops_;  // immutable after start
 
   Mutex mutex_;
@@ -155,6 +157,7 @@ class Crew {
   std::vector<HeldLoop*> without_reserve_ GUARDED_BY(mutex_);
   Job* queue_head_ GUARDED_BY(mutex_) = nullptr;  // ready queue, linked by Mail::next
   Job* queue_tail_ GUARDED_BY(mutex_) = nullptr;
+  TimePoint counted_at_ GUARDED_BY(mutex_) = TimePoint::min();
   uint32_t starting_ GUARDED_BY(mutex_) = 0;  // threads on their way
   uint32_t next_number_ GUARDED_BY(mutex_) = 0;
   TimePoint no_start_before_ GUARDED_BY(mutex_) = TimePoint::min();
