@@ -2,6 +2,7 @@
 # What `./dev bench` calls: the server against the hand-written floor, as ratios.
 #
 #   bench/run.sh BIN_DIR [all|control|echo|lines] [--quick] [--name NAME]
+#   bench/run.sh BIN_DIR blocking [--quick] [--name NAME]   see blocking.sh
 #
 # BIN_DIR holds floor_epoll, ab_timer, trireme_load and trireme. Leaves a table and every slice in
 # bench/results/DATE-NAME/. Exit: 0; 1 the control is void or a comparison failed; 2 bad arguments.
@@ -9,7 +10,7 @@
 set -euo pipefail
 
 usage() {
-  echo "usage: bench/run.sh BIN_DIR [all|control|echo|lines] [--quick] [--name NAME]" >&2
+  echo "usage: bench/run.sh BIN_DIR [all|control|echo|lines|blocking] [--quick] [--name NAME]" >&2
   exit 2
 }
 
@@ -20,6 +21,9 @@ bin=${1:-}
 [[ -d $bin ]] || usage
 bin=$(cd "$bin" && pwd)
 shift
+if [[ ${1:-} == blocking ]]; then
+  exec "$(dirname "${BASH_SOURCE[0]}")/blocking.sh" "$bin" "${@:2}"
+fi
 while (($# > 0)); do
   case $1 in
     all | control | echo | lines) what=$1 ;;

@@ -213,7 +213,8 @@ TEST_P(DrainTest, StartAndStopAHundredTimes) {
     if (i % 4 == 1) client.reset();
   }
   EXPECT_EQ(support::open_descriptors(), descriptors);
-  // The kernel lists a thread for a moment after it was joined: the first count may be one too high.
+  // The kernel lists a thread for a moment after it was joined: the first count may be one too
+  // high.
   EXPECT_TRUE(wait_until([&] { return support::thread_names().size() <= threads; }));
 }
 

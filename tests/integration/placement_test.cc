@@ -56,7 +56,9 @@ TEST_P(PlacementTest, AKindThatBlocksMovesTheOthersStay) {
   Client client(server.url());
   for (int i = 0; i < 20; ++i) ASSERT_NE(client.ask("blocks"), "");
   const std::string name = client.ask("blocks");
+#ifndef TRIREME_FORCE_HANDOVER  // there a thread is renamed only when its handler has returned
   EXPECT_TRUE(name.starts_with("data-")) << name;
+#endif
   // A job that has sent its reply itself comes home in its own time, and is counted there.
   tr::Stats stats;
   const tr::KindStats* blocking = nullptr;
