@@ -35,10 +35,10 @@ def main():
         "# Handlers that block",
         "",
         f"Kernel {platform.release()}. Requests/s, in brackets the p99 in ms of those that do not",
-        f"block; medians of {rounds} runs of each (runs.tsv). 200 connections, 32 data workers. The last",
-        "two columns: `adaptive` over the one of the others that has more requests/s.",
+        f"block; medians of {rounds} runs of each (runs.tsv). 200 connections, 32 data workers.",
+        "The last two columns: `adaptive` over the one of the others that has more requests/s.",
         "",
-        "| of 10,000 block | for ms | `inline` | `workers` | `adaptive` | adaptive / better | p99 |",
+        "| of 10,000 | block ms | `inline` | `workers` | `adaptive` | adaptive / better | p99 |",
         "|---|---|---|---|---|---|---|",
     ]
     ratios = []
