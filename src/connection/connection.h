@@ -63,8 +63,9 @@ struct Connection : Channel,
   bool write_blocked : 1 = false;  // over the high watermark, until below the low one
   bool awaits_more : 1 = false;    // the input ends in a part of a request
   bool session_opened : 1 = false;
-  bool close_done : 1 = false;  // on_close has returned, or there is none to call
-  bool drain_due : 1 = false;   // on_drain is to be called
+  bool close_done : 1 = false;    // on_close has returned, or there is none to call
+  bool drain_due : 1 = false;     // on_drain is to be called
+  bool callback_out : 1 = false;  // on_open, on_drain or on_close runs: no request starts beside it
   bool draining : 1 = false;
   bool goodbye_said : 1 = false;
   bool channel_closed : 1 = false;  // the driver has given the channel back

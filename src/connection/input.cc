@@ -88,8 +88,10 @@ bool IoWorker::may_start_in_loop(const Connection& connection) const {
   // When memory is short a pipelined connection goes on one by one: requests at work cost memory.
   if (in_flight > 0 && core_.buffers.under_pressure()) return false;
   if (!connection.listening->pipelined() && connection.running_count > 0) return false;
-  if (connection.listening->has_session && (!connection.session_opened || connection.drain_due))
+  if (connection.listening->has_session &&
+      (!connection.session_opened || connection.drain_due || connection.callback_out)) {
     return false;
+  }
   return true;
 }
 
@@ -292,6 +294,7 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   job->requests_count = job->requests_run = 0;
   job->replies_count = job->replies_bytes = job->left_count = job->left_bytes = 0;
   job->gathers = false;
+  connection.callback_out = kind != JobKind::kRequest;
   job->on_data_worker = job->lost_loop = job->timed = false;
   job->kind = nullptr;
   job->published.store(0, std::memory_order_relaxed);

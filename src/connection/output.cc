@@ -33,8 +33,9 @@ void IoWorker::finish_in_loop(Job& job) {
   if (job.kind != nullptr) learn_in_loop(job);
   if (job.job_kind == JobKind::kRequest) {
     finish_requests_in_loop(connection, job);
-  } else if (!job.outbox.mail.empty()) {
-    open_outbox_mail_in_loop(job);
+  } else {
+    connection.callback_out = false;
+    if (!job.outbox.mail.empty()) open_outbox_mail_in_loop(job);
   }
   switch (job.job_kind) {
     case JobKind::kRequest:
