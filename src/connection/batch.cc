@@ -12,6 +12,7 @@ namespace {
 
 // How long a finished reply may wait for a later request of its job.
 constexpr Duration kGatherTime = std::chrono::milliseconds(1);
+constexpr Duration kLookTime = std::chrono::microseconds(16);
 
 }  // namespace
 
@@ -77,21 +78,28 @@ void IoWorker::own_requests_in_loop(Job& job) {
 void IoWorker::give_back_in_loop(Connection& connection, Job& job) {
   const uint32_t unrun = job.requests_count - job.requests_run;
   if (unrun == 0) {
-    if (job.requests_count == connection.requests_a_job) {
+    const bool all_plain = job.replies_count == job.requests_run;
+    if (all_plain && job.requests_count == connection.requests_a_job) {
       connection.requests_a_job = std::min(2 * connection.requests_a_job, Job::kRequestsMax);
     }
     return;
   }
-  connection.requests_a_job = 1;
+  // As many as fitted, if it was the room for replies that has ended the job.
+  const bool was_full = job.outbox.answer && !job.threw && !job.lost_loop &&
+                        job.outbox.answer->kind() == Answer::Kind::kBytes;
+  connection.requests_a_job = was_full ? job.requests_run : 1;
   if (!connection.is_live()) return;  // counted when it closed
   LoopCounters& counters = loop_.counters;
   connection.sequencer.take_back(unrun);
   counters.requests.subtract(unrun);
   (job.on_data_worker ? counters.jobs_on_data_workers : counters.jobs_inline).subtract(unrun);
-  if (connection.phase != Connection::Phase::kOpen) return;
-  connection.decode_state = job.requests[job.requests_run - 1].after;
+  if (connection.phase != Connection::Phase::kOpen) {
+    return counters.partial_requests_dropped.add();  // as other input that is not read any more
+  }
+  // What a codec was switched to begins with the bytes behind the request that switched it.
+  const bool same_codec = job.codec_switches == connection.codec_switches;
+  connection.decode_state = same_codec ? job.requests[job.requests_run - 1].after : DecodeState{};
   if (put_back_in_loop(connection, job)) return;
-  job.requests_count = job.requests_run;
   close_in_loop(connection, CloseReason::kOutOfMemory);
 }
 
@@ -148,7 +156,10 @@ void IoWorker::leave_early_in_loop(Job& job, uint64_t published) {
 }
 
 void IoWorker::note_out_in_loop(Job& job) {
-  job.look_at = loop_.now() + kGatherTime;
+  ++out_count_;
+  // With many of them each is looked at more seldom, so that looking stays a small part of the
+  // time.
+  job.look_at = loop_.now() + std::max(kGatherTime, out_count_ * kLookTime);
   job.previous_out = out_tail_;
   job.next_out = nullptr;
   (out_tail_ != nullptr ? out_tail_->next_out : out_head_) = &job;
@@ -157,6 +168,7 @@ void IoWorker::note_out_in_loop(Job& job) {
 
 void IoWorker::note_home_in_loop(Job& job) {
   if (job.requests_count < 2) return;
+  --out_count_;
   (job.previous_out != nullptr ? job.previous_out->next_out : out_head_) = job.next_out;
   (job.next_out != nullptr ? job.next_out->previous_out : out_tail_) = job.previous_out;
   job.previous_out = job.next_out = nullptr;

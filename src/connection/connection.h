@@ -36,6 +36,7 @@ struct Connection : Channel,
   const Codec* codec = nullptr;
   std::shared_ptr<const Codec> switched_codec;  // owns `codec` after Answer::then
   DecodeState decode_state;
+  uint32_t codec_switches = 0;
   Sequencer sequencer;
 
   // Bytes that have arrived and are not decoded, [begin, end) of the block. Shared with jobs that

@@ -113,6 +113,9 @@ void IoWorker::finish_connection_in_loop(Connection& connection, CloseReason rea
   }
   if (&connection == batch_) batch_input_ = {};
   connection.input_begin = connection.input_end = 0;
+  for (Job* job = connection.running; job != nullptr; job = job->next_running) {
+    job->run_no_more.store(true, std::memory_order_relaxed);
+  }
   schedule_in_loop(connection);
 }
 
@@ -195,6 +198,7 @@ void IoWorker::cancel_jobs_in_loop(Connection& connection, CancelReason reason) 
     uint8_t none = 0;  // the first reason stays
     job->cancelled.compare_exchange_strong(none, static_cast<uint8_t>(reason),
                                            std::memory_order_relaxed);
+    job->run_no_more.store(true, std::memory_order_relaxed);
   }
 }
 

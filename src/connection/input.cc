@@ -209,7 +209,7 @@ void IoWorker::end_batch_in_loop() {
   if (connection.writer != nullptr &&
       (connection.input_bytes() > 0 || connection.input_ended || connection.input_stopped ||
        connection.listening->has_session)) {
-    connection.writer->return_awaited.store(true, std::memory_order_seq_cst);
+    connection.writer->return_awaited->store(true, std::memory_order_seq_cst);
   }
   const bool more = batch_frames_ < 0;
   batch_ = nullptr;
@@ -304,7 +304,8 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   job->in_read_buffer = false;
   job->written_bytes = 0;
   job->write_error = 0;
-  job->return_awaited.store(false, std::memory_order_relaxed);
+  job->run_no_more.store(false, std::memory_order_relaxed);
+  job->codec_switches = connection.codec_switches;
   job->connection = &connection;
   job->previous_running = nullptr;
   job->next_running = connection.running;

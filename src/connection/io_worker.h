@@ -184,6 +184,7 @@ class IoWorker final : public HeldLoop {
   // Jobs with several requests on data workers, by the time when to look what has gathered.
   Job* out_head_ GUARDED_BY(loop_) = nullptr;
   Job* out_tail_ GUARDED_BY(loop_) = nullptr;
+  int64_t out_count_ GUARDED_BY(loop_) = 0;
   // The job that lost this loop, until what it had gathered by then has left.
   Job* lost_job_ GUARDED_BY(loop_) = nullptr;
   uint64_t lost_published_ GUARDED_BY(loop_) = 0;

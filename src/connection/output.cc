@@ -66,13 +66,13 @@ void IoWorker::finish_in_loop(Job& job) {
 // answer.
 void IoWorker::finish_requests_in_loop(Connection& connection, Job& job) {
   if (job.on_data_worker) note_home_in_loop(job);
-  give_back_in_loop(connection, job);
-  if (job.write_token.was_written()) {
-    job.worker_may_look = true;
-    job.write_token.reset();
-    return finish_written_in_loop(connection, job);
-  }
+  const bool written = job.write_token.was_written();
   job.write_token.reset();
+  if (written) {
+    finish_written_in_loop(connection, job);  // first: to give back may fail, and close
+    return give_back_in_loop(connection, job);
+  }
+  give_back_in_loop(connection, job);
   if (!job.outbox.mail.empty()) {
     // Only a handler's last act is to answer; a Service of the user's own may push after it.
     const bool pushed_late = job.replies_count == job.requests_run && job.replies_count > 0;
@@ -127,7 +127,7 @@ void IoWorker::finish_written_in_loop(Connection& connection, Job& job) {
 bool IoWorker::owns_writing_in_loop(Connection& connection) {
   if (connection.writer == nullptr) return true;
   if (!connection.writer->write_token.revoke()) {
-    connection.writer->return_awaited.store(true, std::memory_order_seq_cst);
+    connection.writer->return_awaited->store(true, std::memory_order_seq_cst);
     return false;
   }
   connection.writer = nullptr;
@@ -143,6 +143,8 @@ void IoWorker::grant_writing_in_loop(Connection& connection, Job& job) {
   if (out_connection_ == &connection) flush_in_loop();
   if (!connection.is_live() || !connection.out.empty()) return;
   job.fd = connection.fd;
+  job.return_awaited = &core_.record(connection.id.home(), connection.id.slot()).return_awaited;
+  job.return_awaited->store(false, std::memory_order_relaxed);  // the ready queue publishes it
   job.write_token.grant();
   connection.writer = &job;
 }
@@ -156,7 +158,7 @@ void IoWorker::recycle_in_loop(Job& job) {
   const bool enough = jobs_free_count_ >= kJobsKeptMax;
   // (swap: the assignment of an empty string would keep the capacity.)
   if (enough || job.storage.capacity() > kStorageKeptMax) std::string().swap(job.storage);
-  if (enough && !job.worker_may_look) {
+  if (enough) {
     delete &job;
     return;
   }

@@ -69,6 +69,7 @@ void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
     connection.switched_codec = answer.next_codec();
     connection.codec = connection.switched_codec.get();
     connection.decode_state = {};
+    ++connection.codec_switches;
   }
   if (!closes) return;
   connection.replies_ended = true;

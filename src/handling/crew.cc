@@ -132,6 +132,7 @@ bool Crew::next_duty(Member& me) {
       if (std::find(idle_.begin(), idle_.end(), &me) == idle_.end()) idle_.push_back(&me);
     }
     wake_quiet_loops(me);
+    me.kit.read_buffer.reset();  // an idle thread holds no buffer
     platform_.threads.park(me.spot, kNever);
     MutexLock lock(mutex_);
     std::erase(idle_, &me);
@@ -150,6 +151,10 @@ void Crew::hold(Member& me) {
     if (me.number == kNoNumber) me.number = next_number_++;
     number = me.number;
     last = end == HeldLoop::End::kStopped && --loops_running_ == 0;
+  }
+  if (end == HeldLoop::End::kStopped) {
+    held.ended.store(true, std::memory_order_seq_cst);
+    held.loop().wake_watcher();
   }
   if (end == HeldLoop::End::kLost) {
     platform_.threads.set_name("data-" + std::to_string(number));
@@ -174,12 +179,14 @@ void Crew::run(Member& me) {
   note_running(me, nullptr, {}, {});
   const uint32_t home = job->id.home();
   EventLoop& loop = core_.loop(home);
-  if (!job->write_directly(platform_.kernel)) return loop.post(std::unique_ptr<Mail>(job));
+  const bool written = job->write_directly(platform_.kernel);
+  const bool unrun = job->requests_run < job->requests_count;  // the loop must go on with them
+  if (!written || unrun) return loop.post(std::unique_ptr<Mail>(job));
   // The client has its answer already. The loop is woken only if it has something else to do for
   // the connection (it sets return_awaited before it looks into its mailbox for the last time), or
-  // when this thread goes idle. The job may be home and in use again by now: its flag is then
-  // another one's, and a wake-up too many.
-  std::atomic<bool>& awaited = job->return_awaited;
+  // when this thread goes idle. The slot may be in use again by now: its flag is then another
+  // job's, and a wake-up too many.
+  std::atomic<bool>& awaited = *job->return_awaited;
   loop.post_quietly(std::unique_ptr<Mail>(job));
   if (awaited.load(std::memory_order_seq_cst)) {
     loop.wake_if_asleep();
@@ -247,7 +254,7 @@ bool Crew::wake_more(bool takes_a_job) {
     if (count == 0) {
       // All at work: the first to return takes the next job. A start that was refused is tried
       // again.
-      if (!may_grow()) return !is_full();
+      if (!may_grow()) return !is_full() || starting_ > 0;
       if (now < no_start_before_) return true;
       ++starting_;
     }

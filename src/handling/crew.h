@@ -55,6 +55,8 @@ class HeldLoop {
   // A spare, while the loop is TAKEN. No allocation, no system call.
   virtual void rearrange(SpareKit& kit) = 0;
 
+  // Set once by the last holder: there is nothing to watch any more.
+  std::atomic<bool> ended{false};
   // Written by the watcher, read by the holder before each start of a handler.
   std::atomic<bool> has_reserve{false};
   // The job that runs with the loop lent. Written by the holder before it lends, read by a spare in

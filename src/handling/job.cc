@@ -53,10 +53,8 @@ bool Job::run_next() noexcept {
       outbox.answer.emplace(error("internal"));
     }
   }
-  const bool gone =
-      cancelled.load(std::memory_order_relaxed) == static_cast<uint8_t>(CancelReason::kPeerGone);
-  if (requests_run == requests_count || gone || threw || replies_count != requests_run ||
-      !outbox.mail.empty()) {
+  if (requests_run == requests_count || run_no_more.load(std::memory_order_relaxed) || threw ||
+      replies_count != requests_run || !outbox.mail.empty()) {
     return false;
   }
   published.store(uint64_t{replies_count} << 32 | replies_bytes, std::memory_order_release);
@@ -115,8 +113,10 @@ Reply Job::take_reply() {
 }
 
 bool Job::write_directly(Kernel& kernel) {
-  const bool plain = outbox.mail.empty() && (!outbox.answer || is_plain(*outbox.answer)) &&
-                     (replies_count > 0 || outbox.answer);
+  // Every request that ran must have its answer here: one whose Reply was kept may be answered
+  // through the loop at this moment, and needs the send direction there.
+  const bool all = requests_run > 0 && replies_count + (outbox.answer ? 1 : 0) == requests_run;
+  const bool plain = all && outbox.mail.empty() && (!outbox.answer || is_plain(*outbox.answer));
   if (!plain || !write_token.begin()) return false;
   const std::string_view body = outbox.answer ? outbox.answer->text() : std::string_view{};
   const Envelope envelope = outbox.answer ? codec->envelope(body.size()) : Envelope{};

@@ -77,12 +77,12 @@ struct Job final : Mail, private Responder {
   int fd = -1;                        // for write_directly: good while the token is not the loop's
   const Codec* codec = nullptr;
   WriteToken write_token;
-  // Only the holder: a worker that wrote an answer with it may still read `return_awaited`, so from
-  // then on this object must stay.
-  bool worker_may_look = false;
-  // The loop has something to do as soon as this job comes home; seq_cst with
-  // EventLoop::post_quietly.
-  std::atomic<bool> return_awaited{false};
+  // Set by the holder when the loop has something to do as soon as this job comes home; seq_cst
+  // with EventLoop::post_quietly. Read after the job was posted: it is in the SlotRecord, which
+  // stays.
+  std::atomic<bool>* return_awaited = nullptr;
+  // The connection ends: no further request of this job starts. Relaxed: a hint.
+  std::atomic<bool> run_no_more{false};
 
   // For the holder that finishes it.
   uint32_t requests_run = 0;
@@ -109,8 +109,9 @@ struct Job final : Mail, private Responder {
   Job* next_running = nullptr;
   Job* previous_out = nullptr;  // IoWorker's list of jobs with several requests on data workers
   Job* next_out = nullptr;
-  TimePoint look_at;           // when to send what has gathered meanwhile
-  KindRecord* kind = nullptr;  // to be told what it took; null: nobody asks
+  TimePoint look_at;            // when to send what has gathered meanwhile
+  uint32_t codec_switches = 0;  // of the connection, when the requests were decoded
+  KindRecord* kind = nullptr;   // to be told what it took; null: nobody asks
   bool on_data_worker = false;
   bool lost_loop = false;
   std::string storage;          // the requests' own copy for a data worker; keeps its capacity

@@ -103,6 +103,7 @@ void Crew::watch(Member& me) {
     // Leaving takes two ticks: after the first the holder lends no more, so that at the second
     // nothing is lent that nobody would watch.
     if (leaving && LoopWord::state(word) != LoopWord::kLent) break;
+    if (held.ended.load(std::memory_order_seq_cst)) break;
     last = word;
     leaving = leave_watch(me);
     held.has_reserve.store(!leaving, std::memory_order_seq_cst);
@@ -110,7 +111,8 @@ void Crew::watch(Member& me) {
   held.has_reserve.store(false, std::memory_order_seq_cst);
   loop.set_watcher(nullptr);
   MutexLock lock(mutex_);
-  if (!stopping_) without_reserve_.push_back(&held);
+  const bool ended = held.ended.load(std::memory_order_seq_cst);
+  if (!stopping_ && !ended) without_reserve_.push_back(&held);
 }
 
 // `inline` is the user's promise not to block: say who breaks it.

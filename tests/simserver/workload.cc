@@ -119,7 +119,10 @@ void Play::wait_stopped() {
 
 void Play::check_stats() {
   const char* why = nullptr;
-  if (!tr::books_balance(stats_, &why)) stage_.complain(std::string("books: ") + why);
+  if (!tr::books_balance(stats_, &why)) {
+    stage_.complain(std::string("books: ") + why + ", " + std::to_string(stats_.buffer_bytes_now) +
+                    " bytes in buffers");
+  }
   const uint64_t bytes_max = plan_.options.buffer_bytes_max + plan_.fixed_bytes_max;
   if (stats_.buffer_bytes_peak > bytes_max) {
     stage_.complain("held " + std::to_string(stats_.buffer_bytes_peak) + " bytes");
