@@ -85,6 +85,7 @@ class ScriptedDriver final : public Driver {
   void shutdown_write(Channel&) override { server_ended = true; }
   void close(Channel&) override { closing_ = server_ended = true; }
   size_t bytes_readable(const Channel&) override { return incoming.size(); }
+  size_t bytes_unsent(const Channel&) override { return 0; }
   Block swap_read_buffer(Block fresh) override {
     read_buffer_.swap(fresh);
     return fresh;

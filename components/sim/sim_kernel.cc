@@ -158,6 +158,10 @@ ssize_t SimKernel::bytes_readable(int fd) {
               [&] { return socket_of(fd, "SIOCINQ")->bytes_readable(); });
 }
 
+ssize_t SimKernel::bytes_unsent(int fd) {
+  return call(Call::kBytesUnsent, fd, 0, [&] { return socket_of(fd, "SIOCOUTQ")->bytes_unsent(); });
+}
+
 int SimKernel::shutdown(int fd, int how) {
   return call(Call::kShutdown, fd, how, [&] { return socket_of(fd, "shutdown")->shutdown(how); });
 }

@@ -46,6 +46,7 @@ class SimKernel final : public Kernel {
   ssize_t receive(int fd, std::span<char> into) override;
   ssize_t send(int fd, std::span<const iovec> from) override;
   ssize_t bytes_readable(int fd) override;
+  ssize_t bytes_unsent(int fd) override;
   int shutdown(int fd, int how) override;
   int close(int fd) override;
 

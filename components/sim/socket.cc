@@ -224,6 +224,15 @@ ssize_t Socket::bytes_readable() const {
   return static_cast<ssize_t>(unread_bytes());
 }
 
+ssize_t Socket::bytes_unsent() const {
+  if (state_ == State::kListening) return -EINVAL;
+  if (peer_ == nullptr) return 0;
+  // What the peer holds beyond its receive buffer is in our send buffer.
+  const size_t unread = peer_->unread_bytes();
+  const size_t beyond = unread > peer_->receive_buffer_ ? unread - peer_->receive_buffer_ : 0;
+  return static_cast<ssize_t>(peer_->transit_bytes_ + beyond);
+}
+
 int Socket::shutdown(int how) {
   if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return -EINVAL;
   int result = 0;

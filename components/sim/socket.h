@@ -53,6 +53,7 @@ class Socket final : public Pollable, public std::enable_shared_from_this<Socket
   ssize_t receive(std::span<char> into);
   ssize_t send(std::span<const iovec> from);
   ssize_t bytes_readable() const;
+  ssize_t bytes_unsent() const;
   int shutdown(int how);
   // SO_LINGER with time 0, then close: both directions are destroyed.
   void reset_descriptor();

@@ -50,6 +50,7 @@ enum class Call : uint8_t {
   kClientShutdown,
   kClientReset,
   kClientClose,
+  kBytesUnsent,
 };
 
 class Trace {

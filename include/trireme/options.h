@@ -98,7 +98,8 @@ struct ServerOptions {
   // What a drain may take before it is cut.
   std::chrono::nanoseconds drain_time_max = std::chrono::seconds(30);
   // After our last byte: how long and how many bytes of what the client still sends are read and
-  // discarded, so that closing does not destroy replies on their way.
+  // discarded, so that closing does not destroy replies on their way. Not before the client's
+  // system has taken all replies, as long as it takes some within write_time_max.
   std::chrono::nanoseconds linger_time_max = std::chrono::seconds(2);
   size_t linger_bytes_max = 1 << 20;
   LogLevel log_level = LogLevel::kInfo;

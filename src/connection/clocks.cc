@@ -8,6 +8,8 @@
 namespace trireme::inline v0 {
 namespace {
 
+constexpr Duration kLookAgain = std::chrono::milliseconds(100);  // at a client that takes slowly
+
 TimePoint after(TimePoint start, Duration time) {
   return time > Duration(0) ? time_after(start, time) : kNever;
 }
@@ -53,8 +55,11 @@ void IoWorker::on_clock_in_loop(Connection& connection) {
   const TimePoint now = loop_.now();
   const Limits& limits = connection.listening->options.limits;
   if (next_deadline_in_loop(connection) > now) return arm_in_loop(connection);
-  if (connection.phase == Connection::Phase::kLingering)
-    return close_in_loop(connection, connection.reason);
+  if (connection.phase == Connection::Phase::kLingering) {
+    if (has_taken_all_in_loop(connection)) return close_in_loop(connection, connection.reason);
+    connection.linger_until = time_after(now, kLookAgain);
+    return arm_in_loop(connection);
+  }
   if (connection.retry_write <= now) {
     connection.retry_write = kNever;
     resume_write_in_loop(connection);

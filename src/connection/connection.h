@@ -53,6 +53,7 @@ struct Connection : Channel,
   uint32_t running_count = 0;
   uint32_t requests_a_job = Job::kRequestsMax;  // at most; falls to 1 when some came back unrun
   uint32_t linger_bytes = 0;                    // discarded so far
+  size_t linger_unsent = 0;                     // what the client had not taken when we looked last
   size_t drain_bytes_left = 0;  // had arrived when the drain began and are not read yet
 
   Phase phase = Phase::kFree;

@@ -138,9 +138,22 @@ void IoWorker::advance_ending_in_loop(Connection& connection) {
   loop_.driver().shutdown_write(connection);
   connection.phase = Connection::Phase::kLingering;
   connection.linger_until = time_after(loop_.now(), core_.options.linger_time_max);
+  connection.write_progress = loop_.now();
   connection.reading_paused = false;
   loop_.driver().receive(connection);
   arm_in_loop(connection);
+}
+
+// Lingering. Closing with unread input resets the connection, and a reset destroys what is still in
+// our send buffer: a client that reads slowly gets the time of the write clock instead.
+bool IoWorker::has_taken_all_in_loop(Connection& connection) {
+  const size_t unsent = loop_.driver().bytes_unsent(connection);
+  if (unsent == 0) return true;
+  if (unsent != std::exchange(connection.linger_unsent, unsent)) {
+    connection.write_progress = loop_.now();
+  }
+  const Duration time_max = connection.listening->options.limits.write_time_max;
+  return time_max > Duration(0) && loop_.now() >= time_after(connection.write_progress, time_max);
 }
 
 // Ends a connection at once. Its running handlers are told; their replies will be dropped.

@@ -16,7 +16,8 @@ void IoWorker::on_received_in_loop(Connection& connection, const Completion& com
     if (bytes == 0) connection.input_ended = true;
     connection.linger_bytes += static_cast<uint32_t>(bytes);
     const bool enough = connection.linger_bytes > core_.options.linger_bytes_max;
-    if (connection.phase == Connection::Phase::kLingering && (bytes == 0 || enough)) {
+    if (connection.phase == Connection::Phase::kLingering &&
+        (bytes == 0 || (enough && has_taken_all_in_loop(connection)))) {
       close_in_loop(connection, connection.reason);
     }
     return;

@@ -132,6 +132,7 @@ class IoWorker final : public HeldLoop {
   void drain_all_in_loop() REQUIRES(loop_);
   void finish_connection_in_loop(Connection& connection, CloseReason reason) REQUIRES(loop_);
   void advance_ending_in_loop(Connection& connection) REQUIRES(loop_);
+  bool has_taken_all_in_loop(Connection& connection) REQUIRES(loop_);
   void close_in_loop(Connection& connection, CloseReason reason) REQUIRES(loop_);
   void cancel_jobs_in_loop(Connection& connection, CancelReason reason) REQUIRES(loop_);
   void try_release_in_loop(Connection& connection) REQUIRES(loop_);

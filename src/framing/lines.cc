@@ -48,17 +48,20 @@ class LinesCodec final : public Codec {
 
   static Frame unterminated(DecodeState& state, std::string_view input, bool ended,
                             size_t frame_bytes_max) {
-    if (ended) return {.kind = Frame::Kind::kEnd, .consumed = input.size()};
-    if (state.flags & kSkipping)
+    if (state.flags & kSkipping) {
+      // The client has its answer to that line: at the end nothing of it is left to drop.
+      if (ended) return {.kind = Frame::Kind::kEnd};
       return {.kind = Frame::Kind::kIncomplete, .consumed = input.size()};
-    // One byte more than the limit may be the "\r" of a line that is just short enough.
-    if (input.size() <= frame_bytes_max + 1) {
-      state.scanned = input.size();
-      return {.kind = Frame::Kind::kIncomplete};
     }
-    state.scanned = 0;
-    state.flags = kSkipping;
-    return too_long(input.size());
+    // One byte more than the limit may be the "\r" of a line that is just short enough.
+    if (input.size() > frame_bytes_max + 1) {
+      state.scanned = 0;
+      state.flags = kSkipping;
+      return too_long(input.size());
+    }
+    if (ended) return {.kind = Frame::Kind::kEnd, .consumed = input.size()};
+    state.scanned = input.size();
+    return {.kind = Frame::Kind::kIncomplete};
   }
 };
 

@@ -227,11 +227,12 @@ void Crew::submit(Job* first) {
       queue_tail_->next = first;
     }
     queue_tail_ = last;
-    queued_.fetch_add(count, std::memory_order_relaxed);
+    queued_.fetch_add(count, std::memory_order_seq_cst);
     woken = pop_idle();
     grow = woken == nullptr && may_grow() && now >= no_start_before_ &&
            (queued_.load(std::memory_order_relaxed) == count || queue_is_old(now));
     if (grow) ++starting_;
+    if (woken == nullptr && !grow && is_full()) woken = pop_parked_watcher();
   }
   if (woken != nullptr) return platform_.threads.unpark(woken->spot);
   if (grow) start_for_queue(now);
@@ -251,6 +252,7 @@ bool Crew::wake_more(bool takes_a_job) {
     const size_t wanted = std::min(lacking(now, takes_a_job), kWokenAtOnce);
     if (wanted == 0) return true;
     while (count < wanted && (woken[count] = pop_idle()) != nullptr) ++count;
+    if (count == 0 && is_full() && (woken[0] = pop_parked_watcher()) != nullptr) count = 1;
     if (count == 0) {
       // All at work: the first to return takes the next job. A start that was refused is tried
       // again.

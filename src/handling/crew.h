@@ -14,7 +14,8 @@
 // 1. A loop without reserve starts no handler under `adaptive`: its jobs wait in the ready queue.
 // 2. The reserve ticks every millisecond while the loop is awake (every ten under `inline`, where
 // it can only report). One LENT word seen at two ticks is a late job.
-//    After 100 ms without a lend, and with the loop asleep, it parks; the loop wakes it.
+//    After 100 ms without a lend, and with the loop asleep, it parks; the loop wakes it, or whoever
+//    queues a job that nobody else can take.
 // 3. Threads are started when nobody is idle, up to io_workers + data_workers_max.
 // 4. The ready queue is first-in first-out. Who puts jobs in wakes one idle thread. One more is
 // woken when the head has grown old and fewer threads are active than there are CPUs: active is one
@@ -117,6 +118,9 @@ class Crew {
     bool orders_pending = false;
     uint32_t number =
         kNoNumber;  // of the data worker; a thread that only held a loop so far has none
+    // It watches a loop that sleeps, and parks until somebody calls. seq_cst with queued_: either
+    // it sees the job, or the one who queued it sees this.
+    std::atomic<bool> watch_parked{false};
     // The handler that it runs away from any loop, for reports. Written by this thread, or by the
     // spare that takes the loop away from it, in TAKEN; relaxed: they publish nothing but
     // themselves.
@@ -132,6 +136,8 @@ class Crew {
   void wake_quiet_loops(Member& me);
   bool next_duty(Member& me);
   bool leave_watch(Member& me);
+  bool park_watch(Member& me, EventLoop& loop);
+  Member* pop_parked_watcher() REQUIRES(mutex_);
   void report_stall(const HeldLoop& held);
   void appoint_reserve(HeldLoop& held);
   Member* start_member(Duty duty, HeldLoop* held, int& error);
@@ -165,7 +171,7 @@ class Crew {
   TimePoint no_start_before_ GUARDED_BY(mutex_) = TimePoint::min();
   uint32_t loops_running_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
-  std::atomic<size_t> queued_{0};  // length of the ready queue; relaxed: a hint
+  std::atomic<size_t> queued_{0};  // length of the ready queue; a hint, but see watch_parked
   ParkSpot stopped_spot_;
   SharedCounter threads_now_, holders_now_;
   std::atomic<uint64_t> forced_{0};

@@ -66,8 +66,9 @@ void Crew::watch(Member& me) {
   int quiet_ticks = 0;
   bool leaving = false;
   while (true) {
-    const bool parks = quiet_ticks >= quiet_ticks_max && !leaving && loop.try_park_watcher();
+    const bool parks = quiet_ticks >= quiet_ticks_max && !leaving && park_watch(me, loop);
     platform_.threads.park(me.spot, parks ? kNever : platform_.clock.now() + tick);
+    if (parks) me.watch_parked.store(false, std::memory_order_seq_cst);
     const TimePoint now = platform_.clock.now();
     const uint64_t word = loop.word();
     const bool forced = forced_.load(std::memory_order_seq_cst) == word;
@@ -124,6 +125,23 @@ void Crew::report_stall(const HeldLoop& held) {
                     std::to_string(kStallTime / std::chrono::milliseconds(1)) +
                     " ms with dispatch `inline`; all clients of this loop wait" +
                     (suppressed > 0 ? " (" + std::to_string(suppressed) + " more)" : ""));
+}
+
+// True: the watcher may park for good, for its loop sleeps and no job waits.
+bool Crew::park_watch(Member& me, EventLoop& loop) {
+  me.watch_parked.store(true, std::memory_order_seq_cst);
+  if (queued_.load(std::memory_order_seq_cst) == 0 && loop.try_park_watcher()) return true;
+  me.watch_parked.store(false, std::memory_order_seq_cst);
+  return false;
+}
+
+// A thread that could come for the ready queue when all others are at work. It looks for itself
+// whether it is needed.
+Crew::Member* Crew::pop_parked_watcher() {
+  for (const auto& member : members_) {
+    if (member->watch_parked.exchange(false, std::memory_order_seq_cst)) return member.get();
+  }
+  return nullptr;
 }
 
 // True if this watcher is needed elsewhere: the crew stops, or jobs wait and nobody else can come.

@@ -78,6 +78,8 @@ class Driver {
   virtual void close(Channel& channel) = 0;
   // Bytes that have arrived and were not received yet.
   virtual size_t bytes_readable(const Channel& channel) = 0;
+  // How many bytes that were sent the peer's system has not taken yet; 0 if that cannot be said.
+  virtual size_t bytes_unsent(const Channel& channel) = 0;
 
   // Puts `fresh` in place of the read buffer and returns that, for a request whose bytes must
   // outlive this turn. No allocation, no system call: allowed while the loop is TAKEN.

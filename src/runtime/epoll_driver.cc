@@ -353,6 +353,11 @@ size_t EpollDriver::bytes_readable(const Channel& channel) {
   return bytes > 0 ? static_cast<size_t>(bytes) : 0;
 }
 
+size_t EpollDriver::bytes_unsent(const Channel& channel) {
+  const ssize_t bytes = kernel_.bytes_unsent(channel.fd);
+  return bytes > 0 ? static_cast<size_t>(bytes) : 0;
+}
+
 Block EpollDriver::swap_read_buffer(Block fresh) {
   read_buffer_.swap(fresh);
   return fresh;

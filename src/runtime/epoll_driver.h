@@ -35,6 +35,7 @@ class EpollDriver final : public Driver {
   void shutdown_write(Channel& channel) override;
   void close(Channel& channel) override;
   size_t bytes_readable(const Channel& channel) override;
+  size_t bytes_unsent(const Channel& channel) override;
   Block swap_read_buffer(Block fresh) override;
   void set_receive_bytes_max(size_t bytes) override;
   bool wake() noexcept override;

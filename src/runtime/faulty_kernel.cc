@@ -203,6 +203,10 @@ ssize_t FaultyKernel::bytes_readable(int fd) {
   return fail_or(Site::kBytesReadable, [&] { return inner_.bytes_readable(fd); });
 }
 
+ssize_t FaultyKernel::bytes_unsent(int fd) {
+  return fail_or(Site::kBytesReadable, [&] { return inner_.bytes_unsent(fd); });
+}
+
 int FaultyKernel::shutdown(int fd, int how) {
   return fail_or(Site::kShutdown, [&] { return inner_.shutdown(fd, how); });
 }

@@ -46,6 +46,7 @@ class Kernel {
   virtual ssize_t receive(int fd, std::span<char> into) = 0;      // recv(2)
   virtual ssize_t send(int fd, std::span<const iovec> from) = 0;  // sendmsg(2) with MSG_NOSIGNAL
   virtual ssize_t bytes_readable(int fd) = 0;  // SIOCINQ: bytes that have arrived unread
+  virtual ssize_t bytes_unsent(int fd) = 0;    // SIOCOUTQ: bytes that the peer has not confirmed
   virtual int shutdown(int fd, int how) = 0;
   virtual int close(int fd) = 0;
 

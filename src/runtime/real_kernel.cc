@@ -98,6 +98,11 @@ ssize_t RealKernel::bytes_readable(int fd) {
   return ::ioctl(fd, SIOCINQ, &bytes) == 0 ? bytes : -errno;
 }
 
+ssize_t RealKernel::bytes_unsent(int fd) {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : -errno;
+}
+
 int RealKernel::shutdown(int fd, int how) { return result_of(::shutdown(fd, how)); }
 
 int RealKernel::close(int fd) {

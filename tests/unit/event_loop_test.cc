@@ -40,6 +40,7 @@ class HookDriver final : public Driver {
   void shutdown_write(Channel&) override {}
   void close(Channel&) override {}
   size_t bytes_readable(const Channel&) override { return 0; }
+  size_t bytes_unsent(const Channel&) override { return 0; }
   Block swap_read_buffer(Block fresh) override { return fresh; }
   void set_receive_bytes_max(size_t) override {}
   bool wake() noexcept override {
