@@ -98,7 +98,9 @@ TEST_P(AdaptiveTest, ManyHandOversKeepOrderAndBooks) {
         if (request.text().ends_with("7")) support::let_pass(3ms);
         return request.own();
       },
-      {.ordering = tr::Ordering::kPipelined});
+      // Pinned: what has blocked would start on data workers the next time, and nothing would move.
+      {.ordering = tr::Ordering::kPipelined,
+       .pinned_kinds = {{.kind = 0, .dispatch = tr::Dispatch::kInline}}});
   server.start();
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 8; ++thread) {
