@@ -118,14 +118,14 @@ bool IoWorker::put_back_in_loop(Connection& connection, Job& job) {
   }
   // They are in the job's own memory, which goes with it.
   const std::string_view rest = pending_in_loop(connection);
-  Block joined = core_.buffers.make(std::max(kInputBlockBytes, bytes + rest.size()));
-  if (!joined) return false;
-  std::memcpy(joined.data(), begin, bytes);
-  if (!rest.empty()) std::memcpy(joined.data() + bytes, rest.data(), rest.size());
+  std::shared_ptr<Block> joined = make_input_in_loop(bytes + rest.size());
+  if (joined == nullptr) return false;
+  std::memcpy(joined->data(), begin, bytes);
+  if (!rest.empty()) std::memcpy(joined->data() + bytes, rest.data(), rest.size());
   if (&connection == batch_) batch_input_ = {};
   connection.input_begin = 0;
   connection.input_end = static_cast<uint32_t>(bytes + rest.size());
-  connection.input = std::make_shared<Block>(std::move(joined));
+  connection.input = std::move(joined);
   return true;
 }
 

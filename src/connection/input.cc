@@ -35,7 +35,7 @@ void IoWorker::on_received_in_loop(Connection& connection, const Completion& com
   }
   const std::string_view received(completion.bytes.data(), bytes);
   if (connection.input_bytes() == 0) {
-    connection.input.reset();
+    drop_input_in_loop(connection);
     batch_input_ = received;
   } else if (!append_input_in_loop(connection, received)) {
     close_in_loop(connection, CloseReason::kOutOfMemory);
@@ -198,8 +198,7 @@ void IoWorker::end_batch_in_loop() {
   }
   batch_input_ = {};
   if (connection.input != nullptr && (connection.input_bytes() == 0 || !connection.is_live())) {
-    connection.input.reset();
-    connection.input_begin = connection.input_end = 0;
+    drop_input_in_loop(connection);
   }
   if (out_connection_ == &connection) flush_in_loop();
   advance_ending_in_loop(connection);
@@ -225,6 +224,28 @@ void IoWorker::end_batch_in_loop() {
   try_release_in_loop(connection);
 }
 
+// The input block of a connection is not needed now; it is kept for the next that needs one, while
+// memory is not short.
+void IoWorker::drop_input_in_loop(Connection& connection) {
+  std::shared_ptr<Block> input = std::move(connection.input);
+  connection.input_begin = connection.input_end = 0;
+  if (input == nullptr || input.use_count() > 1 || input->capacity() != kInputBlockBytes) return;
+  if (spare_inputs_.size() < kSpareInputsMax && !core_.buffers.under_pressure()) {
+    spare_inputs_.push_back(std::move(input));
+  }
+}
+
+// Null: the budget refuses.
+std::shared_ptr<Block> IoWorker::make_input_in_loop(size_t bytes) {
+  if (bytes <= kInputBlockBytes && !spare_inputs_.empty()) {
+    std::shared_ptr<Block> spare = std::move(spare_inputs_.back());
+    spare_inputs_.pop_back();
+    return spare;
+  }
+  Block made = core_.buffers.make(std::max(bytes, kInputBlockBytes));
+  return made ? std::make_shared<Block>(std::move(made)) : nullptr;
+}
+
 // Adds to the input of a connection. The block may be shared with a stolen job that reads in front
 // of `input_end`: then it is only appended to, never moved within.
 bool IoWorker::append_input_in_loop(Connection& connection, std::string_view bytes) {
@@ -236,10 +257,10 @@ bool IoWorker::append_input_in_loop(Connection& connection, std::string_view byt
       std::memmove(block->data(), block->data() + connection.input_begin, have);
     } else {
       const size_t wanted = std::max(kInputBlockBytes, std::bit_ceil(have + bytes.size()));
-      Block larger = core_.buffers.make(wanted);
-      if (!larger) return false;
-      if (have > 0) std::memcpy(larger.data(), block->data() + connection.input_begin, have);
-      connection.input = std::make_shared<Block>(std::move(larger));
+      std::shared_ptr<Block> larger = make_input_in_loop(wanted);
+      if (larger == nullptr) return false;
+      if (have > 0) std::memcpy(larger->data(), block->data() + connection.input_begin, have);
+      connection.input = std::move(larger);
       block = connection.input.get();
     }
     connection.input_begin = 0;

@@ -21,6 +21,7 @@ IoWorker::IoWorker(Core& core, uint32_t index,
       listenings_(listenings),
       kinds_(std::make_shared<KindTable>()),
       out_(core.buffers.make_fixed(kOutBytes)) {
+  spare_inputs_.reserve(kSpareInputsMax);
   for (const auto& listening : listenings) {
     kinds_->push_back(std::make_unique<Kinds>());
     for (const PinnedKind& pin : listening->options.pinned_kinds) {
@@ -52,6 +53,7 @@ HeldLoop::End IoWorker::hold(void* as) {
     Job* job = next_in_loop(true);
     if (job == nullptr) {
       out_ = Block();  // the books of buffers are closed with the loop
+      spare_inputs_.clear();
       loop_.driver().swap_read_buffer(Block());
       loop_.close_mailbox();
       return End::kStopped;

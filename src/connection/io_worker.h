@@ -57,6 +57,7 @@ class IoWorker final : public HeldLoop {
   static constexpr size_t kOutBytes = 64 << 10;     // replies of one connection and turn
   static constexpr size_t kCopyBytesMax = 8 << 10;  // larger answers are sent from where they are
   static constexpr size_t kInputBlockBytes = 4 << 10;  // the least for a part of a request
+  static constexpr size_t kSpareInputsMax = 16;
   static constexpr int kFramesPerTurn = 256;  // of one connection, before others have their turn
   static constexpr size_t kConnectionsPerChunk = 64;
 
@@ -80,6 +81,8 @@ class IoWorker final : public HeldLoop {
   bool has_no_input_in_loop(const Connection& connection) const REQUIRES(loop_);
   std::string_view pending_in_loop(const Connection& connection) const REQUIRES(loop_);
   void consume_in_loop(Connection& connection, size_t bytes) REQUIRES(loop_);
+  void drop_input_in_loop(Connection& connection) REQUIRES(loop_);
+  std::shared_ptr<Block> make_input_in_loop(size_t bytes) REQUIRES(loop_);
   [[nodiscard]] bool append_input_in_loop(Connection& connection, std::string_view bytes)
       REQUIRES(loop_);
   void balance_reading_in_loop(Connection& connection) REQUIRES(loop_);
@@ -164,6 +167,10 @@ class IoWorker final : public HeldLoop {
   Connection* batch_ GUARDED_BY(loop_) = nullptr;
   std::string_view batch_input_ GUARDED_BY(loop_);
   int batch_frames_ GUARDED_BY(loop_) = 0;
+
+  // Input blocks of the least size for the next part of a request: on a busy loop there is always
+  // one that comes before the one in front of it is home from its data worker.
+  std::vector<std::shared_ptr<Block>> spare_inputs_ GUARDED_BY(loop_);
 
   // Replies of one connection, gathered to leave in one send.
   Connection* out_connection_ GUARDED_BY(loop_) = nullptr;
