@@ -20,7 +20,6 @@ namespace tr = trireme;
 
 struct Diary {
   Gate first, drain;
-  std::atomic<bool> in_drain{false};
   std::atomic<int> beside{0};
 };
 
@@ -28,16 +27,17 @@ struct Session {
   static constexpr bool concurrent = true;
   explicit Session(Diary& notes) : diary(notes) {}
   void on_request(const tr::Request& request, tr::Reply reply) {
-    if (diary.in_drain) ++diary.beside;
+    if (in_drain) ++diary.beside;
     if (request.text() == "first") diary.first.wait();
     std::move(reply).send(request.own());
   }
   void on_drain() {
-    diary.in_drain = true;
+    in_drain = true;
     diary.drain.wait();
-    diary.in_drain = false;
+    in_drain = false;
   }
   Diary& diary;
+  std::atomic<bool> in_drain{false};
 };
 
 class RequestBesideOnDrain : public support::ServerTest {};
