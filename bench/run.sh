@@ -111,6 +111,7 @@ compare() {
     status=1
     return
   fi
+  sed -i "s#$bin/##g" "$results/$title.json"  # commands without the paths of this machine
   ratio=$(figure ratio "$figures")
   local row column
   row="| $title | **$ratio** | $(figure ratio_low "$figures")-$(figure ratio_high "$figures")"
