@@ -58,6 +58,7 @@ trap stop_server EXIT
 
 url=
 start_server() {  # POLICY
+  : >"$results/server"  # or the URL of the server before would be read
   "${pins[@]}" "$bin/trireme" serve delay --dispatch "$1" --io-workers 1 --data-workers 32 \
     --listen tcp://127.0.0.1:0 --log-level error >"$results/server" &
   server=$!
