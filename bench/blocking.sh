@@ -34,12 +34,8 @@ while (($# > 0)); do
 done
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-results=$root/results/$(date +%F)-$name
-for ((i = 2; ; ++i)); do
-  [[ -e $results ]] || break
-  results=$root/results/$(date +%F)-$name-$i
-done
-mkdir -p "$results"
+source "$root/results.sh"
+make_results "$name"
 runs=$results/runs.tsv
 printf '%s\t' round policy fraction block_us requests_per_second >"$runs"
 echo p99_us >>"$runs"  # of those that do not block

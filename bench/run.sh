@@ -57,12 +57,8 @@ if (($(nproc) < 2)); then
 fi
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-results=$root/results/$(date +%F)-${name:-$what}
-for ((i = 2; ; ++i)); do
-  [[ -e $results ]] || break
-  results=$root/results/$(date +%F)-${name:-$what}-$i
-done
-mkdir -p "$results"
+source "$root/results.sh"
+make_results "${name:-$what}"
 table=$results/README.md
 status=0
 

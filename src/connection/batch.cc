@@ -141,8 +141,7 @@ void IoWorker::leave_gathered_in_loop(Connection& connection, Job& job, uint32_t
   // The handler's deadline has answered in its place.
   if (!connection.sequencer.is_open(first)) return loop_.counters.stale_ids.add(leaving);
   CHECK(connection.sequencer.is_next(first), "serial replies out of order");
-  connection.sequencer.left(leaving);
-  if (connection.started != nullptr) connection.started->pop_front();
+  note_left_in_loop(connection, leaving);
   loop_.counters.replies.add(leaving);
   write_in_loop(connection, framed);
 }

@@ -96,8 +96,7 @@ void IoWorker::finish_requests_in_loop(Connection& connection, Job& job) {
 void IoWorker::finish_written_in_loop(Connection& connection, Job& job) {
   LoopCounters& counters = loop_.counters;
   const uint32_t replies = job.replies_count + (job.outbox.answer ? 1 : 0);
-  connection.sequencer.left(replies);
-  if (connection.started != nullptr) connection.started->pop_front();
+  note_left_in_loop(connection, replies);
   counters.replies.add(replies);
   counters.direct_writes.add();
   counters.bytes_out.add(job.written_bytes);
@@ -107,12 +106,8 @@ void IoWorker::finish_written_in_loop(Connection& connection, Job& job) {
   }
   connection.write_progress = connection.last_activity = loop_.now();
   if (job.write_error != 0 && !send_failed_in_loop(connection, job.write_error)) return;
-  const std::string_view body = job.outbox.answer ? job.outbox.answer->text() : std::string_view{};
-  const Envelope envelope = job.outbox.answer ? job.codec->envelope(body.size()) : Envelope{};
-  std::array<std::string_view, 4> rest = {
-      std::string_view(job.replies.data(), job.replies_bytes),
-      std::string_view(envelope.head.data(), envelope.head_bytes), body,
-      std::string_view(envelope.tail.data(), envelope.tail_bytes)};
+  Envelope envelope;
+  std::array<std::string_view, 4> rest = job.pieces(envelope);
   size_t sent = job.written_bytes;
   for (std::string_view& piece : rest) {
     const size_t gone = std::min(sent, piece.size());

@@ -31,9 +31,14 @@ void IoWorker::leave_held_in_loop(Connection& connection) {
   }
 }
 
-void IoWorker::leave_in_turn_in_loop(Connection& connection, Answer& answer) {
-  connection.sequencer.left();
+// The next `count` replies have left, or never will. With a handler deadline that is one.
+void IoWorker::note_left_in_loop(Connection& connection, uint32_t count) {
+  connection.sequencer.left(count);
   if (connection.started != nullptr) connection.started->pop_front();
+}
+
+void IoWorker::leave_in_turn_in_loop(Connection& connection, Answer& answer) {
+  note_left_in_loop(connection, 1);
   if (connection.replies_ended) {
     loop_.counters.replies_dropped.add();
   } else {

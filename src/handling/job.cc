@@ -112,21 +112,25 @@ Reply Job::take_reply() {
   return Reply(id, outbox.request_number, CoreRef(core));
 }
 
+std::array<std::string_view, 4> Job::pieces(Envelope& envelope) const {
+  const std::string_view gathered(replies.data(), replies_bytes);
+  if (!outbox.answer) return {gathered};
+  const std::string_view body = outbox.answer->text();
+  envelope = codec->envelope(body.size());
+  return {gathered, std::string_view(envelope.head.data(), envelope.head_bytes), body,
+          std::string_view(envelope.tail.data(), envelope.tail_bytes)};
+}
+
 bool Job::write_directly(Kernel& kernel) {
   // Every request that ran must have its answer here: one whose Reply was kept may be answered
   // through the loop at this moment, and needs the send direction there.
   const bool all = requests_run > 0 && replies_count + (outbox.answer ? 1 : 0) == requests_run;
   const bool plain = all && outbox.mail.empty() && (!outbox.answer || is_plain(*outbox.answer));
   if (!plain || !write_token.begin()) return false;
-  const std::string_view body = outbox.answer ? outbox.answer->text() : std::string_view{};
-  const Envelope envelope = outbox.answer ? codec->envelope(body.size()) : Envelope{};
-  const std::array<std::string_view, 4> pieces = {
-      std::string_view(replies.data(), replies_bytes),
-      std::string_view(envelope.head.data(), envelope.head_bytes), body,
-      std::string_view(envelope.tail.data(), envelope.tail_bytes)};
+  Envelope envelope;
   std::array<iovec, 4> vectors;
   size_t count = 0, total = 0;
-  for (const std::string_view piece : pieces) {
+  for (const std::string_view piece : pieces(envelope)) {
     if (piece.empty()) continue;
     vectors[count++] = {const_cast<char*>(piece.data()), piece.size()};
     total += piece.size();

@@ -58,6 +58,9 @@ struct Job final : Mail, private Responder {
     if (requests_count == 0) return {};
     return {requests_begin, static_cast<size_t>(requests[requests_count - 1].end - requests_begin)};
   }
+  // After end(): what its handlers left to send, in order, when nothing else was asked for. The
+  // pieces view the job and `envelope`, which is filled for that.
+  std::array<std::string_view, 4> pieces(Envelope& envelope) const;
   // Data worker, after end(): sends the answer straight to the socket, if the loop has granted that
   // and the answer asks for nothing else. True: all of it has left.
   bool write_directly(Kernel& kernel);
