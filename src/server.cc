@@ -324,6 +324,7 @@ Stats Server::stats() const {
   if (impl_->core.get() == nullptr) return {};
   Stats stats =
       collect_stats(*impl_->core.get(), impl_->crew != nullptr ? impl_->crew->data_workers() : 0);
+  if (impl_->crew != nullptr) stats.stall_reports = impl_->crew->stall_reports();
   for (const auto& listening : impl_->listenings) {
     for (uint32_t kind = 0; kind <= Kinds::kCallbacks; ++kind) {
       KindStats sum{

@@ -23,6 +23,36 @@ class ManualClock final : public Clock {
   TimePoint now_{std::chrono::hours(1)};
 };
 
+// Waiting takes no time: the clock is moved on.
+class InstantThreads final : public Threads {
+ public:
+  explicit InstantThreads(ManualClock& clock) : clock_(clock) {}
+
+  std::unique_ptr<Thread> start(std::string_view name, std::function<void()> body,
+                                int& error) override {
+    return real_.start(name, std::move(body), error);
+  }
+  bool park(ParkSpot&, TimePoint until) override {
+    CHECK(until != kNever, "nobody would wake it");
+    sleep_until(until);
+    return false;
+  }
+  void unpark(ParkSpot&) override {}
+  void sleep_until(TimePoint until) override {
+    if (until > clock_.now()) clock_.advance(until - clock_.now());
+  }
+  void relax() override { real_.relax(); }
+  void set_name(std::string_view) override {}
+  uint64_t current_id() override { return real_.current_id(); }
+  int allowed_cpus() override { return 1; }
+  Duration cpu_time(uint64_t thread) override { return real_.cpu_time(thread); }
+  std::string stack_of(uint64_t thread) override { return real_.stack_of(thread); }
+
+ private:
+  ManualClock& clock_;
+  Threads& real_ = real_platform().threads;
+};
+
 // One channel whose peer is a pair of strings.
 class ScriptedDriver final : public Driver {
  public:
@@ -112,7 +142,7 @@ ServerOptions options_for_conversation() {
 
 struct Conversation::Impl {
   Impl(std::shared_ptr<const Codec> codec, std::shared_ptr<Service> service, ListenOptions options)
-      : platform{real_platform().kernel, clock, real_platform().threads, 0},
+      : platform{real_platform().kernel, clock, threads, 0},
         core(new Core(platform, options_for_conversation(), 1, 1)) {
     auto listening = std::make_unique<Listening>();
     listening->url = "test:";
@@ -144,6 +174,7 @@ struct Conversation::Impl {
   }
 
   ManualClock clock;
+  InstantThreads threads{clock};
   const Platform platform;
   std::vector<std::unique_ptr<Listening>> listenings;
   CoreRef core;

@@ -32,6 +32,7 @@ void add_loop(Stats& stats, const LoopCounters& loop) {
   stats.jobs_on_data_workers += loop.jobs_on_data_workers.get();
   stats.direct_writes += loop.direct_writes.get();
   stats.hand_overs += loop.hand_overs.get();
+  stats.hand_overs_asked += loop.hand_overs_asked.get();
   stats.stalls += loop.stalls.get();
   stats.descriptors_opened += loop.descriptors_opened.get();
   stats.descriptors_closed += loop.descriptors_closed.get();
@@ -67,6 +68,7 @@ void add_kind(KindStats& sum, const KindRecord& record) {
   sum.requests_on_data_workers += record.requests_on_data_workers();
   sum.late += record.late();
   (record.on_data_workers() ? sum.loops_on_data_workers : sum.loops_inline) += 1;
+  sum.waiting = std::max<double>(sum.waiting, record.waiting());
   sum.cost = std::max<std::chrono::nanoseconds>(sum.cost, record.cost());
 }
 

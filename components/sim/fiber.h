@@ -78,6 +78,11 @@ class Fiber {
   uint64_t timer_number = 0;  // 0: none
   bool woken = false;         // the last wait ended by wake(), not by its timer
 
+  // Books of its time, kept by the scheduler.
+  TimePoint begun{};
+  TimePoint blocked_since{};
+  Duration blocked_time{0};  // of the waits that have ended
+
  private:
   static void run_body(Fiber& fiber) noexcept;
   friend void enter_fiber(Context& self);

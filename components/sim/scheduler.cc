@@ -36,6 +36,7 @@ Fiber& Scheduler::spawn(std::string_view name, std::function<void()> body) {
   Stack stack = std::move(stacks_.back());
   stacks_.pop_back();
   fibers_.push_back(std::make_unique<Fiber>(id, name, std::move(body), std::move(stack)));
+  fibers_.back()->begun = now_;
   ++live_;
   runnable_.push_back(fibers_.back().get());
   return *fibers_.back();
@@ -153,8 +154,18 @@ bool Scheduler::block(const Wait& wait) {
     return false;
   }
   Fiber& self = *current_;
+  self.blocked_since = now_;
   suspend_current(Fiber::State::kBlocked, wait);
+  self.blocked_time += now_ - self.blocked_since;
   return self.woken;
+}
+
+Duration Scheduler::unblocked_time(uint32_t id) const {
+  if (id == 0 || id > fibers_.size()) return Duration(0);
+  const Fiber& fiber = *fibers_[id - 1];
+  if (fiber.state == Fiber::State::kEnded) return Duration(0);
+  const TimePoint until = fiber.state == Fiber::State::kBlocked ? fiber.blocked_since : now_;
+  return until - fiber.begun - fiber.blocked_time;
 }
 
 void Scheduler::suspend_current(Fiber::State state, const Wait& wait) {

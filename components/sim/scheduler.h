@@ -80,6 +80,8 @@ class Scheduler {
   void record(Call call, int64_t first, int64_t second, int64_t result) {
     trace_.add({now_, current_id(), call, first, second, result});
   }
+  // Time for which a fiber has been running or runnable; zero when it has ended.
+  Duration unblocked_time(uint32_t id) const;
   std::string list_fibers() const;
 
  private:

@@ -10,6 +10,7 @@ namespace trireme::inline v0::sim {
 namespace {
 
 constexpr size_t kNameBytesMax = 15;
+constexpr uint64_t kIdBase = 1'000;
 
 void check_name(std::string_view name) {
   if (name.size() > kNameBytesMax) {
@@ -120,6 +121,13 @@ void SimThreads::set_name(std::string_view name) {
   scheduler_.record(Call::kSetName, static_cast<int64_t>(name.size()), 0, 0);
 }
 
-uint64_t SimThreads::current_id() { return 1'000 + scheduler_.current_id(); }
+uint64_t SimThreads::current_id() { return kIdBase + scheduler_.current_id(); }
+
+Duration SimThreads::cpu_time(uint64_t thread) {
+  scheduler_.point();
+  const Duration time = scheduler_.unblocked_time(static_cast<uint32_t>(thread - kIdBase));
+  scheduler_.record(Call::kCpuTime, static_cast<int64_t>(thread), 0, time.count());
+  return time;
+}
 
 }  // namespace trireme::inline v0::sim

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "runtime/threads.h"
@@ -30,6 +31,9 @@ class SimThreads final : public Threads {
   void set_name(std::string_view name) override;
   uint64_t current_id() override;
   int allowed_cpus() override { return settings_.cpus_count; }
+  // A fiber computes whenever it is not blocked, and shares no CPU.
+  Duration cpu_time(uint64_t thread) override;
+  std::string stack_of(uint64_t) override { return {}; }
 
   // Threads started and not yet returned.
   int living_count() const { return *living_; }

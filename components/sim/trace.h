@@ -51,6 +51,7 @@ enum class Call : uint8_t {
   kClientReset,
   kClientClose,
   kBytesUnsent,
+  kCpuTime,
 };
 
 class Trace {

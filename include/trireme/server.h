@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "trireme/blocking.h"
 #include "trireme/codec.h"
 #include "trireme/handler.h"
 #include "trireme/options.h"

@@ -24,6 +24,9 @@ struct KindStats {
   // How long a request that starts on the loop makes its other connections wait lately, in the loop
   // where that is longest. Over 4 us a kind starts on data workers, below 2 us it comes back.
   std::chrono::nanoseconds cost{0};
+  // The share of their time for which requests under 20 us wait instead of computing, in the loop
+  // where it is largest; 0 where requests are too short to matter.
+  double waiting = 0;
 };
 
 // A snapshot. Each number is exact; two of them may be a moment apart while the server runs. When
@@ -62,8 +65,12 @@ struct Stats {
   // dispatch
   uint64_t jobs_inline = 0, jobs_on_data_workers = 0;
   uint64_t direct_writes = 0;  // replies that a data worker sent itself
-  uint64_t hand_overs = 0;     // times that a late job lost its loop
-  uint64_t stalls = 0;         // late jobs that kept it (policy `inline`, seen every 10 ms)
+  uint64_t hand_overs = 0;     // times that a job lost its loop
+  uint64_t hand_overs_asked = 0;  // of these: at once, because its handler asked (blocking.h)
+  // Late jobs that kept their loop, and loop code that was late: with `adaptive` those that compute
+  // while no CPU is free, seen every millisecond; else all, seen every 10 ms.
+  uint64_t stalls = 0;
+  uint64_t stall_reports = 0;  // lines in the log about them and about hand-overs
   uint64_t data_workers = 0;   // threads now
 
   // books

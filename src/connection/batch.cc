@@ -45,6 +45,7 @@ void IoWorker::add_requests_in_loop(Connection& connection, Job& job) {
 // What its handlers took, for the placement of the next ones of their kind.
 void IoWorker::learn_in_loop(Job& job) {
   const uint32_t requests = std::max(job.requests_run, 1u);
+  if (job.cpu_timed && !job.lost_loop) job.kind->computed(requests, job.time, job.cpu_time);
   if (job.on_data_worker) {
     job.kind->ran_on_data_worker(requests, job.time, loop_.now());
   } else {

@@ -78,8 +78,7 @@ void IoWorker::on_clock_in_loop(Connection& connection) {
     const uint64_t number = connection.sequencer.next_to_leave();
     for (Job* job = connection.running; job != nullptr; job = job->next_running) {
       if (job->job_kind == JobKind::kRequest && job->number == number) {
-        job->cancelled.store(static_cast<uint8_t>(CancelReason::kDeadline),
-                             std::memory_order_relaxed);
+        job->cancel(CancelReason::kDeadline, core_.platform.threads);
       }
     }
     answer_in_loop(connection, number, error("deadline exceeded"));

@@ -208,9 +208,7 @@ void IoWorker::resume_accepting_in_loop() {
 
 void IoWorker::cancel_jobs_in_loop(Connection& connection, CancelReason reason) {
   for (Job* job = connection.running; job != nullptr; job = job->next_running) {
-    uint8_t none = 0;  // the first reason stays
-    job->cancelled.compare_exchange_strong(none, static_cast<uint8_t>(reason),
-                                           std::memory_order_relaxed);
+    job->cancel(reason, core_.platform.threads);
     job->run_no_more.store(true, std::memory_order_relaxed);
   }
 }

@@ -25,6 +25,8 @@ void IoWorker::on_received_in_loop(Connection& connection, const Completion& com
   batch_ = &connection;
   batch_frames_ = 0;
   connection.last_activity = loop_.now();
+  code_service.store(connection.listening->options.name.c_str(), std::memory_order_relaxed);
+  code_id.store(connection.id.value, std::memory_order_relaxed);
   if (bytes == 0) {
     connection.input_ended = true;
     return;
@@ -317,7 +319,9 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   job->replies_count = job->replies_bytes = job->left_count = job->left_bytes = 0;
   job->gathers = false;
   connection.callback_out = kind != JobKind::kRequest;
-  job->on_data_worker = job->lost_loop = job->timed = false;
+  job->on_data_worker = job->lost_loop = job->timed = job->cpu_timed = false;
+  job->lent_by = nullptr;
+  job->asked_as = 0;
   job->kind = nullptr;
   job->published.store(0, std::memory_order_relaxed);
   job->cancelled.store(0, std::memory_order_relaxed);
@@ -349,11 +353,14 @@ Job* IoWorker::dispatch_in_loop(Job* job) {
     here = (kForceHandOver || !record.on_data_workers()) &&
            has_reserve.load(std::memory_order_seq_cst);
     job->timed = !here || record.wants_sample();
+    job->cpu_timed = job->timed && record.wants_cpu_sample();
+    if (here) job->lent_by = this;
   }
   if (here) {
     loop_.counters.jobs_inline.add(std::max(job->requests_count, 1u));
     lent_job = job;
     lent_service.store(job->service_name, std::memory_order_relaxed);
+    lent_kind.store(job->reported_kind(), std::memory_order_relaxed);
     lent_id.store(job->id.value, std::memory_order_relaxed);
     lent_since_ns.store(loop_.now().time_since_epoch().count(), std::memory_order_relaxed);
     return job;

@@ -43,6 +43,7 @@ IoWorker::~IoWorker() {
 HeldLoop::End IoWorker::hold(void* as) {
   loop_.assume_held();
   holder = as;
+  thread_slot = &loop_code_mark;
   if (lost_job_ != nullptr) {
     Job& lost = *std::exchange(lost_job_, nullptr);
     if (lost.kind != nullptr) lost.kind->was_late(loop_.now());
@@ -58,16 +59,16 @@ HeldLoop::End IoWorker::hold(void* as) {
       loop_.close_mailbox();
       return End::kStopped;
     }
-    uint64_t lent = loop_.lend();
-    const TimePoint begin = job->timed ? core_.platform.clock.now() : TimePoint();
+    job->lent_as = loop_.lend();
+    if (job->timed) job->begin_times(core_.platform);
     job->begin();
     do {
-      if (kForceHandOver && dispatch_ == Dispatch::kAdaptive) crew_->force_take(*this, lent);
-    } while (job->run_next() && loop_.relend(lent));
-    job->end();
-    if (job->timed) job->time = core_.platform.clock.now() - begin;
-    if (!loop_.take_back(lent)) {
-      loop_.wait_settled(lent);
+      if (kForceHandOver && dispatch_ == Dispatch::kAdaptive) crew_->force_take(*this, *job);
+    } while (job->run_next() && loop_.relend(job->lent_as));
+    job->end(&loop_code_mark);
+    if (job->timed) job->end_times(core_.platform);
+    if (!loop_.take_back(job->lent_as)) {
+      loop_.wait_settled(job->lent_as);
       loop_.post(std::unique_ptr<Mail>(job));
       return End::kLost;
     }
@@ -104,18 +105,20 @@ void IoWorker::rearrange(SpareKit& kit) {
 void IoWorker::turn_until_idle() {
   loop_.assume_held();
   loop_.read_clock();  // time has passed since the last call, and no wait that reads it comes first
+  void* const outside = std::exchange(thread_slot, &loop_code_mark);
   while (Job* job = next_in_loop(false)) {
-    uint64_t lent = loop_.lend();
+    job->lent_as = loop_.lend();
     job->begin();
-    while (job->run_next() && loop_.relend(lent)) {
+    while (job->run_next() && loop_.relend(job->lent_as)) {
     }
-    job->end();
-    if (!loop_.take_back(lent)) {
+    job->end(&loop_code_mark);
+    if (!loop_.take_back(job->lent_as)) {
       CHECK(false, "a loop without crew was taken");
       return;
     }
     finish_in_loop(*job);
   }
+  thread_slot = outside;
 }
 
 // The next job to run on this thread. Null: the loop has ended, or (without sleep) there is nothing

@@ -16,6 +16,8 @@ constexpr Duration kOldHead =
 constexpr Duration kActive = std::chrono::microseconds(30);
 constexpr Duration kCountPause = std::chrono::microseconds(20);
 constexpr size_t kWokenAtOnce = 32;
+constexpr Duration kIdleTime = std::chrono::milliseconds(500);  // before a thread ends
+constexpr size_t kIdleKept = 2;
 
 }  // namespace
 
@@ -48,8 +50,7 @@ int Crew::start(const std::vector<HeldLoop*>& loops) {
     MutexLock lock(mutex_);
     --starting_;
   }
-  // With `workers` nothing runs with a loop lent, so there is nothing to watch.
-  if (error != 0 || dispatch_ == Dispatch::kWorkers) return error;
+  if (error != 0) return error;
   for (HeldLoop* held : loops) appoint_reserve(*held);
   return 0;
 }
@@ -64,7 +65,7 @@ Crew::Member* Crew::start_member(Duty duty, HeldLoop* held, int& error) {
     member->duty = duty;
     member->loop = held;
     member->orders_pending = duty != Duty::kIdle;
-    if (duty != Duty::kHold) member->number = next_number_++;
+    if (duty != Duty::kHold) member->number = take_number();
     name = duty == Duty::kHold ? "io-" + std::to_string(held->loop().index())
                                : "data-" + std::to_string(member->number);
   }
@@ -76,6 +77,7 @@ Crew::Member* Crew::start_member(Duty duty, HeldLoop* held, int& error) {
   if (thread == nullptr) {
     threads_now_.subtract();
     if (duty == Duty::kHold) holders_now_.subtract();
+    if (member->number != kNoNumber) numbers_[member->number] = false;
     std::erase_if(members_, [member](const auto& other) { return other.get() == member; });
     return nullptr;
   }
@@ -84,6 +86,7 @@ Crew::Member* Crew::start_member(Duty duty, HeldLoop* held, int& error) {
 }
 
 void Crew::member_main(Member& me) {
+  me.thread_id.store(platform_.threads.current_id(), std::memory_order_relaxed);
   while (next_duty(me)) {
     if (me.duty != Duty::kRun) wake_quiet_loops(me);
     switch (me.duty) {
@@ -109,6 +112,7 @@ void Crew::member_main(Member& me) {
 // Parks until there is something to do. Jobs come before watching: the queue is older than any
 // lend.
 bool Crew::next_duty(Member& me) {
+  bool waited = false;  // for the whole of its time
   while (true) {
     {
       MutexLock lock(mutex_);
@@ -133,22 +137,59 @@ bool Crew::next_duty(Member& me) {
     }
     wake_quiet_loops(me);
     me.kit.read_buffer.reset();  // an idle thread holds no buffer
-    platform_.threads.park(me.spot, kNever);
+    const TimePoint until = waited ? kNever : platform_.clock.now() + kIdleTime;
+    waited = !platform_.threads.park(me.spot, until);
+    if (waited && retire(me)) return false;
     MutexLock lock(mutex_);
     std::erase(idle_, &me);
   }
 }
 
+// Idle for long: ends, unless it is one of the few that are kept, or was called in the last moment.
+// It joins the one that has retired before it, so that one at most is left for join().
+bool Crew::retire(Member& me) {
+  std::unique_ptr<Member> before;
+  {
+    MutexLock lock(mutex_);
+    if (stopping_ || me.orders_pending || idle_.size() <= kIdleKept) return false;
+    const auto entry = std::find(idle_.begin(), idle_.end(), &me);
+    if (entry == idle_.end()) return false;  // somebody wakes it
+    const auto own = std::find_if(members_.begin(), members_.end(),
+                                  [&](const auto& member) { return member.get() == &me; });
+    if (me.thread == nullptr) return false;  // its starter has not noted it yet
+    idle_.erase(entry);
+    if (me.number != kNoNumber) numbers_[me.number] = false;
+    before = std::exchange(retired_, std::move(*own));
+    members_.erase(own);
+  }
+  if (before != nullptr) before->thread->join();
+  return true;
+}
+
+uint32_t Crew::take_number() {
+  const auto unused = std::find(numbers_.begin(), numbers_.end(), false);
+  const auto number = static_cast<uint32_t>(unused - numbers_.begin());
+  if (unused == numbers_.end()) {
+    numbers_.push_back(true);
+  } else {
+    *unused = true;
+  }
+  return number;
+}
+
 void Crew::hold(Member& me) {
   HeldLoop& held = *me.loop;
+  held.holder_thread.store(me.thread_id.load(std::memory_order_relaxed),
+                           std::memory_order_relaxed);
   const HeldLoop::End end = held.hold(&me);
+  thread_slot = nullptr;
   note_running(me, nullptr, {}, {});
   holders_now_.subtract();
   uint32_t number = 0;
   bool last = false;
   {
     MutexLock lock(mutex_);
-    if (me.number == kNoNumber) me.number = next_number_++;
+    if (me.number == kNoNumber) me.number = take_number();
     number = me.number;
     last = end == HeldLoop::End::kStopped && --loops_running_ == 0;
   }
@@ -169,13 +210,13 @@ void Crew::run(Member& me) {
   // With more jobs waiting, one wake-up will do for several; with none, this one may block for
   // long.
   if (queued_.load(std::memory_order_relaxed) == 0) wake_quiet_loops(me);
-  const TimePoint begin = platform_.clock.now();
-  note_running(me, job->service_name, job->id, begin);
+  job->begin_times(platform_);
+  note_running(me, job->service_name, job->id, job->begun);
   job->begin();
   while (job->run_next()) {
   }
-  job->end();
-  if (job->timed) job->time = platform_.clock.now() - begin;
+  job->end(nullptr);
+  if (job->timed) job->end_times(platform_);
   note_running(me, nullptr, {}, {});
   const uint32_t home = job->id.home();
   EventLoop& loop = core_.loop(home);
@@ -345,6 +386,7 @@ void Crew::join() {
     MutexLock lock(mutex_);
     stopping_ = true;
     for (auto& member : members_) members.push_back(member.get());
+    if (retired_ != nullptr) members.push_back(retired_.get());
   }
   for (Member* member : members) platform_.threads.unpark(member->spot);
   for (Member* member : members) member->thread->join();
@@ -356,6 +398,7 @@ void Crew::detach() {
     MutexLock lock(mutex_);
     stopping_ = true;
     for (auto& member : members_) members.push_back(member.get());
+    if (retired_ != nullptr) members.push_back(retired_.get());
   }
   for (Member* member : members) {
     member->thread->detach();

@@ -12,11 +12,16 @@
 //   watch ------------------------> hold --------------------------------> (idle)
 //
 // 1. A loop without reserve starts no handler under `adaptive`: its jobs wait in the ready queue.
-// 2. The reserve ticks every millisecond while the loop is awake (every ten under `inline`, where
-// it can only report). One LENT word seen at two ticks is a late job.
+// 2. The reserve ticks every millisecond while the loop is awake (every ten where it can only
+// report: under `inline` and `workers`). One LENT word seen at two ticks is a late job. If it waits
+// (the CPU clock of its thread stands still), or has asked for it, the loop is taken at once. If it
+// computes, the loop is taken when fewer threads compute than there are CPUs: else moving it would
+// give its clients nothing; but after kBusyPatience it is, so that nobody waits for ever. What
+// stalls a loop otherwise is reported.
 //    After 100 ms without a lend, and with the loop asleep, it parks; the loop wakes it, or whoever
 //    queues a job that nobody else can take.
-// 3. Threads are started when nobody is idle, up to io_workers + data_workers_max.
+// 3. Threads are started when nobody is idle, up to io_workers + data_workers_max. One that has been
+// idle for half a second ends, but for a few.
 // 4. The ready queue is first-in first-out. Who puts jobs in wakes one idle thread. One more is
 // woken when the head has grown old and fewer threads are active than there are CPUs: active is one
 // whose handler has run for less than kActive; the others block, or lost their CPU. Who takes a job
@@ -26,6 +31,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,7 +51,7 @@ struct SpareKit {
 };
 
 // A loop with the work that is done in it, as the crew sees it. Implemented by the I/O worker.
-class HeldLoop {
+class HeldLoop : public LentLoop {
  public:
   enum class End { kStopped, kLost };
   virtual ~HeldLoop() = default;
@@ -55,6 +61,7 @@ class HeldLoop {
   virtual End hold(void* as) = 0;
   // A spare, while the loop is TAKEN. No allocation, no system call.
   virtual void rearrange(SpareKit& kit) = 0;
+  void wake_watcher() final { loop().wake_watcher(); }
 
   // Set once by the last holder: there is nothing to watch any more.
   std::atomic<bool> ended{false};
@@ -67,7 +74,12 @@ class HeldLoop {
   // nothing else.
   std::atomic<const char*> lent_service{nullptr};
   std::atomic<uint64_t> lent_id{0};
+  std::atomic<uint32_t> lent_kind{0};  // Job::reported_kind
   std::atomic<int64_t> lent_since_ns{0};
+  // For whom loop code last decoded, and who holds the loop; likewise.
+  std::atomic<const char*> code_service{nullptr};
+  std::atomic<uint64_t> code_id{0};
+  std::atomic<uint64_t> holder_thread{0};  // Threads::current_id
   // The crew's note of who holds it. Written by a holder before hold(), read by a spare in TAKEN.
   void* holder = nullptr;
 };
@@ -85,8 +97,8 @@ class Crew {
   // The holder, before it sleeps. True: jobs wait, so sleep no longer than a tick and call again.
   bool nudge() { return wake_more(false); }
   // The holder, under TRIREME_FORCE_HANDOVER: returns when a spare has taken the loop that is lent
-  // as `lent`.
-  void force_take(HeldLoop& held, uint64_t lent);
+  // for `job`.
+  void force_take(HeldLoop& held, Job& job);
 
   // One thread at a time, not of the crew. Parks until every loop has stopped: true. False at
   // `until`, or when `interrupt` is set and interrupt_wait() was called.
@@ -100,10 +112,18 @@ class Crew {
   // Any thread. Handlers that run now.
   std::vector<StuckJob> running_jobs();
   uint64_t data_workers() const { return threads_now_.get() - holders_now_.get(); }
+  uint64_t stall_reports() const { return stall_reports_.get(); }
 
  private:
   enum class Duty : uint8_t { kIdle, kHold, kWatch, kRun, kExit };
   static constexpr uint32_t kNoNumber = ~0u;
+  // The CPU clock of a thread that runs a job, when a watcher looked at it.
+  struct Look {
+    uint64_t thread;
+    int64_t job_since_ns;
+    TimePoint at;
+    Duration cpu;
+  };
   struct Member {
     ParkSpot spot;
     std::unique_ptr<Thread> thread;
@@ -127,6 +147,30 @@ class Crew {
     std::atomic<const char*> running_service{nullptr};
     std::atomic<uint64_t> running_id{0};
     std::atomic<int64_t> running_since_ns{0};
+    std::atomic<uint64_t> thread_id{0};  // Threads::current_id; likewise
+    std::vector<Look> looks;             // its own, while it watches
+  };
+
+  // What a watcher saw at its ticks: since when, and how far the CPU clock of the holder was then.
+  struct Sight {
+    uint64_t word = 0;
+    uint64_t turn = 0;  // LoopCounters::loop_turns
+    TimePoint since;
+    Duration cpu{0};
+    bool has_cpu = false;
+    bool computes = false;  // the holder, since then
+    bool counted = false, reported = false;
+  };
+  // Something that kept a loop from its clients.
+  struct Stall {
+    enum class What : uint8_t { kMoved, kHandler, kLoopCode } what;
+    uint32_t loop;
+    const char* service;
+    uint32_t kind;  // Job::reported_kind
+    ConnectionId id;
+    uint64_t thread;
+    TimePoint since;
+    bool computes;
   };
 
   void member_main(Member& me);
@@ -135,10 +179,18 @@ class Crew {
   void run(Member& me);
   void wake_quiet_loops(Member& me);
   bool next_duty(Member& me);
-  bool leave_watch(Member& me);
+  bool leave_watch();
+  bool retire(Member& me);
+  uint32_t take_number() REQUIRES(mutex_);
   bool park_watch(Member& me, EventLoop& loop);
   Member* pop_parked_watcher() REQUIRES(mutex_);
-  void report_stall(const HeldLoop& held);
+  bool take_loop(Member& me, Sight& sight, TimePoint now) NO_THREAD_SAFETY_ANALYSIS;
+  bool see_again(HeldLoop& held, Sight& sight, TimePoint now);
+  bool should_take(Member& me, Sight& sight, bool asked, TimePoint now);
+  size_t count_computing(Member& me, TimePoint now);
+  void see_stall(HeldLoop& held, Sight& sight, TimePoint now);
+  void report_moved(TimePoint now);
+  void report(const Stall& stall, TimePoint now);
   void appoint_reserve(HeldLoop& held);
   Member* start_member(Duty duty, HeldLoop* held, int& error);
   Member* pop_idle() REQUIRES(mutex_);
@@ -167,14 +219,22 @@ class Crew {
   Job* queue_tail_ GUARDED_BY(mutex_) = nullptr;
   TimePoint counted_at_ GUARDED_BY(mutex_) = TimePoint::min();
   uint32_t starting_ GUARDED_BY(mutex_) = 0;  // threads on their way
-  uint32_t next_number_ GUARDED_BY(mutex_) = 0;
+  std::vector<bool> numbers_ GUARDED_BY(mutex_);  // of data workers: which are in use
+  std::unique_ptr<Member> retired_ GUARDED_BY(mutex_);  // ended, or about to; joined by the next
   TimePoint no_start_before_ GUARDED_BY(mutex_) = TimePoint::min();
   uint32_t loops_running_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::atomic<size_t> queued_{0};  // length of the ready queue; a hint, but see watch_parked
   ParkSpot stopped_spot_;
   SharedCounter threads_now_, holders_now_;
-  std::atomic<uint64_t> forced_{0};
+  // A job that has just lost its loop, for the next watcher that ticks to report: the thread that
+  // took the loop has clients to serve.
+  std::optional<Stall> moved_ GUARDED_BY(mutex_);
+  std::atomic<bool> moved_waits_{false};
+  TimePoint reports_minute_ GUARDED_BY(mutex_) = TimePoint::min();
+  uint32_t reports_left_ GUARDED_BY(mutex_) = 0;
+  uint64_t reports_suppressed_ GUARDED_BY(mutex_) = 0;
+  SharedCounter stall_reports_;
   LogGate gate_;
 };
 

@@ -26,10 +26,46 @@ char* put(char* to, const char* from, size_t bytes) {
 void Job::begin() {
   outbox.connection = id;
   outbox.request_number = 0;
+  outbox.job = this;
   thread_slot = &outbox;
 }
 
-void Job::end() { thread_slot = nullptr; }
+void Job::end(void* outside) { thread_slot = outside; }
+
+void Job::begin_times(const Platform& platform) {
+  begun = platform.clock.now();
+  if (cpu_timed) cpu_time = platform.threads.cpu_time(platform.threads.current_id());
+}
+
+void Job::end_times(const Platform& platform) {
+  time = platform.clock.now() - begun;
+  if (cpu_timed) {
+    cpu_time = platform.threads.cpu_time(platform.threads.current_id()) - cpu_time;
+  }
+}
+
+void Job::give_loop_away() {
+  if (lent_by == nullptr || asked_as == lent_as) return;
+  asked_as = lent_as;
+  lent_by->asked.store(lent_as, std::memory_order_seq_cst);  // partner: Crew::watch
+  lent_by->wake_watcher();
+}
+
+void Job::cancel(CancelReason reason, Threads& threads) {
+  uint8_t none = 0;
+  if (cancelled.compare_exchange_strong(none, static_cast<uint8_t>(reason),
+                                        std::memory_order_relaxed)) {
+    threads.unpark(cancel_spot);
+  }
+}
+
+bool Job::wait_until(Threads& threads, Clock& clock, TimePoint until) {
+  while (cancelled.load(std::memory_order_relaxed) == 0) {
+    if (clock.now() >= until) return true;
+    threads.park(cancel_spot, until);
+  }
+  return false;
+}
 
 bool Job::run_next() noexcept {
   try {

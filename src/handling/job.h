@@ -26,12 +26,24 @@
 #include "reply/outbox.h"
 #include "runtime/buffers.h"
 #include "runtime/clock.h"
+#include "runtime/threads.h"
 #include "trireme/handler.h"
 
 namespace trireme::inline v0 {
 
 struct Connection;  // opaque here: a job never looks into it
 class KindRecord;   // likewise
+
+// What a job may do with the loop that is lent for it: give it away before its time.
+class LentLoop {
+ public:
+  // The LENT word whose job has asked. Written by that job's thread, read by the watcher.
+  std::atomic<uint64_t> asked{0};
+  virtual void wake_watcher() = 0;
+
+ protected:
+  ~LentLoop() = default;
+};
 
 enum class JobKind : uint8_t { kOpen, kRequest, kDrain, kClose };
 
@@ -48,11 +60,17 @@ struct Job final : Mail, private Responder {
 
   Job() : Mail(kMailJob) {}
 
-  // Around the calls of run_next, on one thread.
+  // Around the calls of run_next, on one thread. `outside`: what `thread_slot` is to be again.
   void begin();
-  void end();
+  void end(void* outside);
+  // Around those, when `timed`.
+  void begin_times(const Platform& platform);
+  void end_times(const Platform& platform);
   // Runs one handler. Everything it throws ends here. True: there is one more to run.
   bool run_next() noexcept;
+  // For reports: the codec's tag of the first request, or kCallback.
+  static constexpr uint32_t kCallback = ~0u;
+  uint32_t reported_kind() const { return requests_count > 0 ? requests[0].kind : kCallback; }
   // The holder, before it runs: all of them, with what is around them; one piece of memory.
   std::string_view request_bytes() const {
     if (requests_count == 0) return {};
@@ -61,6 +79,15 @@ struct Job final : Mail, private Responder {
   // After end(): what its handlers left to send, in order, when nothing else was asked for. The
   // pieces view the job and `envelope`, which is filled for that.
   std::array<std::string_view, 4> pieces(Envelope& envelope) const;
+  // The holder. Tells a running handler that its answer is not wanted any more; the first reason
+  // stays.
+  void cancel(CancelReason reason, Threads& threads);
+  // A handler of this job, through trireme::blocking(): the spare may take the loop at once. Once a
+  // handler; without effect where no loop is lent.
+  void give_loop_away();
+  // A handler of this job, through trireme::wait_for(). False: the request was cancelled before
+  // `until`.
+  bool wait_until(Threads& threads, Clock& clock, TimePoint until);
   // Data worker, after end(): sends the answer straight to the socket, if the loop has granted that
   // and the answer asks for nothing else. True: all of it has left.
   bool write_directly(Kernel& kernel);
@@ -76,7 +103,9 @@ struct Job final : Mail, private Responder {
   const char* requests_begin = nullptr;
   uint32_t requests_count = 0;
   bool gathers = false;               // replies may gather: the connection is serial
-  std::atomic<uint8_t> cancelled{0};  // CancelReason; relaxed: a hint
+  // CancelReason. Relaxed: a hint where handlers ask; who waits is woken through `cancel_spot`.
+  std::atomic<uint8_t> cancelled{0};
+  ParkSpot cancel_spot;  // of a handler in wait_until
   int fd = -1;                        // for write_directly: good while the token is not the loop's
   const Codec* codec = nullptr;
   WriteToken write_token;
@@ -87,6 +116,11 @@ struct Job final : Mail, private Responder {
   // The connection ends: no further request of this job starts. Relaxed: a hint.
   std::atomic<bool> run_no_more{false};
 
+  // The loop that is lent for the handler that runs now, as which word, and as which the handler has
+  // given it away. For the thread that runs it.
+  LentLoop* lent_by = nullptr;
+  uint64_t lent_as = 0, asked_as = 0;
+
   // For the holder that finishes it.
   uint32_t requests_run = 0;
   uint32_t replies_count = 0;
@@ -95,8 +129,10 @@ struct Job final : Mail, private Responder {
   Outbox outbox;
   bool reply_taken = false;  // the answer comes, or came, through a Reply
   bool threw = false;
-  bool timed = false;  // `time` is to be measured: what its handlers take
-  Duration time{0};
+  bool timed = false;      // `time` is to be measured: what its handlers take
+  bool cpu_timed = false;  // and `cpu_time`, what of it they compute
+  TimePoint begun;
+  Duration time{0}, cpu_time{0};
   size_t written_bytes = 0;  // by write_directly, envelope included
   int write_error = 0;       // -errno of write_directly
 

@@ -34,7 +34,14 @@ void KindRecord::ran_on_data_worker(uint32_t requests, Duration time, TimePoint 
   }
 }
 
+void KindRecord::computed(uint32_t requests, Duration time, Duration cpu_time) {
+  if (time > kShort * requests) return;  // counts as excess, whatever it does
+  short_ns_ += static_cast<float>(time.count());
+  waited_ns_ += static_cast<float>(std::max(time - cpu_time, Duration(0)).count());
+}
+
 void KindRecord::sample(uint32_t requests, Duration time) {
+  time_ns_ += static_cast<float>(time.count());
   samples_ += static_cast<float>(requests);
   sample_ns_ += static_cast<float>(std::max(time - kShort * requests, Duration(0)).count());
 }
@@ -46,6 +53,7 @@ void KindRecord::age(TimePoint now) {
   halved_ = now;
   for (int64_t i = 0; i < std::min<int64_t>(periods, 16); ++i) {
     requests_ /= 2, late_ /= 2, samples_ /= 2, sample_ns_ /= 2;
+    time_ns_ /= 2, short_ns_ /= 2, waited_ns_ /= 2;
   }
   decide();
 }
@@ -53,7 +61,12 @@ void KindRecord::age(TimePoint now) {
 void KindRecord::decide() {
   if (requests_ <= 0) return;
   float cost = static_cast<float>(kLateCost.count()) * late_ / requests_;
-  if (samples_ > 0) cost += sample_ns_ / samples_;
+  const float waiting = short_ns_ > 0 ? waited_ns_ / short_ns_ : 0;
+  waiting_.store(waiting, std::memory_order_relaxed);
+  if (samples_ > 0) {
+    const float waits_ns = waiting * std::min(mean_ns(), static_cast<float>(kShort.count()));
+    cost += std::max(sample_ns_ / samples_, waits_ns);
+  }
   cost_ns_.store(static_cast<int64_t>(cost), std::memory_order_relaxed);
   if (pinned_) return;
   const auto hop = static_cast<float>(kHopCost.count());

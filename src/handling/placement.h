@@ -8,9 +8,11 @@
 // what
 //    a handler takes, and no more than it takes the reserve to notice (kLateCost).
 //        cost = kLateCost * (late requests / requests) + mean excess of those that were not late
-//    Excess is time over kShort: so long a handler computes more likely than it waits, and
-//    computing costs the same anywhere. Late ones are all seen, by the watchdog or by their time on
-//    a data worker; the time of the others is sampled on the loop, and known on a data worker.
+//    Excess is time over kShort, or time in which it waits: computing costs the same anywhere, so
+//    for so long it may. Late ones are all seen, by the watchdog or by their time on a data worker;
+//    the time of the others is sampled on the loop, and known on a data worker. What of it is
+//    computing is sampled with the thread's CPU clock (0.7 us), once in 256 requests, and only
+//    where the time as such is large enough to matter.
 // 2. The price of a start on a data worker is a hop there and back. Above kHopCost the kind moves
 // to
 //    data workers; below half of that it comes back. What runs on data workers is measured as well,
@@ -50,6 +52,8 @@ class KindRecord {
   // Any thread. Relaxed: it publishes nothing.
   bool on_data_workers() const { return on_data_workers_.load(std::memory_order_relaxed); }
   bool pinned() const { return pinned_; }
+  // The share of their time for which short ones wait; 0 until it was measured.
+  float waiting() const { return waiting_.load(std::memory_order_relaxed); }
   Duration cost() const { return Duration(cost_ns_.load(std::memory_order_relaxed)); }
   uint64_t requests_inline() const { return inline_.get(); }
   uint64_t requests_on_data_workers() const { return workers_.get(); }
@@ -57,6 +61,13 @@ class KindRecord {
 
   // The holder, from here on. True: the time of the next job is worth two readings of the clock.
   bool wants_sample() { return samples_ < kFewSamples || (++skipped_ % kSampleOneIn) == 0; }
+  // True: of that one the CPU time, too.
+  bool wants_cpu_sample() {
+    return mean_ns() > static_cast<float>(kHopCost.count()) &&
+           (++cpu_skipped_ % kCpuSampleOneIn) == 0;
+  }
+  // What a job computed in `time`.
+  void computed(uint32_t requests, Duration time, Duration cpu_time);
   // Requests that kept their loop; `sampled`: one job of them took `time`.
   void ran_inline(uint32_t requests, bool sampled, Duration time, TimePoint now);
   // One that lost its loop, as soon as it has.
@@ -67,18 +78,24 @@ class KindRecord {
  private:
   static constexpr float kFewSamples = 4;
   static constexpr uint32_t kSampleOneIn = 16;
+  static constexpr uint32_t kCpuSampleOneIn = 16;
 
   void sample(uint32_t requests, Duration time);
   void age(TimePoint now);
   void decide();
 
   float requests_ = 0, late_ = 0;
-  float samples_ = 0, sample_ns_ = 0;
-  uint32_t skipped_ = 0;
+  float mean_ns() const { return samples_ > 0 ? time_ns_ / samples_ : 0; }
+
+  float samples_ = 0, sample_ns_ = 0;  // requests, and the sum of their excess
+  float time_ns_ = 0;                  // the sum of their time
+  float short_ns_ = 0, waited_ns_ = 0;  // of those with CPU time and under kShort: time, waiting
+  uint32_t skipped_ = 0, cpu_skipped_ = 0;
   bool pinned_ = false;
   TimePoint halved_ = TimePoint::min();
   std::atomic<bool> on_data_workers_{false};
   std::atomic<int64_t> cost_ns_{0};
+  std::atomic<float> waiting_{0};
   Counter inline_, workers_, late_total_;
 };
 

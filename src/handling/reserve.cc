@@ -9,11 +9,15 @@ namespace trireme::inline v0 {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(1);
-// Nothing waits for the watchdog of an `inline` loop but a report.
-constexpr Duration kInlineTick = std::chrono::milliseconds(10);
+// Under the other policies nothing waits for the watchdog but a report.
+constexpr Duration kReportTick = std::chrono::milliseconds(10);
+// Two looks that are closer together say nothing.
+constexpr Duration kLate = kTick * 3 / 4;
+// A thread computes if its CPU clock moves by so large a part of the time: it may share its CPU.
+constexpr int kComputesShare = 8;
+// So long a handler may compute while no CPU is free: some time slices of the kernel's scheduler.
+constexpr Duration kBusyPatience = std::chrono::milliseconds(20);
 constexpr Duration kQuietTime = std::chrono::milliseconds(100);
-// A handler that keeps an `inline` loop for so long is reported.
-constexpr Duration kStallTime = std::chrono::milliseconds(25);
 constexpr size_t kReadBufferBytes = 64 << 10;
 
 }  // namespace
@@ -55,58 +59,36 @@ void Crew::watch(Member& me) {
   if (me.kit.read_buffer == nullptr) {
     me.kit.read_buffer = std::make_shared<Block>(core_.buffers.make_fixed(kReadBufferBytes));
   }
+  me.looks.clear();
   loop.set_watcher(&me.spot);
   held.has_reserve.store(true, std::memory_order_seq_cst);
-  uint64_t last = loop.word();
-  uint64_t reported = 0;
-  const Duration tick = dispatch_ == Dispatch::kAdaptive ? kTick : kInlineTick;
+  const Duration tick = dispatch_ == Dispatch::kAdaptive ? kTick : kReportTick;
   const auto quiet_ticks_max = static_cast<int>(kQuietTime / tick);
-  const auto stall_ticks = static_cast<int>((kStallTime + tick - Duration(1)) / tick);
-  int stalled_ticks = 0;
   int quiet_ticks = 0;
   bool leaving = false;
+  Sight sight;
   while (true) {
     const bool parks = quiet_ticks >= quiet_ticks_max && !leaving && park_watch(me, loop);
     platform_.threads.park(me.spot, parks ? kNever : platform_.clock.now() + tick);
     if (parks) me.watch_parked.store(false, std::memory_order_seq_cst);
     const TimePoint now = platform_.clock.now();
-    const uint64_t word = loop.word();
-    const bool forced = forced_.load(std::memory_order_seq_cst) == word;
-    if (LoopWord::state(word) == LoopWord::kLent && (word == last || forced)) {
-      if (dispatch_ == Dispatch::kAdaptive) {
-        if (loop.take(word)) {
-          held.has_reserve.store(
-              false, std::memory_order_relaxed);  // read by the holder, which is this thread now
-          loop.set_watcher(nullptr);
-          note_running(*static_cast<Member*>(held.holder), held.lent_job->service_name,
-                       held.lent_job->id, now - kTick);
-          held.rearrange(me.kit);
-          loop.become_holder();
-          loop.counters.hand_overs.add();
-          holders_now_.add();
-          platform_.threads.set_name("io-" + std::to_string(loop.index()));
-          appoint_reserve(held);
-          MutexLock lock(mutex_);
-          me.duty = Duty::kHold;
-          me.orders_pending = true;
-          return;
-        }
-      } else if (reported != word) {
-        reported = word;
-        stalled_ticks = 1;
-        loop.counters.stalls.add();
-      } else if (++stalled_ticks == stall_ticks) {
-        report_stall(held);
-      }
+    const uint64_t before = sight.word;
+    if (take_loop(me, sight, now)) {
+      appoint_reserve(held);
+      MutexLock lock(mutex_);
+      me.duty = Duty::kHold;
+      me.orders_pending = true;
+      return;
     }
-    quiet_ticks = LoopWord::sequence(word) == LoopWord::sequence(last) ? quiet_ticks + 1 : 0;
-    if (parks) quiet_ticks = 0;
+    if (moved_waits_.load(std::memory_order_relaxed)) report_moved(now);
+    const bool lent = LoopWord::state(sight.word) == LoopWord::kLent;
+    const bool quiet = LoopWord::sequence(sight.word) == LoopWord::sequence(before);
+    quiet_ticks = quiet && !parks ? quiet_ticks + 1 : 0;
     // Leaving takes two ticks: after the first the holder lends no more, so that at the second
     // nothing is lent that nobody would watch.
-    if (leaving && LoopWord::state(word) != LoopWord::kLent) break;
+    if (leaving && !lent) break;
     if (held.ended.load(std::memory_order_seq_cst)) break;
-    last = word;
-    leaving = leave_watch(me);
+    leaving = leave_watch();
     held.has_reserve.store(!leaving, std::memory_order_seq_cst);
   }
   held.has_reserve.store(false, std::memory_order_seq_cst);
@@ -116,15 +98,99 @@ void Crew::watch(Member& me) {
   if (!stopping_ && !ended) without_reserve_.push_back(&held);
 }
 
-// `inline` is the user's promise not to block: say who breaks it.
-void Crew::report_stall(const HeldLoop& held) {
-  uint64_t suppressed = 0;
-  const char* service = held.lent_service.load(std::memory_order_relaxed);
-  if (service == nullptr || !gate_.open(platform_.clock.now(), suppressed)) return;
-  core_.log.warning("a handler of '" + std::string(service) + "' holds its loop for more than " +
-                    std::to_string(kStallTime / std::chrono::milliseconds(1)) +
-                    " ms with dispatch `inline`; all clients of this loop wait" +
-                    (suppressed > 0 ? " (" + std::to_string(suppressed) + " more)" : ""));
+// One look at the loop. True: `me` has taken it and is its holder.
+bool Crew::take_loop(Member& me, Sight& sight, TimePoint now) {
+  HeldLoop& held = *me.loop;
+  EventLoop& loop = held.loop();
+  const bool again = see_again(held, sight, now);
+  const bool lent = LoopWord::state(sight.word) == LoopWord::kLent;
+  const bool asked = lent && held.asked.load(std::memory_order_seq_cst) == sight.word;
+  if (!asked && (!again || now - sight.since < kLate)) return false;
+  if (!lent || dispatch_ != Dispatch::kAdaptive || !should_take(me, sight, asked, now)) {
+    see_stall(held, sight, now);
+    return false;
+  }
+  const uint64_t thread = held.holder_thread.load(std::memory_order_relaxed);
+  if (!loop.take(sight.word)) return false;
+  held.has_reserve.store(false, std::memory_order_relaxed);  // read by the holder: this thread now
+  loop.set_watcher(nullptr);
+  const Job& job = *held.lent_job;
+  note_running(*static_cast<Member*>(held.holder), job.service_name, job.id, sight.since);
+  const Stall stall{.what = Stall::What::kMoved,
+                    .loop = loop.index(),
+                    .service = job.service_name,
+                    .kind = job.reported_kind(),
+                    .id = job.id,
+                    .thread = thread,
+                    .since = sight.since,
+                    .computes = sight.computes};
+  held.rearrange(me.kit);
+  loop.become_holder();
+  loop.counters.hand_overs.add();
+  if (asked) loop.counters.hand_overs_asked.add();
+  holders_now_.add();
+  platform_.threads.set_name("io-" + std::to_string(loop.index()));
+  if (!asked) {
+    MutexLock lock(mutex_);
+    moved_ = stall;
+    moved_waits_.store(true, std::memory_order_relaxed);
+  }
+  return true;
+}
+
+// Looks at the word and at the turn of the loop. True: both are those of the last tick, and the
+// loop does not sleep. Of a job that is seen for the first time the CPU clock is read, which is so
+// seldom that it costs nothing: at most ticks no job is lent.
+bool Crew::see_again(HeldLoop& held, Sight& sight, TimePoint now) {
+  const EventLoop& loop = held.loop();
+  const uint64_t word = loop.word();
+  const uint64_t turn = loop.counters.loop_turns.get();
+  const bool lent = LoopWord::state(word) == LoopWord::kLent;
+  const bool again = word == sight.word && turn == sight.turn && (lent || !loop.asleep());
+  if (!again) sight = {.word = word, .turn = turn, .since = now};
+  if (!sight.has_cpu && (lent || again)) {
+    sight.has_cpu = true;
+    sight.since = now;
+    sight.cpu = platform_.threads.cpu_time(held.holder_thread.load(std::memory_order_relaxed));
+  }
+  return again;
+}
+
+bool Crew::should_take(Member& me, Sight& sight, bool asked, TimePoint now) {
+  if (asked) return true;
+  const Duration cpu =
+      platform_.threads.cpu_time(me.loop->holder_thread.load(std::memory_order_relaxed));
+  sight.computes = (cpu - sight.cpu) * kComputesShare >= now - sight.since;
+  return !sight.computes || now - sight.since >= kBusyPatience ||
+         count_computing(me, now) < active_wanted_;
+}
+
+// Loops that are awake, and data workers whose CPU clock has moved since the last look. One that is
+// looked at for the first time counts, for what it does is not known yet.
+size_t Crew::count_computing(Member& me, TimePoint now) {
+  size_t computing = 0;
+  for (HeldLoop* held : loops_) computing += held->loop().asleep() ? 0 : 1;
+  std::vector<Look> looks;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& member : members_) {
+      if (member->running_service.load(std::memory_order_relaxed) == nullptr) continue;
+      looks.push_back({.thread = member->thread_id.load(std::memory_order_relaxed),
+                       .job_since_ns = member->running_since_ns.load(std::memory_order_relaxed)});
+    }
+  }
+  for (Look& look : looks) {
+    look.at = now;
+    look.cpu = platform_.threads.cpu_time(look.thread);
+    const auto last = std::find_if(me.looks.begin(), me.looks.end(), [&](const Look& other) {
+      return other.thread == look.thread && other.job_since_ns == look.job_since_ns;
+    });
+    const bool waits = last != me.looks.end() && now > last->at &&
+                       (look.cpu - last->cpu) * kComputesShare < now - last->at;
+    computing += waits ? 0 : 1;
+  }
+  me.looks = std::move(looks);
+  return computing;
 }
 
 // True: the watcher may park for good, for its loop sleeps and no job waits.
@@ -145,17 +211,17 @@ Crew::Member* Crew::pop_parked_watcher() {
 }
 
 // True if this watcher is needed elsewhere: the crew stops, or jobs wait and nobody else can come.
-bool Crew::leave_watch(Member&) {
+bool Crew::leave_watch() {
   const TimePoint now = platform_.clock.now();
   MutexLock lock(mutex_);
   if (stopping_) return true;
   return queue_is_old(now - kTick) && idle_.empty() && !may_grow() && starting_ == 0;
 }
 
-void Crew::force_take(HeldLoop& held, uint64_t lent) {
-  forced_.store(lent, std::memory_order_seq_cst);
-  while (held.has_reserve.load(std::memory_order_seq_cst) && held.loop().word() == lent) {
-    held.loop().wake_watcher();
+void Crew::force_take(HeldLoop& held, Job& job) {
+  job.give_loop_away();
+  while (held.has_reserve.load(std::memory_order_seq_cst) && held.loop().word() == job.lent_as) {
+    held.wake_watcher();
     platform_.threads.relax();
   }
 }

@@ -17,7 +17,10 @@
 
 namespace trireme::inline v0 {
 
+struct Job;
+
 struct Outbox {
+  Job* job = nullptr;            // whose outbox it is, while its handlers run
   ConnectionId connection;       // of the job
   uint64_t request_number = 0;   // of the job
   std::optional<Answer> answer;  // to the job's own request
@@ -32,7 +35,9 @@ struct Outbox {
 
   // The outbox of the handler that this thread runs, or null. True for the whole run of a handler,
   // on whatever thread: a handler starts and ends on one thread.
-  static Outbox* current() { return static_cast<Outbox*>(thread_slot); }
+  static Outbox* current() {
+    return thread_slot == &loop_code_mark ? nullptr : static_cast<Outbox*>(thread_slot);
+  }
 };
 
 }  // namespace trireme

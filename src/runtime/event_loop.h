@@ -52,6 +52,9 @@ class CAPABILITY("event loop") EventLoop {
   void post_quietly(std::unique_ptr<Mail> mail) { mailbox_.push(mail.release()); }
   void wake_if_asleep();
 
+  // Any thread. A hint: the holder waits for events.
+  bool asleep() const { return (activity_.load(std::memory_order_relaxed) & kAsleep) != 0; }
+
   // Any thread. The books of its timers.
   uint64_t timers_made() const NO_THREAD_SAFETY_ANALYSIS { return timers_.made(); }
   uint64_t timers_gone() const NO_THREAD_SAFETY_ANALYSIS { return timers_.gone(); }

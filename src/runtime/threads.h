@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "runtime/clock.h"
@@ -56,12 +57,22 @@ class Threads {
   virtual void set_name(std::string_view name) = 0;  // of the calling thread
   virtual uint64_t current_id() = 0;  // of the calling thread; the kernel's thread id when real
   virtual int allowed_cpus() = 0;     // CPUs this process may run on, at least 1
+
+  // CPU time that a thread has used so far, by its current_id(); zero for one that has ended. Costs
+  // a system call (0.7 us): the watchdog asks, nobody on the way of a request.
+  virtual Duration cpu_time(uint64_t thread) = 0;
+  // Where a thread waits at this moment, innermost frame first, joined by " < "; empty for one that
+  // does not wait, or where that cannot be told. Takes some 100 us. Never interrupts the thread: a
+  // signal would make its sleep or poll return early.
+  virtual std::string stack_of(uint64_t thread) = 0;
 };
 
 // One pointer per thread that the handler code of this library uses to know the job it is in. The
 // simulator saves and restores it when it switches fibers; nothing else of the library is
 // thread-local.
 inline thread_local void* thread_slot = nullptr;
+// What it points to on a thread that holds a loop and is not in a handler.
+inline char loop_code_mark = 0;
 
 // Everything the server needs from the outside world. Immutable; each part outlives the server and
 // every `Peer` and `Reply` made by it.

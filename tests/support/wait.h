@@ -29,6 +29,12 @@ inline constexpr int kSlowness = 20;
 inline constexpr int kSlowness = 1;
 #endif
 
+#ifdef TRIREME_FORCE_HANDOVER
+inline constexpr bool kForcedHandOver = true;
+#else
+inline constexpr bool kForcedHandOver = false;
+#endif
+
 // `count` repetitions, fewer where each one costs many times as much.
 constexpr int scaled(int count) { return count >= kSlowness ? count / kSlowness : 1; }
 

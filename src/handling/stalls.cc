@@ -1,0 +1,99 @@
+// What kept a loop from its clients, said in the log: at most so many lines a minute.
+#include <string>
+#include <utility>
+
+#include "handling/crew.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+constexpr Duration kMinute = std::chrono::minutes(1);
+
+std::string milliseconds(Duration time) {
+  const auto tenths = time / std::chrono::microseconds(100);
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " ms";
+}
+
+}  // namespace
+
+// A job or loop code that keeps its loop, at each tick after the first.
+void Crew::see_stall(HeldLoop& held, Sight& sight, TimePoint now) {
+  const bool lent = LoopWord::state(sight.word) == LoopWord::kLent;
+  const Duration lasted = now - sight.since;
+  // A turn of a loop under load may take some ticks.
+  if (!sight.counted && (lent || lasted >= core_.options.stall_time)) {
+    sight.counted = true;
+    held.loop().counters.stalls.add();
+  }
+  if (sight.reported || lasted < core_.options.stall_time) return;
+  sight.reported = true;
+  const uint64_t thread = held.holder_thread.load(std::memory_order_relaxed);
+  const Duration cpu = platform_.threads.cpu_time(thread) - sight.cpu;
+  const auto& service = lent ? held.lent_service : held.code_service;
+  const auto& id = lent ? held.lent_id : held.code_id;
+  report({.what = lent ? Stall::What::kHandler : Stall::What::kLoopCode,
+          .loop = held.loop().index(),
+          .service = service.load(std::memory_order_relaxed),
+          .kind = held.lent_kind.load(std::memory_order_relaxed),
+          .id = ConnectionId{id.load(std::memory_order_relaxed)},
+          .thread = thread,
+          .since = sight.since,
+          .computes = cpu * 2 >= lasted},
+         now);
+}
+
+void Crew::report_moved(TimePoint now) {
+  std::optional<Stall> moved;
+  {
+    MutexLock lock(mutex_);
+    moved = std::exchange(moved_, std::nullopt);
+    moved_waits_.store(false, std::memory_order_relaxed);
+  }
+  if (moved) report(*moved, now);
+}
+
+void Crew::report(const Stall& stall, TimePoint now) {
+  uint64_t suppressed = 0;
+  {
+    MutexLock lock(mutex_);
+    if (reports_minute_ == TimePoint::min() || now - reports_minute_ >= kMinute) {
+      reports_minute_ = now;
+      reports_left_ = core_.options.stall_reports_per_minute_max;
+    }
+    if (reports_left_ == 0) {
+      ++reports_suppressed_;
+      return;
+    }
+    --reports_left_;
+    suppressed = std::exchange(reports_suppressed_, 0);
+  }
+  stall_reports_.add();
+  // The stack first: the thread may go on at any time.
+  const std::string stack =
+      stall.computes ? std::string() : platform_.threads.stack_of(stall.thread);
+  const SlotRecord* record = core_.record(stall.id);
+  const bool callback = stall.kind == Job::kCallback;
+  std::string line = "stall: ";
+  line += stall.what == Stall::What::kLoopCode ? "the codec" : callback ? "a callback" : "a handler";
+  line += " of '" + std::string(stall.service != nullptr ? stall.service : "?") + "'";
+  if (stall.what != Stall::What::kLoopCode && !callback) {
+    line += ", kind " + std::to_string(stall.kind) + ",";
+  }
+  if (record != nullptr) line += " for " + core_.describe(*record);
+  line += stall.computes ? " computes" : " blocks";
+  line += " on thread " + std::to_string(stall.thread) + " since " + milliseconds(now - stall.since);
+  if (stall.what == Stall::What::kMoved) {
+    line += "; a spare thread has taken its loop io-" + std::to_string(stall.loop);
+  } else {
+    line += "; all clients of its loop io-" + std::to_string(stall.loop) + " wait";
+  }
+  if (!stack.empty()) line += "; it waits in " + stack;
+  if (suppressed > 0) line += " (" + std::to_string(suppressed) + " stalls before were not reported)";
+  if (stall.what == Stall::What::kMoved) {
+    core_.log.info(line);
+  } else {
+    core_.log.warning(line);
+  }
+}
+
+}  // namespace trireme

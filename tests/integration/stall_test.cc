@@ -1,0 +1,223 @@
+// Goal: what keeps a loop from its clients is told apart (a handler that waits, one that computes,
+// a codec), moved or not moved accordingly, and said in the log with the place where it waits.
+// Method: handlers at a gate; CPU clocks as the test tells them; the log.
+#include <string>
+
+#include "support/client.h"
+#include "support/gate.h"
+#include "support/test_server.h"
+#include "support/told_threads.h"
+
+// Names that must come up in reports: exported, and never inlined.
+extern "C" __attribute__((noinline)) void handler_that_waits_at_the_gate(
+    const support::Gate& gate) {
+  gate.wait();
+  asm volatile("");  // keeps the call from becoming a jump
+}
+extern "C" __attribute__((noinline)) void codec_that_waits_at_the_gate(const support::Gate& gate) {
+  gate.wait();
+  asm volatile("");
+}
+
+namespace {
+
+using support::Client;
+using support::Gate;
+using support::TestServer;
+using support::ToldThreads;
+using support::wait_until;
+namespace tr = trireme;
+using namespace std::chrono_literals;
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+class StallTest : public ::testing::TestWithParam<tr::Dispatch> {};
+
+TEST(StallReport, NamesTheHandlerThatLostItsLoop) {
+  TestServer server({.io_workers = 1, .dispatch = tr::Dispatch::kAdaptive});
+  Gate gate;
+  server.listen(
+      [gate](const tr::Request& request) -> tr::Answer {
+        if (request.text() == "wait") handler_that_waits_at_the_gate(gate);
+        return request.own();
+      },
+      {.name = "lookup"});
+  server.start();
+  const Gate::Opener opener(gate);
+  Client client(server.url());
+  ASSERT_TRUE(client.send("wait\n"));
+  if (support::kForcedHandOver) return;  // asked for: nothing to report
+  ASSERT_TRUE(wait_until([&] { return server.stats().stall_reports == 1; }));
+  ASSERT_TRUE(wait_until([&] { return has(server.log(), "stall: "); }));
+  const std::string log = server.log();
+  EXPECT_TRUE(has(log, "a handler of 'lookup', kind 0, for 127.0.0.1:" +
+                           std::to_string(client.port()) + " blocks on thread "))
+      << log;
+  EXPECT_TRUE(has(log, "a spare thread has taken its loop io-0")) << log;
+#ifdef __x86_64__
+  EXPECT_TRUE(has(log, "handler_that_waits_at_the_gate")) << log;
+#endif
+}
+
+TEST(StallReport, NamesTheHandlerThatKeepsAnInlineLoop) {
+  TestServer server({.io_workers = 1, .dispatch = tr::Dispatch::kInline, .stall_time = 30ms});
+  Gate gate;
+  server.listen([gate](const tr::Request& request) -> tr::Answer {
+    if (request.text() == "wait") handler_that_waits_at_the_gate(gate);
+    return request.own();
+  });
+  server.start();
+  const Gate::Opener opener(gate);
+  Client client(server.url());
+  ASSERT_TRUE(client.send("wait\n"));
+  ASSERT_TRUE(wait_until([&] { return has(server.log(), "stall: "); }));
+  const std::string log = server.log();
+  EXPECT_TRUE(has(log, "a handler of 'service', kind 0, for 127.0.0.1:")) << log;
+  EXPECT_TRUE(has(log, " blocks on thread ")) << log;
+  EXPECT_TRUE(has(log, "all clients of its loop io-0 wait")) << log;
+#ifdef __x86_64__
+  EXPECT_TRUE(has(log, "handler_that_waits_at_the_gate")) << log;
+#endif
+  EXPECT_EQ(server.stats().stalls, 1u);
+  EXPECT_EQ(server.stats().hand_overs, 0u);
+}
+
+// Lines, by a codec that breaks the rule never to block.
+class BlockingCodec final : public tr::Codec {
+ public:
+  explicit BlockingCodec(Gate gate) : gate_(std::move(gate)) {}
+  tr::Frame decode(tr::DecodeState& state, std::string_view input, bool ended,
+                   size_t frame_bytes_max) const override {
+    if (input == "wait\n") codec_that_waits_at_the_gate(gate_);
+    return lines_->decode(state, input, ended, frame_bytes_max);
+  }
+  tr::Envelope envelope(size_t bytes) const override { return lines_->envelope(bytes); }
+  tr::ErrorReply error_reply(std::string_view text) const override {
+    return lines_->error_reply(text);
+  }
+  tr::ErrorReply busy_reply() const override { return lines_->busy_reply(); }
+
+ private:
+  const Gate gate_;
+  const std::shared_ptr<const tr::Codec> lines_ = tr::lines();
+};
+
+TEST_P(StallTest, LoopCodeIsWatchedUnderEveryPolicy) {
+  TestServer server({.io_workers = 1, .dispatch = GetParam(), .stall_time = 30ms});
+  Gate gate;
+  server.listen([](const tr::Request& request) -> tr::Answer { return request.own(); },
+                {.name = "framed"}, std::make_shared<BlockingCodec>(gate));
+  server.start();
+  const Gate::Opener opener(gate);
+  Client client(server.url());
+  EXPECT_EQ(client.ask("before"), "before");
+  ASSERT_TRUE(client.send("wait\n"));
+  ASSERT_TRUE(wait_until([&] { return has(server.log(), "the codec of 'framed' for 127.0.0.1:"); }))
+      << server.log();
+  const std::string log = server.log();
+  EXPECT_TRUE(has(log, " blocks on thread ")) << log;
+#ifdef __x86_64__
+  EXPECT_TRUE(has(log, "codec_that_waits_at_the_gate")) << log;
+#endif
+  gate.open();
+  EXPECT_EQ(client.line(), "wait");
+}
+
+TEST(StallReport, ComesSoManyTimesAMinuteAtMost) {
+  constexpr uint32_t kReports = 2;
+  TestServer server({.io_workers = 1,
+                     .dispatch = tr::Dispatch::kInline,
+                     .stall_time = 10ms,
+                     .stall_reports_per_minute_max = kReports});
+  server.listen([](const tr::Request& request) -> tr::Answer {
+    support::let_pass(60ms);
+    return request.own();
+  });
+  server.start();
+  Client client(server.url());
+  uint64_t stalls = 0;
+  for (int i = 0; i < 100 && stalls < kReports + 2; ++i) {
+    ASSERT_EQ(client.ask("x"), "x");
+    stalls = server.stats().stalls;
+  }
+  EXPECT_GE(stalls, kReports + 2);
+  EXPECT_EQ(server.stats().stall_reports, kReports);
+}
+
+// A server whose watchdog believes what the test says about CPU clocks.
+class ToldServer {
+ public:
+  ToldServer(ToldThreads& threads, Gate gate)
+      : platform_{tr::real_platform().kernel, tr::real_platform().clock, threads, 0},
+        server_({.io_workers = 1, .dispatch = tr::Dispatch::kAdaptive, .log = ignore}, platform_),
+        opener_(gate) {
+    server_.listen("tcp://127.0.0.1:0", tr::lines(),
+                   [gate](const tr::Request& request) -> tr::Answer {
+                     if (request.text() == "wait") gate.wait();
+                     return request.own();
+                   });
+    EXPECT_TRUE(server_.start().ok());
+  }
+  std::string url() const { return server_.urls()[0]; }
+  tr::Stats stats() const { return server_.stats(); }
+
+ private:
+  static void ignore(tr::LogLevel, std::string_view) {}
+  const tr::Platform platform_;
+  tr::Server server_;
+  const Gate::Opener opener_;
+};
+
+TEST(BusyHandler, MovesAtOnceWhereACpuIsFree) {
+  ToldThreads threads;
+  threads.all_compute = true;
+  threads.cpus = 2;
+  Gate gate;
+  ToldServer server(threads, gate);
+  Client client(server.url());
+  ASSERT_TRUE(client.send("wait\n"));
+  EXPECT_TRUE(wait_until([&] { return server.stats().hand_overs == 1; }));
+  // The loop that moved sleeps again, the handler computes on: still one CPU is free.
+  EXPECT_EQ(Client(server.url()).ask("x"), "x");
+}
+
+// With one CPU to share, moving the loop would give its clients nothing for as long as the
+// scheduler lets one thread run; later it does.
+TEST(BusyHandler, KeepsItsLoopForSomeTimeWhereNoCpuIsFree) {
+  if (support::kForcedHandOver) GTEST_SKIP() << "every handler loses its loop at once";
+  ToldThreads threads;
+  threads.all_compute = true;
+  threads.cpus = 1;
+  Gate gate;
+  ToldServer server(threads, gate);
+  Client client(server.url());
+  const auto begin = support::Clock::now();
+  ASSERT_TRUE(client.send("wait\n"));
+  ASSERT_TRUE(wait_until([&] { return server.stats().hand_overs == 1; }));
+  EXPECT_GE(support::Clock::now() - begin, 20ms);
+  EXPECT_GE(server.stats().stalls, 1u);
+}
+
+TEST(BusyHandler, OneThatWaitsMovesAtOnceWhereverCpusAre) {
+  ToldThreads threads;
+  threads.all_compute = false;
+  threads.cpus = 1;
+  Gate gate;
+  ToldServer server(threads, gate);
+  Client client(server.url());
+  ASSERT_TRUE(client.send("wait\n"));
+  EXPECT_TRUE(wait_until([&] { return server.stats().hand_overs == 1; }));
+  EXPECT_EQ(server.stats().stalls, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Policies, StallTest,
+                         ::testing::Values(tr::Dispatch::kInline, tr::Dispatch::kWorkers,
+                                           tr::Dispatch::kAdaptive),
+                         [](const auto& info) {
+                           constexpr const char* kNames[] = {"Inline", "Workers", "Adaptive"};
+                           return std::string(kNames[static_cast<size_t>(info.param)]);
+                         });
+
+}  // namespace
