@@ -29,7 +29,7 @@ Crew::Crew(Core& core, uint32_t data_workers_max, Dispatch dispatch)
 
 Crew::~Crew() {
   MutexLock lock(mutex_);
-  CHECK(queue_head_ == nullptr, "a job was left in the ready queue");
+  CHECK(queue_.oldest(mutex_) == nullptr, "a job was left in the ready queue");
 }
 
 int Crew::start(const std::vector<HeldLoop*>& loops) {
@@ -120,7 +120,7 @@ bool Crew::next_duty(Member& me) {
         me.orders_pending = false;
         return true;
       }
-      if (Job* job = pop_job()) {
+      if (Job* job = queue_.pop(mutex_)) {
         me.duty = Duty::kRun;
         me.job = job;
         return true;
@@ -209,7 +209,7 @@ void Crew::run(Member& me) {
   wake_more(true);
   // With more jobs waiting, one wake-up will do for several; with none, this one may block for
   // long.
-  if (queued_.load(std::memory_order_relaxed) == 0) wake_quiet_loops(me);
+  if (queue_.length_hint() == 0) wake_quiet_loops(me);
   job->begin_times(platform_);
   note_running(me, job->service_name, job->id, job->begun);
   job->begin();
@@ -262,16 +262,10 @@ void Crew::submit(Job* first) {
   bool grow = false;
   {
     MutexLock lock(mutex_);
-    if (queue_tail_ == nullptr) {
-      queue_head_ = first;
-    } else {
-      queue_tail_->next = first;
-    }
-    queue_tail_ = last;
-    queued_.fetch_add(count, std::memory_order_seq_cst);
+    queue_.push(mutex_, first, last, count);
     woken = pop_idle();
     grow = woken == nullptr && may_grow() && now >= no_start_before_ &&
-           (queued_.load(std::memory_order_relaxed) == count || queue_is_old(now));
+           (queue_.length_hint() == count || queue_is_old(now));
     if (grow) ++starting_;
     if (woken == nullptr && !grow && is_full()) woken = pop_parked_watcher();
   }
@@ -282,13 +276,13 @@ void Crew::submit(Job* first) {
 // True: jobs wait, and nobody is sure to come for them soon. `takes_a_job`: the caller is a thread
 // of the crew that runs one now.
 bool Crew::wake_more(bool takes_a_job) {
-  if (queued_.load(std::memory_order_relaxed) == 0) return false;
+  if (queue_.length_hint() == 0) return false;
   const TimePoint now = platform_.clock.now();
   std::array<Member*, kWokenAtOnce> woken{};
   size_t count = 0;
   {
     MutexLock lock(mutex_);
-    if (queue_head_ == nullptr) return false;
+    if (queue_.oldest(mutex_) == nullptr) return false;
     if (!queue_is_old(now)) return true;
     const size_t wanted = std::min(lacking(now, takes_a_job), kWokenAtOnce);
     if (wanted == 0) return true;
@@ -321,9 +315,7 @@ size_t Crew::lacking(TimePoint now, bool self_is_active) {
     if (member->running_since_ns.load(std::memory_order_relaxed) >= active_since) ++active;
   }
   if (active >= active_wanted_) return 0;
-  return active > 0
-             ? 1
-             : std::min(std::max<size_t>(at_work, 1), queued_.load(std::memory_order_relaxed));
+  return active > 0 ? 1 : std::min(std::max<size_t>(at_work, 1), queue_.length_hint());
 }
 
 // Starts a data worker for the ready queue; `starting_` was counted up for it. The system may
@@ -352,18 +344,9 @@ bool Crew::may_grow() const { return !stopping_ && starting_ == 0 && !is_full();
 
 bool Crew::is_full() const { return members_.size() >= size_t{loops_total_} + data_workers_max_; }
 
-Job* Crew::pop_job() {
-  Job* job = queue_head_;
-  if (job == nullptr) return nullptr;
-  queue_head_ = static_cast<Job*>(job->next);
-  if (queue_head_ == nullptr) queue_tail_ = nullptr;
-  job->next = nullptr;
-  queued_.fetch_sub(1, std::memory_order_relaxed);
-  return job;
-}
-
-bool Crew::queue_is_old(TimePoint now) const {
-  return queue_head_ != nullptr && now - queue_head_->queued_at >= kOldHead;
+bool Crew::queue_is_old(TimePoint now) {
+  const Job* oldest = queue_.oldest(mutex_);
+  return oldest != nullptr && now - oldest->queued_at >= kOldHead;
 }
 
 bool Crew::wait_loops_stopped(TimePoint until, const std::atomic<bool>* interrupt) {

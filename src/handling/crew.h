@@ -36,6 +36,7 @@
 #include <vector>
 
 #include "handling/job.h"
+#include "handling/ready_queue.h"
 #include "runtime/annotations.h"
 #include "runtime/event_loop.h"
 #include "runtime/log.h"
@@ -83,6 +84,8 @@ class HeldLoop : public LentLoop {
   // The crew's note of who holds it. Written by a holder before hold(), read by a spare in TAKEN.
   void* holder = nullptr;
 };
+
+using ReadyQueue = BasicReadyQueue<Job>;
 
 class Crew {
  public:
@@ -138,9 +141,7 @@ class Crew {
     bool orders_pending = false;
     uint32_t number =
         kNoNumber;  // of the data worker; a thread that only held a loop so far has none
-    // It watches a loop that sleeps, and parks until somebody calls. seq_cst with queued_: either
-    // it sees the job, or the one who queued it sees this.
-    std::atomic<bool> watch_parked{false};
+    ReadyQueue::Watcher watcher;
     // The handler that it runs away from any loop, for reports. Written by this thread, or by the
     // spare that takes the loop away from it, in TAKEN; relaxed: they publish nothing but
     // themselves.
@@ -182,7 +183,6 @@ class Crew {
   bool leave_watch();
   bool retire(Member& me);
   uint32_t take_number() REQUIRES(mutex_);
-  bool park_watch(Member& me, EventLoop& loop);
   Member* pop_parked_watcher() REQUIRES(mutex_);
   bool take_loop(Member& me, Sight& sight, TimePoint now) NO_THREAD_SAFETY_ANALYSIS;
   bool see_again(HeldLoop& held, Sight& sight, TimePoint now);
@@ -198,8 +198,7 @@ class Crew {
   bool is_full() const REQUIRES(mutex_);
   bool wake_more(bool takes_a_job);
   void start_for_queue(TimePoint now);
-  Job* pop_job() REQUIRES(mutex_);
-  bool queue_is_old(TimePoint now) const REQUIRES(mutex_);
+  bool queue_is_old(TimePoint now) REQUIRES(mutex_);
   size_t lacking(TimePoint now, bool self_is_active) REQUIRES(mutex_);
   static void note_running(Member& member, const char* service, ConnectionId id, TimePoint since);
 
@@ -215,8 +214,6 @@ class Crew {
   std::vector<std::unique_ptr<Member>> members_ GUARDED_BY(mutex_);
   std::vector<Member*> idle_ GUARDED_BY(mutex_);  // last in, first out: warm stacks
   std::vector<HeldLoop*> without_reserve_ GUARDED_BY(mutex_);
-  Job* queue_head_ GUARDED_BY(mutex_) = nullptr;  // ready queue, linked by Mail::next
-  Job* queue_tail_ GUARDED_BY(mutex_) = nullptr;
   TimePoint counted_at_ GUARDED_BY(mutex_) = TimePoint::min();
   uint32_t starting_ GUARDED_BY(mutex_) = 0;  // threads on their way
   std::vector<bool> numbers_ GUARDED_BY(mutex_);  // of data workers: which are in use
@@ -224,7 +221,7 @@ class Crew {
   TimePoint no_start_before_ GUARDED_BY(mutex_) = TimePoint::min();
   uint32_t loops_running_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
-  std::atomic<size_t> queued_{0};  // length of the ready queue; a hint, but see watch_parked
+  ReadyQueue queue_;  // its list is guarded by mutex_, which every function of it asks for
   ParkSpot stopped_spot_;
   SharedCounter threads_now_, holders_now_;
   // A job that has just lost its loop, for the next watcher that ticks to report: the thread that

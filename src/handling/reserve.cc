@@ -29,7 +29,7 @@ void Crew::appoint_reserve(HeldLoop& held) {
   bool grow = false;
   {
     MutexLock lock(mutex_);
-    if (queue_head_ == nullptr) member = pop_idle();
+    if (queue_.oldest(mutex_) == nullptr) member = pop_idle();
     if (member != nullptr) {
       member->duty = Duty::kWatch;
       member->loop = &held;
@@ -68,9 +68,10 @@ void Crew::watch(Member& me) {
   bool leaving = false;
   Sight sight;
   while (true) {
-    const bool parks = quiet_ticks >= quiet_ticks_max && !leaving && park_watch(me, loop);
+    const bool parks = quiet_ticks >= quiet_ticks_max && !leaving &&
+                       queue_.try_park(me.watcher, [&loop] { return loop.try_park_watcher(); });
     platform_.threads.park(me.spot, parks ? kNever : platform_.clock.now() + tick);
-    if (parks) me.watch_parked.store(false, std::memory_order_seq_cst);
+    if (parks) queue_.note_awake(me.watcher);
     const TimePoint now = platform_.clock.now();
     const uint64_t before = sight.word;
     if (take_loop(me, sight, now)) {
@@ -193,19 +194,11 @@ size_t Crew::count_computing(Member& me, TimePoint now) {
   return computing;
 }
 
-// True: the watcher may park for good, for its loop sleeps and no job waits.
-bool Crew::park_watch(Member& me, EventLoop& loop) {
-  me.watch_parked.store(true, std::memory_order_seq_cst);
-  if (queued_.load(std::memory_order_seq_cst) == 0 && loop.try_park_watcher()) return true;
-  me.watch_parked.store(false, std::memory_order_seq_cst);
-  return false;
-}
-
 // A thread that could come for the ready queue when all others are at work. It looks for itself
 // whether it is needed.
 Crew::Member* Crew::pop_parked_watcher() {
   for (const auto& member : members_) {
-    if (member->watch_parked.exchange(false, std::memory_order_seq_cst)) return member.get();
+    if (ReadyQueue::call(member->watcher)) return member.get();
   }
   return nullptr;
 }

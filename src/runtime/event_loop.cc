@@ -21,13 +21,9 @@ void EventLoop::post(std::unique_ptr<Mail> mail) {
 }
 
 void EventLoop::wake_if_asleep() {
-  if (!(activity_.load(std::memory_order_seq_cst) & kAsleep)) return;
-  if (!(activity_.fetch_and(~kAsleep, std::memory_order_seq_cst) & kAsleep))
-    return;  // another sender was first
+  if (!sleep_.claim_signal()) return;
   counters.wakeups.add();
-  // A wake-up that failed must not count as done: the next sender tries again. If the holder is
-  // awake after all, the bit costs one signal too many.
-  if (!driver_->wake()) activity_.fetch_or(kAsleep, std::memory_order_seq_cst);
+  if (!driver_->wake()) sleep_.give_back_signal();
 }
 
 void EventLoop::wait(bool poll, TimePoint until) {
@@ -35,16 +31,12 @@ void EventLoop::wait(bool poll, TimePoint until) {
   if (poll) until = now_;
   bool may_sleep = until > now_;
   if (may_sleep) {
-    activity_.fetch_or(kAsleep, std::memory_order_seq_cst);
+    sleep_.fall_asleep();
     if (!mailbox_.empty()) may_sleep = false;
   }
   driver_->wait(now_, may_sleep ? until : now_);
   if (!driver_->drained()) counters.late_turns.add();
-  const uint32_t was = activity_.exchange(0, std::memory_order_seq_cst);
-  if (was & kWatcherParked) {
-    ParkSpot* watcher = watcher_.load(std::memory_order_seq_cst);
-    if (watcher != nullptr) platform_.threads.unpark(*watcher);
-  }
+  if (ParkSpot* watcher = sleep_.wake_up()) platform_.threads.unpark(*watcher);
   read_clock();
   counters.loop_turns.add();
 }
@@ -54,14 +46,7 @@ void EventLoop::wait_settled(uint64_t lent) {
 }
 
 void EventLoop::wake_watcher() {
-  ParkSpot* watcher = watcher_.load(std::memory_order_seq_cst);
-  if (watcher != nullptr) platform_.threads.unpark(*watcher);
-}
-
-bool EventLoop::try_park_watcher() {
-  uint32_t asleep = kAsleep;
-  return activity_.compare_exchange_strong(asleep, kAsleep | kWatcherParked,
-                                           std::memory_order_seq_cst);
+  if (ParkSpot* watcher = sleep_.watcher()) platform_.threads.unpark(*watcher);
 }
 
 }  // namespace trireme

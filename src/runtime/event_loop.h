@@ -5,20 +5,9 @@
 // knows no request; what is done with its completions and its mail is the business of the I/O
 // worker (or the Listener) that is built around it.
 //
-// Sleeping, waking and watching share one atomic, `activity_`, all of it seq_cst:
-// 1. The holder sets kAsleep, looks into the mailbox once more, and waits. After the wait it stores
-// 0.
-// 2. Who pushes mail looks at kAsleep afterwards; the one that clears it signals the driver. So
-// either the holder
-//    sees the mail, or the sender sees the sleeper; and of many senders one pays for the system
-//    call.
-// 3. The watcher (the reserve's watchdog) parks for good only by adding kWatcherParked to kAsleep.
-// The holder that
-//    wakes and finds it wakes the watcher. While the loop is awake the watcher ticks, so `lend`
-//    needs no check.
+// Sleeping, waking and watching share one atomic: src/runtime/sleep_word.h.
 #pragma once
 
-#include <atomic>
 #include <memory>
 
 #include "runtime/annotations.h"
@@ -26,6 +15,7 @@
 #include "runtime/driver.h"
 #include "runtime/loop_word.h"
 #include "runtime/mailbox.h"
+#include "runtime/sleep_word.h"
 #include "runtime/threads.h"
 #include "runtime/timer_wheel.h"
 
@@ -53,7 +43,7 @@ class CAPABILITY("event loop") EventLoop {
   void wake_if_asleep();
 
   // Any thread. A hint: the holder waits for events.
-  bool asleep() const { return (activity_.load(std::memory_order_relaxed) & kAsleep) != 0; }
+  bool asleep() const { return sleep_.asleep(); }
 
   // Any thread. The books of its timers.
   uint64_t timers_made() const NO_THREAD_SAFETY_ANALYSIS { return timers_.made(); }
@@ -94,27 +84,24 @@ class CAPABILITY("event loop") EventLoop {
   // single-threaded use).
   void assume_held() const ASSERT_CAPABILITY(this) {}
 
-  // The watcher. From now on the holder wakes `spot` when it finds kWatcherParked; null: no
-  // watcher.
-  void set_watcher(ParkSpot* spot) { watcher_.store(spot, std::memory_order_seq_cst); }
+  // The watcher. From now on the holder that wakes unparks `spot` if its watcher has parked; null:
+  // no watcher.
+  void set_watcher(ParkSpot* spot) { sleep_.set_watcher(spot); }
   // The thread that lent. Hurries the watcher: for builds that force hand-over.
   void wake_watcher();
   // The watcher. True: the loop sleeps and will wake the watcher, which may park for good.
-  bool try_park_watcher();
+  bool try_park_watcher() { return sleep_.try_park_watcher(); }
 
   LoopCounters counters;
 
  private:
-  static constexpr uint32_t kAsleep = 1, kWatcherParked = 2;
-
   const Platform platform_;
   const uint32_t index_;
   std::unique_ptr<Driver> driver_;
   TimerWheel timers_;
   Mailbox mailbox_;
   LoopWord word_;
-  std::atomic<uint32_t> activity_{0};
-  std::atomic<ParkSpot*> watcher_{nullptr};
+  SleepWord sleep_;
   TimePoint now_;
 };
 

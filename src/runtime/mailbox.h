@@ -46,7 +46,7 @@ class BasicMailbox {
         return;
       }
       mail->next = head;
-      // seq_cst: part of the sleep protocol with EventLoop::activity_, see event_loop.h.
+      // seq_cst: part of the sleep protocol with SleepWord, see sleep_word.h.
     } while (!head_.compare_exchange_weak(head, mail, std::memory_order_seq_cst,
                                           std::memory_order_relaxed));
   }

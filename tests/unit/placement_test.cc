@@ -70,6 +70,39 @@ TEST_F(Placement, AFewMicrosecondsOfWorkStay) {
   EXPECT_FALSE(record_.on_data_workers());
 }
 
+// Some microseconds of waiting are lost to the loop; some of computing would be spent anywhere.
+TEST_F(Placement, AFewMicrosecondsOfWaitingMove) {
+  const auto serve_measured = [&](Duration waits) {
+    int measured = 0;
+    for (int i = 0; i < 10'000 && !record_.on_data_workers(); ++i) {
+      now_ += 100us;
+      const bool sampled = record_.wants_sample();
+      if (sampled && record_.wants_cpu_sample()) {
+        record_.computed(1, 15us, 15us - waits);
+        ++measured;
+      }
+      record_.ran_inline(1, sampled, 15us, now_);
+    }
+    return measured;
+  };
+  EXPECT_GT(serve_measured(0us), 10);
+  EXPECT_FALSE(record_.on_data_workers());
+  serve_measured(14us);
+  EXPECT_TRUE(record_.on_data_workers());
+  EXPECT_GT(record_.waiting(), 0.2f);
+}
+
+TEST_F(Placement, ShortRequestsAreNeverAskedForTheirCpuTime) {
+  int asked = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    now_ += 100us;
+    const bool sampled = record_.wants_sample();
+    if (sampled && record_.wants_cpu_sample()) ++asked;
+    record_.ran_inline(1, sampled, 1us, now_);
+  }
+  EXPECT_EQ(asked, 0);
+}
+
 TEST_F(Placement, FollowsAChangeWithinASecond) {
   serve(10'000, 2s, 0);
   serve(2'500, 500ms, 20);
