@@ -24,8 +24,8 @@ BANNED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 STANDARD_HEADER = re.compile(r"[a-z_0-9]+")
 SYSTEM_HEADER = re.compile(
     r"[a-z_0-9]+|(sys|netinet|arpa|net|linux)/[a-z_0-9]+\.h|"
-    r"(dirent|dlfcn|errno|fcntl|limits|malloc|netdb|poll|pthread|sched|signal|stdio|stdlib|string|"
-    r"time|unistd)\.h")
+    r"(cxxabi|dirent|dlfcn|elf|errno|fcntl|limits|link|malloc|netdb|poll|pthread|sched|signal|"
+    r"stdio|stdlib|string|time|unistd)\.h")
 
 
 def function_blocks(text):

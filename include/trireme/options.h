@@ -102,8 +102,8 @@ struct ServerOptions {
   // system has taken all replies, as long as it takes some within write_time_max.
   std::chrono::nanoseconds linger_time_max = std::chrono::seconds(2);
   size_t linger_bytes_max = 1 << 20;
-  // A handler with Dispatch::kInline, or a codec, that keeps its loop for so long is reported in the
-  // log, with what it waits for. Long enough that a machine that is short of CPUs causes none.
+  // A handler with Dispatch::kInline, or a codec, that keeps its loop for so long is reported in
+  // the log, with what it waits for. Long enough that a machine that is short of CPUs causes none.
   std::chrono::nanoseconds stall_time = std::chrono::milliseconds(25);
   // Reports of stalls and of hand-overs a minute; the others are counted. So that a log does not
   // fill up with what is always the same.

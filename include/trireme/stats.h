@@ -64,8 +64,8 @@ struct Stats {
 
   // dispatch
   uint64_t jobs_inline = 0, jobs_on_data_workers = 0;
-  uint64_t direct_writes = 0;  // replies that a data worker sent itself
-  uint64_t hand_overs = 0;     // times that a job lost its loop
+  uint64_t direct_writes = 0;     // replies that a data worker sent itself
+  uint64_t hand_overs = 0;        // times that a job lost its loop
   uint64_t hand_overs_asked = 0;  // of these: at once, because its handler asked (blocking.h)
   // Late jobs that kept their loop, and loop code that was late: with `adaptive` those that compute
   // while no CPU is free, seen every millisecond; else all, seen every 10 ms.

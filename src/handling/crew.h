@@ -20,8 +20,8 @@
 // stalls a loop otherwise is reported.
 //    After 100 ms without a lend, and with the loop asleep, it parks; the loop wakes it, or whoever
 //    queues a job that nobody else can take.
-// 3. Threads are started when nobody is idle, up to io_workers + data_workers_max. One that has been
-// idle for half a second ends, but for a few.
+// 3. Threads are started when nobody is idle, up to io_workers + data_workers_max. One that has
+// been idle for half a second ends, but for a few.
 // 4. The ready queue is first-in first-out. Who puts jobs in wakes one idle thread. One more is
 // woken when the head has grown old and fewer threads are active than there are CPUs: active is one
 // whose handler has run for less than kActive; the others block, or lost their CPU. Who takes a job
@@ -215,8 +215,8 @@ class Crew {
   std::vector<Member*> idle_ GUARDED_BY(mutex_);  // last in, first out: warm stacks
   std::vector<HeldLoop*> without_reserve_ GUARDED_BY(mutex_);
   TimePoint counted_at_ GUARDED_BY(mutex_) = TimePoint::min();
-  uint32_t starting_ GUARDED_BY(mutex_) = 0;  // threads on their way
-  std::vector<bool> numbers_ GUARDED_BY(mutex_);  // of data workers: which are in use
+  uint32_t starting_ GUARDED_BY(mutex_) = 0;            // threads on their way
+  std::vector<bool> numbers_ GUARDED_BY(mutex_);        // of data workers: which are in use
   std::unique_ptr<Member> retired_ GUARDED_BY(mutex_);  // ended, or about to; joined by the next
   TimePoint no_start_before_ GUARDED_BY(mutex_) = TimePoint::min();
   uint32_t loops_running_ GUARDED_BY(mutex_) = 0;

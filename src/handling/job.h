@@ -102,11 +102,11 @@ struct Job final : Mail, private Responder {
   uint64_t number = 0;  // of the first request
   const char* requests_begin = nullptr;
   uint32_t requests_count = 0;
-  bool gathers = false;               // replies may gather: the connection is serial
+  bool gathers = false;  // replies may gather: the connection is serial
   // CancelReason. Relaxed: a hint where handlers ask; who waits is woken through `cancel_spot`.
   std::atomic<uint8_t> cancelled{0};
   ParkSpot cancel_spot;  // of a handler in wait_until
-  int fd = -1;                        // for write_directly: good while the token is not the loop's
+  int fd = -1;           // for write_directly: good while the token is not the loop's
   const Codec* codec = nullptr;
   WriteToken write_token;
   // Set by the holder when the loop has something to do as soon as this job comes home; seq_cst
@@ -116,8 +116,8 @@ struct Job final : Mail, private Responder {
   // The connection ends: no further request of this job starts. Relaxed: a hint.
   std::atomic<bool> run_no_more{false};
 
-  // The loop that is lent for the handler that runs now, as which word, and as which the handler has
-  // given it away. For the thread that runs it.
+  // The loop that is lent for the handler that runs now, as which word, and as which the handler
+  // has given it away. For the thread that runs it.
   LentLoop* lent_by = nullptr;
   uint64_t lent_as = 0, asked_as = 0;
 

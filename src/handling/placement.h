@@ -87,8 +87,8 @@ class KindRecord {
   float requests_ = 0, late_ = 0;
   float mean_ns() const { return samples_ > 0 ? time_ns_ / samples_ : 0; }
 
-  float samples_ = 0, sample_ns_ = 0;  // requests, and the sum of their excess
-  float time_ns_ = 0;                  // the sum of their time
+  float samples_ = 0, sample_ns_ = 0;   // requests, and the sum of their excess
+  float time_ns_ = 0;                   // the sum of their time
   float short_ns_ = 0, waited_ns_ = 0;  // of those with CPU time and under kShort: time, waiting
   uint32_t skipped_ = 0, cpu_skipped_ = 0;
   bool pinned_ = false;

@@ -9,6 +9,11 @@ namespace {
 
 constexpr Duration kMinute = std::chrono::minutes(1);
 
+// Without the frames below the handler, which are always the same.
+std::string_view of_user(std::string_view stack) {
+  return stack.substr(0, stack.find(" < trireme::v0::Job::"));
+}
+
 std::string milliseconds(Duration time) {
   const auto tenths = time / std::chrono::microseconds(100);
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " ms";
@@ -74,21 +79,25 @@ void Crew::report(const Stall& stall, TimePoint now) {
   const SlotRecord* record = core_.record(stall.id);
   const bool callback = stall.kind == Job::kCallback;
   std::string line = "stall: ";
-  line += stall.what == Stall::What::kLoopCode ? "the codec" : callback ? "a callback" : "a handler";
+  line += stall.what == Stall::What::kLoopCode ? "the codec"
+          : callback                           ? "a callback"
+                                               : "a handler";
   line += " of '" + std::string(stall.service != nullptr ? stall.service : "?") + "'";
   if (stall.what != Stall::What::kLoopCode && !callback) {
     line += ", kind " + std::to_string(stall.kind) + ",";
   }
   if (record != nullptr) line += " for " + core_.describe(*record);
   line += stall.computes ? " computes" : " blocks";
-  line += " on thread " + std::to_string(stall.thread) + " since " + milliseconds(now - stall.since);
+  line +=
+      " on thread " + std::to_string(stall.thread) + " since " + milliseconds(now - stall.since);
   if (stall.what == Stall::What::kMoved) {
     line += "; a spare thread has taken its loop io-" + std::to_string(stall.loop);
   } else {
     line += "; all clients of its loop io-" + std::to_string(stall.loop) + " wait";
   }
-  if (!stack.empty()) line += "; it waits in " + stack;
-  if (suppressed > 0) line += " (" + std::to_string(suppressed) + " stalls before were not reported)";
+  if (!stack.empty()) line += "; it waits in " + std::string(of_user(stack));
+  if (suppressed > 0)
+    line += " (" + std::to_string(suppressed) + " stalls before were not reported)";
   if (stall.what == Stall::What::kMoved) {
     core_.log.info(line);
   } else {

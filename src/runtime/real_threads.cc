@@ -145,8 +145,7 @@ class RealThreads final : public Threads {
   Duration cpu_time(uint64_t thread) override {
     // The clock's id as pthread_getcpuclockid(3) makes it of a kernel thread id: the complement of
     // the id, then 110: of one thread, of the scheduler.
-    const auto clock =
-        static_cast<clockid_t>((~static_cast<uint32_t>(thread) << 3) | uint32_t{6});
+    const auto clock = static_cast<clockid_t>((~static_cast<uint32_t>(thread) << 3) | uint32_t{6});
     timespec time{};
     if (::clock_gettime(clock, &time) != 0) return Duration(0);
     return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);

@@ -127,8 +127,7 @@ bool parse(const uint8_t* entry, Table& table) {
   return true;
 }
 
-// Runs the instructions of a table up to the place that is looked for. Long, for it is the list of
-// all instructions.
+// Runs the instructions of a table up to the place that is looked for.
 class Machine {
  public:
   Machine(const Table& table, uintptr_t begin, uintptr_t target)
@@ -164,6 +163,7 @@ class Machine {
     return true;
   }
 
+  // why-long: the list of all instructions that have a byte of their own.
   bool extended(uint8_t instruction, Reader& code, Rules& rules) {
     switch (instruction) {
       case 0x00:  // nop

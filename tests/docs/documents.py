@@ -93,8 +93,8 @@ def standard_of(declared):
     value = declared.strip()
     if shift := re.fullmatch(r"(\d+) << (\d+)", value):
         return _size(int(shift[1]) << int(shift[2]))
-    if time := re.fullmatch(r"std::chrono::(seconds|minutes)\((\d+)\)", value):
-        return time[2] + (" s" if time[1] == "seconds" else " min")
+    if time := re.fullmatch(r"std::chrono::(milliseconds|seconds|minutes)\((\d+)\)", value):
+        return time[2] + {"milliseconds": " ms", "seconds": " s", "minutes": " min"}[time[1]]
     if enumerator := re.fullmatch(r"\w+::(k\w+)", value):
         return f"`{enumerator[1]}`"
     if string := re.fullmatch(r'"(\w*)"', value):

@@ -212,12 +212,21 @@ TEST(BusyHandler, OneThatWaitsMovesAtOnceWhereverCpusAre) {
   EXPECT_EQ(server.stats().stalls, 0u);
 }
 
+std::string policy_of(const ::testing::TestParamInfo<tr::Dispatch>& given) {
+  switch (given.param) {
+    case tr::Dispatch::kInline:
+      return "Inline";
+    case tr::Dispatch::kWorkers:
+      return "Workers";
+    case tr::Dispatch::kAdaptive:
+      return "Adaptive";
+  }
+  return "Unknown";
+}
+
 INSTANTIATE_TEST_SUITE_P(Policies, StallTest,
                          ::testing::Values(tr::Dispatch::kInline, tr::Dispatch::kWorkers,
                                            tr::Dispatch::kAdaptive),
-                         [](const auto& info) {
-                           constexpr const char* kNames[] = {"Inline", "Workers", "Adaptive"};
-                           return std::string(kNames[static_cast<size_t>(info.param)]);
-                         });
+                         policy_of);
 
 }  // namespace

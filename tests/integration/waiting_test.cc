@@ -86,6 +86,7 @@ TEST_P(WaitingTest, EndsWhenTheServerDrains) {
   Client client(server.url());
   ASSERT_TRUE(client.send("x\n"));
   ASSERT_TRUE(wait_until([&] { return begun == 1; }));
+  client.shutdown_write();
   EXPECT_TRUE(server.drain().empty());
   EXPECT_EQ(cancelled, 1);
   EXPECT_EQ(client.line(), "x");

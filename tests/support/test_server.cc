@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/wait.h"
+
 namespace support {
 
 namespace {

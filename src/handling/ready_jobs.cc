@@ -1,0 +1,122 @@
+// The ready queue's side of the crew: jobs come, and threads are woken or started for them.
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "handling/crew.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+constexpr Duration kStartBackOff =
+    std::chrono::milliseconds(10);  // after the system refused a thread
+constexpr Duration kOldHead =
+    std::chrono::microseconds(100);  // a ready queue this old may get one more thread
+constexpr Duration kActive = std::chrono::microseconds(30);
+constexpr Duration kCountPause = std::chrono::microseconds(20);
+constexpr size_t kWokenAtOnce = 32;
+
+}  // namespace
+
+void Crew::submit(Job* first) {
+  if (first == nullptr) return;
+  const TimePoint now = platform_.clock.now();
+  size_t count = 0;
+  Job* last = nullptr;
+  for (Job* job = first; job != nullptr; job = static_cast<Job*>(job->next)) {
+    job->queued_at = now;
+    last = job;
+    ++count;
+  }
+  Member* woken = nullptr;
+  bool grow = false;
+  {
+    MutexLock lock(mutex_);
+    queue_.push(mutex_, first, last, count);
+    woken = pop_idle();
+    grow = woken == nullptr && may_grow() && now >= no_start_before_ &&
+           (queue_.length_hint() == count || queue_is_old(now));
+    if (grow) ++starting_;
+    if (woken == nullptr && !grow && is_full()) woken = pop_parked_watcher();
+  }
+  if (woken != nullptr) return platform_.threads.unpark(woken->spot);
+  if (grow) start_for_queue(now);
+}
+
+// True: jobs wait, and nobody is sure to come for them soon. `takes_a_job`: the caller is a thread
+// of the crew that runs one now.
+bool Crew::wake_more(bool takes_a_job) {
+  if (queue_.length_hint() == 0) return false;
+  const TimePoint now = platform_.clock.now();
+  std::array<Member*, kWokenAtOnce> woken{};
+  size_t count = 0;
+  {
+    MutexLock lock(mutex_);
+    if (queue_.oldest(mutex_) == nullptr) return false;
+    if (!queue_is_old(now)) return true;
+    const size_t wanted = std::min(lacking(now, takes_a_job), kWokenAtOnce);
+    if (wanted == 0) return true;
+    while (count < wanted && (woken[count] = pop_idle()) != nullptr) ++count;
+    if (count == 0 && is_full() && (woken[0] = pop_parked_watcher()) != nullptr) count = 1;
+    if (count == 0) {
+      // All at work: the first to return takes the next job. A start that was refused is tried
+      // again.
+      if (!may_grow()) return !is_full() || starting_ > 0;
+      if (now < no_start_before_) return true;
+      ++starting_;
+    }
+  }
+  for (size_t i = 0; i < count; ++i) platform_.threads.unpark(woken[i]->spot);
+  if (count == 0) start_for_queue(now);
+  return true;
+}
+
+// How many threads to wake for an old queue. When all block, as many again as there are at work, so
+// that a burst of jobs that block finds its threads within a few looks.
+size_t Crew::lacking(TimePoint now, bool self_is_active) {
+  if (self_is_active && now < counted_at_ + kCountPause) return 0;
+  counted_at_ = now;
+  const int64_t active_since = (now - kActive).time_since_epoch().count();
+  size_t active = self_is_active ? 1 : 0;
+  size_t at_work = active;
+  for (const auto& member : members_) {
+    if (member->running_service.load(std::memory_order_relaxed) == nullptr) continue;
+    ++at_work;
+    if (member->running_since_ns.load(std::memory_order_relaxed) >= active_since) ++active;
+  }
+  if (active >= active_wanted_) return 0;
+  return active > 0 ? 1 : std::min(std::max<size_t>(at_work, 1), queue_.length_hint());
+}
+
+// Starts a data worker for the ready queue; `starting_` was counted up for it. The system may
+// refuse: the jobs wait.
+void Crew::start_for_queue(TimePoint now) {
+  int error = 0;
+  const bool started = start_member(Duty::kIdle, nullptr, error) != nullptr;
+  {
+    MutexLock lock(mutex_);
+    --starting_;
+    if (!started) no_start_before_ = now + kStartBackOff;
+  }
+  uint64_t suppressed = 0;
+  if (started || !gate_.open(now, suppressed)) return;
+  core_.log.warning("cannot start a data worker: errno " + std::to_string(error));
+}
+
+Crew::Member* Crew::pop_idle() {
+  if (idle_.empty()) return nullptr;
+  Member* member = idle_.back();
+  idle_.pop_back();
+  return member;
+}
+
+bool Crew::may_grow() const { return !stopping_ && starting_ == 0 && !is_full(); }
+
+bool Crew::is_full() const { return members_.size() >= size_t{loops_total_} + data_workers_max_; }
+
+bool Crew::queue_is_old(TimePoint now) {
+  const Job* oldest = queue_.oldest(mutex_);
+  return oldest != nullptr && now - oldest->queued_at >= kOldHead;
+}
+
+}  // namespace trireme
