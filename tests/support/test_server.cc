@@ -21,7 +21,8 @@ std::string text_of(const Setup& setup) {
       name = "Adaptive";
       break;
   }
-  name += setup.driver == tr::DriverKind::kEpoll ? "Level" : "Edge";
+  constexpr const char* kDrivers[] = {"Level", "Edge", "Poll", "Select"};
+  name += kDrivers[static_cast<size_t>(setup.driver)];
   return name + std::to_string(setup.io_workers);
 }
 
@@ -36,6 +37,9 @@ std::vector<Setup> setups_of(tr::Dispatch dispatch) {
   for (const tr::DriverKind driver : {tr::DriverKind::kEpoll, tr::DriverKind::kEpollEdge}) {
     for (const int io_workers : {1, 4}) setups.push_back({dispatch, driver, io_workers});
   }
+  // These wait with another system call; all else is the code of the level-triggered epoll.
+  setups.push_back({dispatch, tr::DriverKind::kPoll, 4});
+  setups.push_back({dispatch, tr::DriverKind::kSelect, 1});
   return setups;
 }
 
