@@ -16,9 +16,10 @@
 #include "reply/core.h"
 #include "reply/outbox.h"
 #include "runtime/check.h"
-#include "runtime/epoll_driver.h"
 #include "runtime/mutex.h"
+#include "runtime/readiness_driver.h"
 #include "runtime/real_signals.h"
+#include "runtime/select_poller.h"
 #include "server_stats.h"
 
 namespace trireme::inline v0 {
@@ -122,31 +123,36 @@ void Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
 
 // Everything but threads. On failure all is taken down by destructors.
 Result<Done> Server::Impl::build() {
-  const int64_t descriptors = platform.kernel.raise_descriptor_limit();
+  int64_t descriptors = platform.kernel.raise_descriptor_limit();
   const auto io_count = static_cast<uint32_t>(
       options.io_workers > 0 ? options.io_workers : platform.threads.allowed_cpus());
-  size_t connections_max = options.connections_max;
-  if (connections_max == 0) {
-    const int64_t own =
-        kDescriptorsReserved + 2 * (io_count + 1) + static_cast<int64_t>(listenings.size());
-    connections_max = static_cast<size_t>(std::max<int64_t>(descriptors - own, 16));
+  const bool selects = options.driver == DriverKind::kSelect;
+  if (selects) descriptors = std::min<int64_t>(descriptors, SelectPoller::kDescriptorsMax);
+  const int64_t own =
+      kDescriptorsReserved + 2 * (io_count + 1) + static_cast<int64_t>(listenings.size());
+  const auto room = static_cast<size_t>(std::max<int64_t>(descriptors - own, 16));
+  size_t connections_max = options.connections_max > 0 ? options.connections_max : room;
+  if (selects && connections_max > room) {
+    return usage("connections_max must be at most " + std::to_string(room) +
+                 " with the driver select, which watches descriptors below 1024 only; choose the "
+                 "driver epoll or poll for more");
   }
   connections_max = std::min<size_t>(connections_max, 0x3fffff);
   Core* made = new Core(platform, options, io_count, connections_max);
   core = CoreRef(made);
-  const bool edge = options.driver == DriverKind::kEpollEdge;
   for (uint32_t index = 0; index <= io_count; ++index) {
     const bool is_listener = index == io_count;
     EventLoop& loop = is_listener ? made->listener_loop() : made->loop(index);
-    auto driver = std::make_unique<EpollDriver>(platform.kernel, made->buffers, loop.counters,
-                                                edge && !is_listener);
+    const bool edge = options.driver == DriverKind::kEpollEdge;
+    auto driver = std::make_unique<ReadinessDriver>(
+        platform.kernel, made->buffers, loop.counters,
+        edge && is_listener ? DriverKind::kEpoll : options.driver);
     const int result = driver->open();
     CHECK(driver->traits().loop_may_move || options.dispatch != Dispatch::kAdaptive,
           "adaptive dispatch needs a driver whose loop may move");
     loop.use_driver(std::move(driver));
     if (result < 0) {
-      return Error{Error::Code::kSystem,
-                   std::string("cannot make an event loop: ") + std::strerror(-result)};
+      return Error{Error::Code::kSystem, "cannot make an event loop: " + why_not_watched(-result)};
     }
     if (is_listener) continue;
     io_workers.push_back(std::make_unique<IoWorker>(*made, index, listenings));

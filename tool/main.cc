@@ -79,8 +79,11 @@ void add_threads(CLI::App& app, ServeOptions& options) {
                            {"POLICY", "adaptive", "where handlers run: inline, workers, adaptive"});
   add_choice<tr::DriverKind>(
       app, "--driver", options.server.driver,
-      {{"epoll", tr::DriverKind::kEpoll}, {"epoll-et", tr::DriverKind::kEpollEdge}},
-      {"DRIVER", "epoll", "what event loops wait on: epoll, epoll-et"});
+      {{"epoll", tr::DriverKind::kEpoll},
+       {"epoll-et", tr::DriverKind::kEpollEdge},
+       {"poll", tr::DriverKind::kPoll},
+       {"select", tr::DriverKind::kSelect}},
+      {"DRIVER", "epoll", "what event loops wait on: epoll, epoll-et, poll, select"});
 }
 
 void add_limits(CLI::App& app, ServeOptions& options) {

@@ -2,9 +2,9 @@
 //
 // Step: below all steps. Thread: any fiber of the world, one at a time by construction.
 //
-// It knows IPv4 and IPv6 stream sockets on loopback addresses, epoll and eventfd. What a correct
-// program never does aborts with a sentence instead of an errno: an unknown or closed descriptor,
-// a descriptor of the wrong kind.
+// It knows IPv4 and IPv6 stream sockets on loopback addresses, epoll, poll, select and eventfd.
+// What a correct program never does aborts with a sentence instead of an errno: an unknown or
+// closed descriptor, a descriptor of the wrong kind.
 #pragma once
 
 #include <memory>
@@ -53,6 +53,8 @@ class SimKernel final : public Kernel {
   int epoll_create() override;
   int epoll_control(int epoll_fd, int operation, int fd, uint32_t events, void* data) override;
   int epoll_wait(int epoll_fd, std::span<epoll_event> into, int timeout_ms) override;
+  int poll(std::span<pollfd> set, int timeout_ms) override;
+  int select(int end, fd_set& read, fd_set& write, int timeout_ms) override;
   int event_create() override;
   int event_signal(int fd) override;
   int event_clear(int fd) override;
@@ -68,6 +70,14 @@ class SimKernel final : public Kernel {
  private:
   template <typename Body>
   auto call(Call name, int64_t first, int64_t second, Body body);
+
+  struct WantedEvents {
+    int fd;
+    uint32_t events;  // bits of epoll
+  };
+  template <typename Ready>
+  int wait_for_set(const std::vector<WantedEvents>& wanted, int timeout_ms, const char* call,
+                   Ready ready);
 
   int lowest_free() const;
   int open(std::shared_ptr<Pollable> object);

@@ -51,6 +51,9 @@ enum class Call : uint8_t {
   kClientReset,
   kClientClose,
   kBytesUnsent,
+  kPoll,
+  kSelect,
+  kSetEvent,
   kCpuTime,
 };
 

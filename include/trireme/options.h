@@ -20,8 +20,13 @@ enum class Dispatch : uint8_t {
               // that blocked lately, on data workers
 };
 
-// What an event loop waits on.
-enum class DriverKind : uint8_t { kEpoll, kEpollEdge };
+// What an event loop waits on (docs/drivers.md).
+enum class DriverKind : uint8_t {
+  kEpoll,      // level-triggered
+  kEpollEdge,  // edge-triggered
+  kPoll,       // a wait costs what is open; a baseline
+  kSelect,     // the same, and no descriptor of 1,024 or more
+};
 
 // In which order the requests of one connection are handled. Replies always leave in request order.
 enum class Ordering : uint8_t {

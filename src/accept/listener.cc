@@ -51,7 +51,7 @@ Result<Done> Listener::open() {
     accept_backlog_in_loop();  // closes those that are open
     if (!fd) return fd.error();
     return Error{Error::Code::kSystem,
-                 "cannot listen at '" + listening.url + "': " + std::strerror(-failed)};
+                 "cannot listen at '" + listening.url + "': " + why_not_watched(-failed)};
   }
   return Done{};
 }

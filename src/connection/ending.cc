@@ -32,6 +32,12 @@ void IoWorker::adopt_in_loop(AdoptMail& mail) {
   }
   const int result = loop_.driver().attach(*connection, Channel::Role::kStream, mail.fd);
   if (result < 0) {
+    uint64_t suppressed = 0;
+    if (attach_gate_.open(loop_.now(), suppressed)) {
+      core_.log.warning(
+          "a connection was closed, it cannot be watched: " + why_not_watched(-result) +
+          (suppressed > 0 ? " (" + std::to_string(suppressed) + " more)" : ""));
+    }
     connection->channel_closed = true;
     connection_gone_in_loop(*connection, CloseReason::kSystemError);
     connection->close_done = true;

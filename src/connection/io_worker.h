@@ -200,6 +200,7 @@ class IoWorker final : public HeldLoop {
   bool draining_ GUARDED_BY(loop_) = false;
   bool cut_ GUARDED_BY(loop_) = false;
   bool small_reads_ GUARDED_BY(loop_) = false;
+  LogGate attach_gate_ GUARDED_BY(loop_);
 };
 
 }  // namespace trireme

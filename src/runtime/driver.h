@@ -1,4 +1,5 @@
-// The seam to what an event loop waits on: epoll today, and whatever reports completions tomorrow.
+// The seam to what an event loop waits on: what tells readiness (readiness_driver.h), or what
+// reports completions.
 //
 // Step: below steps 1, 2 and 6. Thread: the holder of the loop, `wake` excepted. Shaped after
 // completions, so that a driver may do the receiving itself: epoll receives inside `next`, one
@@ -20,6 +21,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "runtime/buffers.h"
@@ -90,5 +92,8 @@ class Driver {
   // Any thread. Ends a wait, now or the next one. False: the kernel refused, nobody was woken.
   virtual bool wake() noexcept = 0;
 };
+
+// Any thread. What an errno of attach() means, and what to change.
+std::string why_not_watched(int error);
 
 }  // namespace trireme

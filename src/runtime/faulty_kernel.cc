@@ -34,6 +34,8 @@ constexpr std::array<Named, FaultyKernel::kSiteCount> kNames = {{
     {Site::kEpollModify, "epoll_control(MOD)"},
     {Site::kEpollDelete, "epoll_control(DEL)"},
     {Site::kEpollWait, "epoll_wait"},
+    {Site::kPoll, "poll"},
+    {Site::kSelect, "select"},
     {Site::kEventCreate, "event_create"},
     {Site::kEventSignal, "event_signal"},
     {Site::kEventClear, "event_clear"},
@@ -236,6 +238,14 @@ int FaultyKernel::epoll_control(int epoll_fd, int operation, int fd, uint32_t ev
 
 int FaultyKernel::epoll_wait(int epoll_fd, std::span<epoll_event> into, int timeout_ms) {
   return fail_or(Site::kEpollWait, [&] { return inner_.epoll_wait(epoll_fd, into, timeout_ms); });
+}
+
+int FaultyKernel::poll(std::span<pollfd> set, int timeout_ms) {
+  return fail_or(Site::kPoll, [&] { return inner_.poll(set, timeout_ms); });
+}
+
+int FaultyKernel::select(int end, fd_set& read, fd_set& write, int timeout_ms) {
+  return fail_or(Site::kSelect, [&] { return inner_.select(end, read, write, timeout_ms); });
 }
 
 int FaultyKernel::event_create() {

@@ -60,6 +60,8 @@ class FaultyKernel final : public Kernel {
     kEpollModify,
     kEpollDelete,
     kEpollWait,
+    kPoll,
+    kSelect,
     kEventCreate,
     kEventSignal,
     kEventClear,
@@ -117,6 +119,8 @@ class FaultyKernel final : public Kernel {
   int epoll_create() override;
   int epoll_control(int epoll_fd, int operation, int fd, uint32_t events, void* data) override;
   int epoll_wait(int epoll_fd, std::span<epoll_event> into, int timeout_ms) override;
+  int poll(std::span<pollfd> set, int timeout_ms) override;
+  int select(int end, fd_set& read, fd_set& write, int timeout_ms) override;
   int event_create() override;
   int event_signal(int fd) override;
   int event_clear(int fd) override;

@@ -11,7 +11,9 @@
 // -EINTR from `close`.
 #pragma once
 
+#include <poll.h>
 #include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -54,6 +56,11 @@ class Kernel {
   virtual int epoll_control(int epoll_fd, int operation, int fd, uint32_t events, void* data) = 0;
   // `timeout_ms` as in epoll_wait(2): -1 waits for ever.
   virtual int epoll_wait(int epoll_fd, std::span<epoll_event> into, int timeout_ms) = 0;
+
+  // poll(2), `timeout_ms` as in epoll_wait.
+  virtual int poll(std::span<pollfd> set, int timeout_ms) = 0;
+  // select(2) of the descriptors below `end`; both sets are changed, and undefined after a failure.
+  virtual int select(int end, fd_set& read, fd_set& write, int timeout_ms) = 0;
 
   virtual int event_create() = 0;        // eventfd(2), EFD_NONBLOCK | EFD_CLOEXEC
   virtual int event_signal(int fd) = 0;  // adds 1; -EAGAIN means that it is already signalled

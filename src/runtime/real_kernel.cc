@@ -123,6 +123,15 @@ int RealKernel::epoll_wait(int epoll_fd, std::span<epoll_event> into, int timeou
   return result_of(::epoll_wait(epoll_fd, into.data(), static_cast<int>(into.size()), timeout_ms));
 }
 
+int RealKernel::poll(std::span<pollfd> set, int timeout_ms) {
+  return result_of(::poll(set.data(), set.size(), timeout_ms));
+}
+
+int RealKernel::select(int end, fd_set& read, fd_set& write, int timeout_ms) {
+  timeval timeout{timeout_ms / 1000, timeout_ms % 1000 * 1000};
+  return result_of(::select(end, &read, &write, nullptr, timeout_ms < 0 ? nullptr : &timeout));
+}
+
 int RealKernel::event_create() { return result_of(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
 
 int RealKernel::event_signal(int fd) {

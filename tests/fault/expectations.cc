@@ -46,6 +46,8 @@ const std::vector<ManualPage> kPages = {
     {Site::kEpollModify, "epoll_ctl(2)", {EBADF, EINVAL, ENOENT, ENOMEM, EPERM}},
     {Site::kEpollDelete, "epoll_ctl(2)", {EBADF, EINVAL, ENOENT, EPERM}},
     {Site::kEpollWait, "epoll_wait(2)", {EBADF, EFAULT, EINTR, EINVAL}},
+    {Site::kPoll, "poll(2)", {EFAULT, EINTR, EINVAL, ENOMEM}},
+    {Site::kSelect, "select(2)", {EBADF, EINTR, EINVAL, ENOMEM}},
     {Site::kEventCreate, "eventfd(2)", {EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM}},
     {Site::kEventSignal, "eventfd(2), write(2)", {EAGAIN, EINTR, EINVAL}},
     {Site::kEventClear, "eventfd(2), read(2)", {EAGAIN, EINTR, EINVAL}},
@@ -85,7 +87,9 @@ Expectation expectation_in_traffic(Site site, int error) {
     case Site::kEpollModify:
       return {Expect::kDelays};
     case Site::kEpollWait:
-      if (error == EINTR) return {Expect::kDelays, false};
+    case Site::kPoll:
+    case Site::kSelect:
+      if (in(error, {EINTR, ENOMEM})) return {Expect::kDelays, false};
       if (in(error, {EBADF, EFAULT, EINVAL})) return {Expect::kAborts};
       return {};
     case Site::kEventSignal:

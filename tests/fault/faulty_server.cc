@@ -30,8 +30,30 @@ std::span<const support::Setup> setups() {
       {tr::Dispatch::kWorkers, tr::DriverKind::kEpollEdge, 1},
       {tr::Dispatch::kAdaptive, tr::DriverKind::kEpollEdge, 1},
       {tr::Dispatch::kWorkers, tr::DriverKind::kEpoll, 1},
+      {tr::Dispatch::kAdaptive, tr::DriverKind::kPoll, 1},
+      {tr::Dispatch::kWorkers, tr::DriverKind::kSelect, 1},
   };
   return all;
+}
+
+std::span<const support::Setup> setups_of(tr::FaultyKernel::Site site) {
+  using Site = tr::FaultyKernel::Site;
+  switch (site) {
+    case Site::kEpollCreate:
+    case Site::kEpollAdd:
+    case Site::kEpollModify:
+    case Site::kEpollDelete:
+    case Site::kEpollWait:
+      return setups().first(4);
+    case Site::kPoll:
+      return setups().subspan(4, 1);
+    case Site::kSelect:
+      return setups().subspan(5, 1);
+    case Site::kSocketError:
+      return setups().first(5);  // select hears nothing of a hang-up that nobody reads
+    default:
+      return setups();
+  }
 }
 
 FaultyServer::FaultyServer(const support::Setup& setup, size_t listeners)

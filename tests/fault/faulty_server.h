@@ -21,6 +21,8 @@ using support::Client;
 
 // The setups that cells are dealt out to, one after the other.
 std::span<const support::Setup> setups();
+// Those of them whose driver makes calls of this site.
+std::span<const support::Setup> setups_of(tr::FaultyKernel::Site site);
 
 // Short clocks. Handler: echoes; "bye" also closes; "wait" waits until its client has gone. The
 // destructor drains and expects that the books balance, that every descriptor was closed, and that
@@ -49,7 +51,7 @@ class FaultyServer {
     return kernel_.descriptors_opened() - kernel_.descriptors_closed();
   }
   std::vector<std::string> log() const;
-  bool is_edge() const { return setup_.driver == tr::DriverKind::kEpollEdge; }
+  const support::Setup& setup() const { return setup_; }
 
  private:
   struct Lines {

@@ -4,9 +4,10 @@
 #include <cstring>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "fault/faulty_server.h"
-#include "runtime/epoll_driver.h"
+#include "runtime/readiness_driver.h"
 
 namespace fault {
 namespace {
@@ -26,6 +27,11 @@ class SpecialCell : public ::testing::TestWithParam<size_t> {
     std::string line(bytes, 'a');
     for (size_t i = 0; i < bytes; ++i) line[i] = static_cast<char>('a' + i * 7 % 26);
     return line;
+  }
+
+  Site waits_with() const {
+    if (server_.setup().driver == tr::DriverKind::kPoll) return Site::kPoll;
+    return server_.setup().driver == tr::DriverKind::kSelect ? Site::kSelect : Site::kEpollWait;
   }
 
   FaultyServer server_;
@@ -58,7 +64,10 @@ TEST_P(SpecialCell, AcceptThatFailsForEverIsTriedSeldom) {
   }
 }
 
-TEST_P(SpecialCell, EpollAddThatFailsCostsThatClientOnly) {
+// What only a driver with a set in the kernel can meet.
+class EpollCell : public SpecialCell {};
+
+TEST_P(EpollCell, EpollAddThatFailsCostsThatClientOnly) {
   Client other(server_.url());
   ASSERT_TRUE(serves(other));
   kernel().plan({.site = Site::kEpollAdd, .error = ENOSPC});
@@ -115,39 +124,39 @@ TEST_P(SpecialCell, OneByteAtATime) {
 }
 
 TEST_P(SpecialCell, InterruptionsEverywhereAreInvisible) {
-  constexpr Site kInterrupted[] = {Site::kAccept,    Site::kReceive,     Site::kSend,
-                                   Site::kEpollWait, Site::kEventSignal, Site::kEventClear};
+  const Site interrupted[] = {Site::kAccept, Site::kReceive,     Site::kSend,
+                              waits_with(),  Site::kEventSignal, Site::kEventClear};
   const std::string line = long_line(kEchoBytes);
   for (int round = 0; round < 10; ++round) {
-    for (const Site site : kInterrupted) {
+    for (const Site site : interrupted) {
       kernel().plan({.site = site, .error = EINTR, .times = 3});
     }
     Client client(server_.url());
     ASSERT_TRUE(serves(client, line));
     kernel().heal();
   }
-  for (const Site site : kInterrupted) {
+  for (const Site site : interrupted) {
     EXPECT_GE(kernel().injected(site), 3u) << tr::FaultyKernel::name_of(site);
   }
   EXPECT_EQ(server_.stats().accept_failures, 0u);
 }
 
 // Level-triggered, the driver asks for room to write with a MOD. It fails; the replies arrive.
-TEST_P(SpecialCell, WritingGoesOnWhenEpollModifyFails) {
+TEST_P(EpollCell, WritingGoesOnWhenEpollModifyFails) {
   Client client(server_.url(), {.receive_buffer_bytes = 4096});
   std::string lines;
   for (int i = 0; i < 12; ++i) lines += long_line(900 << 10) + "\n";
   ASSERT_TRUE(serves(client));
   kernel().plan({.site = Site::kEpollModify, .error = ENOMEM, .times = 3});
   const size_t taken = client.send_until_full(lines);  // until both directions are full
-  if (!server_.is_edge()) {
+  if (server_.setup().driver == tr::DriverKind::kEpoll) {
     EXPECT_GE(kernel().injected(Site::kEpollModify), 1u);
   }
   EXPECT_TRUE(client.converse(std::string_view(lines).substr(taken), true) == lines);
 }
 
 // A connection that epoll_ctl has thrown out is closed: the driver forgets it.
-TEST_P(SpecialCell, ClosedAfterEpollModifyFailedIsForgotten) {
+TEST_P(EpollCell, ClosedAfterEpollModifyFailedIsForgotten) {
   Client other(server_.url());
   ASSERT_TRUE(serves(other));
   kernel().plan({.site = Site::kEpollModify, .error = ENOMEM, .times = 3});
@@ -183,24 +192,55 @@ TEST_P(SpecialCell, DrainWithoutKnowingWhatHasArrived) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Setups, SpecialCell, ::testing::Range(size_t{0}, size_t{4}),
-                         [](const auto& given) {
-                           return support::name_of({setups()[given.param], 0});
-                         });
+const auto name_of_setup = [](const ::testing::TestParamInfo<size_t>& given) {
+  return support::name_of({setups()[given.param], 0});
+};
+INSTANTIATE_TEST_SUITE_P(Setups, SpecialCell, ::testing::Range(size_t{0}, setups().size()),
+                         name_of_setup);
+INSTANTIATE_TEST_SUITE_P(Setups, EpollCell, ::testing::Range(size_t{0}, size_t{4}), name_of_setup);
 
-// A failure of epoll_wait that only a defect of ours can cause is not survived in silence.
-TEST(Misuse, EpollWaitOnSomethingElseAborts) {
-  for (const Cell& cell : cells_of(Site::kEpollWait, std::array<uint64_t, 1>{1})) {
-    if (expectation_in_traffic(cell.site, cell.error).expect != Expect::kAborts) continue;
-    if (cell.times != 1) continue;
+// A failure to wait that only a defect of ours can cause is not survived in silence.
+TEST(Misuse, WaitingOnSomethingElseAborts) {
+  constexpr std::pair<Site, tr::DriverKind> kWaits[] = {{Site::kEpollWait, tr::DriverKind::kEpoll},
+                                                        {Site::kPoll, tr::DriverKind::kPoll},
+                                                        {Site::kSelect, tr::DriverKind::kSelect}};
+  for (const auto& [site, kind] : kWaits) {
+    for (const Cell& cell : cells_of(site, std::array<uint64_t, 1>{1})) {
+      if (expectation_in_traffic(cell.site, cell.error).expect != Expect::kAborts) continue;
+      if (cell.times != 1) continue;
+      tr::FaultyKernel kernel(tr::real_platform().kernel);
+      tr::Buffers buffers(1 << 20);
+      tr::LoopCounters counters;
+      tr::ReadinessDriver driver(kernel, buffers, counters, kind);
+      ASSERT_EQ(driver.open(), 0);
+      kernel.plan({.site = cell.site, .error = cell.error});
+      const tr::TimePoint now = tr::real_platform().clock.now();
+      EXPECT_DEATH(driver.wait(now, now), "waiting failed") << describe(cell);
+    }
+  }
+}
+
+// The set did not fit into the kernel's memory: nothing is told, mail still comes, and the loop
+// sleeps meanwhile.
+TEST(SetOutOfMemory, TheLoopSleepsAndHearsItsWakeUps) {
+  for (const auto& [site, kind] : {std::pair(Site::kPoll, tr::DriverKind::kPoll),
+                                   std::pair(Site::kSelect, tr::DriverKind::kSelect)}) {
     tr::FaultyKernel kernel(tr::real_platform().kernel);
     tr::Buffers buffers(1 << 20);
     tr::LoopCounters counters;
-    tr::EpollDriver driver(kernel, buffers, counters, false);
+    tr::ReadinessDriver driver(kernel, buffers, counters, kind);
     ASSERT_EQ(driver.open(), 0);
-    kernel.plan({.site = cell.site, .error = cell.error});
+    kernel.plan({.site = site, .error = ENOMEM});
     const tr::TimePoint now = tr::real_platform().clock.now();
-    EXPECT_DEATH(driver.wait(now, now), "epoll_wait failed") << describe(cell);
+    driver.wait(now, now + std::chrono::seconds(5));
+    const tr::Duration slept = tr::real_platform().clock.now() - now;
+    EXPECT_GE(slept, std::chrono::milliseconds(9));
+    EXPECT_LT(slept, std::chrono::seconds(4));
+    kernel.plan({.site = site, .error = ENOMEM});
+    driver.wake();
+    driver.wait(now, now + std::chrono::seconds(5));
+    tr::Completion none;
+    EXPECT_FALSE(driver.next(none));
   }
 }
 

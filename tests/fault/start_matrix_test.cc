@@ -51,7 +51,8 @@ TEST_P(StartMatrix, EveryCell) {
   size_t count = 0;
   for (const Cell& cell : cells_of(GetParam(), kPositions)) {
     SCOPED_TRACE(describe(cell));
-    run_cell(cell, setups()[count++ % setups().size()]);
+    const auto all = setups_of(GetParam());
+    run_cell(cell, all[count++ % all.size()]);
   }
   RecordProperty("cells", static_cast<int>(count));
   EXPECT_GT(count, 0u);

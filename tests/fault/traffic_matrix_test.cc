@@ -19,10 +19,10 @@ constexpr std::chrono::milliseconds kPatience{12};
 constexpr std::chrono::milliseconds kWhile{30};  // how long "for ever" is
 constexpr int kRoundsMax = 80;
 
-constexpr Site kTrafficSites[] = {Site::kAccept,      Site::kReceive,     Site::kSend,
-                                  Site::kSocketError, Site::kShutdown,    Site::kClose,
-                                  Site::kEpollAdd,    Site::kEpollModify, Site::kEpollDelete,
-                                  Site::kEpollWait,   Site::kEventSignal, Site::kEventClear};
+constexpr Site kTrafficSites[] = {
+    Site::kAccept, Site::kReceive,  Site::kSend,        Site::kSocketError, Site::kShutdown,
+    Site::kClose,  Site::kEpollAdd, Site::kEpollModify, Site::kEpollDelete, Site::kEpollWait,
+    Site::kPoll,   Site::kSelect,   Site::kEventSignal, Site::kEventClear};
 
 struct Visitor {
   explicit Visitor(const std::string& url) : client(url) {}
@@ -36,6 +36,8 @@ bool others_are_served_meanwhile(Site site) {
     case Site::kReceive:
     case Site::kSend:
     case Site::kEpollWait:
+    case Site::kPoll:
+    case Site::kSelect:
     case Site::kEventSignal:
     case Site::kEventClear:
       return false;
@@ -44,9 +46,23 @@ bool others_are_served_meanwhile(Site site) {
   }
 }
 
-class TrafficMatrix : public ::testing::TestWithParam<std::tuple<Site, size_t>> {
+// A share of the cells of a site: those of one setup.
+struct Load {
+  Site site;
+  size_t setup;
+};
+
+std::vector<Load> loads() {
+  std::vector<Load> all;
+  for (const Site site : kTrafficSites) {
+    for (size_t setup = 0; setup < setups_of(site).size(); ++setup) all.push_back({site, setup});
+  }
+  return all;
+}
+
+class TrafficMatrix : public ::testing::TestWithParam<Load> {
  protected:
-  TrafficMatrix() : site_(std::get<0>(GetParam())), server_(setups()[std::get<1>(GetParam())]) {}
+  TrafficMatrix() : site_(GetParam().site), server_(setups_of(GetParam().site)[GetParam().setup]) {}
 
   void SetUp() override {
     const tr::Result<tr::Done> result = server_.start();
@@ -148,7 +164,7 @@ class TrafficMatrix : public ::testing::TestWithParam<std::tuple<Site, size_t>> 
 TEST_P(TrafficMatrix, EveryCell) {
   size_t index = 0, count = 0;
   for (const Cell& cell : cells_of(site_, kPositions)) {
-    if (index++ % setups().size() != std::get<1>(GetParam())) continue;
+    if (index++ % setups_of(site_).size() != GetParam().setup) continue;
     SCOPED_TRACE(describe(cell));
     const Expectation expectation = expectation_in_traffic(cell.site, cell.error);
     ASSERT_NE(expectation.expect, Expect::kNone) << "no expectation";
@@ -174,16 +190,14 @@ TEST(Expectations, CoverEverySiteAndEveryErrno) {
   }
 }
 
-std::string name_of(const ::testing::TestParamInfo<std::tuple<Site, size_t>>& info) {
-  std::string name(tr::FaultyKernel::name_of(std::get<0>(info.param)));
+std::string name_of(const ::testing::TestParamInfo<Load>& info) {
+  const auto [site, setup] = info.param;
+  std::string name(tr::FaultyKernel::name_of(site));
   std::erase_if(name, [](char c) { return c == '(' || c == ')'; });
-  return name + support::name_of({setups()[std::get<1>(info.param)], 0});
+  return name + support::name_of({setups_of(site)[setup], 0});
 }
 
-INSTANTIATE_TEST_SUITE_P(Sites, TrafficMatrix,
-                         ::testing::Combine(::testing::ValuesIn(kTrafficSites),
-                                            ::testing::Range(size_t{0}, size_t{4})),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(Sites, TrafficMatrix, ::testing::ValuesIn(loads()), name_of);
 
 }  // namespace
 }  // namespace fault

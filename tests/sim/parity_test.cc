@@ -42,7 +42,7 @@ std::string play_on_simulator(const Scenario& scenario) {
 
 std::vector<Scenario> all_scenarios() {
   std::vector<Scenario> all = life_scenarios();
-  for (const auto& more : {reset_scenarios(), edge_scenarios()}) {
+  for (const auto& more : {reset_scenarios(), edge_scenarios(), set_scenarios()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

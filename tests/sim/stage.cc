@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -218,6 +219,37 @@ void Stage::wait(const std::string& epoll, size_t events_max, int timeout_ms) {
     text += " [" + names_[number - 1] + " " + show_events(event.events) + "]";
   }
   note("wait", text);
+}
+
+void Stage::poll(const Wanted& what, int timeout_ms) {
+  std::vector<pollfd> set;
+  for (const auto& [name, events] : what)
+    set.push_back({fds_[name], static_cast<short>(events), 0});
+  std::string text = show(host_.kernel.poll(set, timeout_ms));
+  for (size_t i = 0; i < set.size(); ++i) {
+    if (set[i].revents == 0) continue;
+    text += " [" + what[i].first + " " + show_events(static_cast<uint16_t>(set[i].revents)) + "]";
+  }
+  note("poll", text);
+}
+
+void Stage::select(const Wanted& what, int timeout_ms) {
+  fd_set read, write;
+  FD_ZERO(&read);
+  FD_ZERO(&write);
+  int end = 0;
+  for (const auto& [name, events] : what) {
+    const int fd = fds_[name];
+    if (events & EPOLLIN) FD_SET(fd, &read);
+    if (events & EPOLLOUT) FD_SET(fd, &write);
+    end = std::max(end, fd + 1);
+  }
+  std::string text = show(host_.kernel.select(end, read, write, timeout_ms));
+  for (const auto& [name, events] : what) {
+    if (FD_ISSET(fds_[name], &read)) text += " [" + name + " readable]";
+    if (FD_ISSET(fds_[name], &write)) text += " [" + name + " writable]";
+  }
+  note("select", text);
 }
 
 }  // namespace trireme::inline v0::sim

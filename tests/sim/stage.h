@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/kernel.h"
@@ -53,6 +54,10 @@ class Stage {
   void add(const std::string& epoll, const std::string& name, uint32_t events);
   void modify(const std::string& epoll, const std::string& name, uint32_t events);
   void remove(const std::string& epoll, const std::string& name);
+  // `what` pairs names with what to wait for.
+  using Wanted = std::vector<std::pair<std::string, uint32_t>>;
+  void poll(const Wanted& what, int timeout_ms = 0);
+  void select(const Wanted& what, int timeout_ms = 0);
   void wait(const std::string& epoll, size_t events_max = 16, int timeout_ms = 0);
 
   const std::string& transcript() const { return transcript_; }
@@ -83,5 +88,7 @@ std::vector<Scenario> life_scenarios();
 std::vector<Scenario> reset_scenarios();
 // epoll: levels, edges, order; eventfd.
 std::vector<Scenario> edge_scenarios();
+// poll and select.
+std::vector<Scenario> set_scenarios();
 
 }  // namespace trireme::inline v0::sim

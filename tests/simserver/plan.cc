@@ -29,7 +29,7 @@ void draw_limits(Random& random, tr::Limits& limits) {
 void draw_options(Random& random, Plan& plan) {
   tr::ServerOptions& options = plan.options;
   options.dispatch = static_cast<tr::Dispatch>(random.below(3));
-  options.driver = static_cast<tr::DriverKind>(random.below(2));
+  options.driver = static_cast<tr::DriverKind>(random.below(4));
   options.io_workers = static_cast<int>(1 + random.below(4));
   options.data_workers = static_cast<int>(1 + random.below(8));
   options.drain_time_max = random.chance(1, 4) ? draw_time(random, 1ms, 100ms) : kPatience;
@@ -67,6 +67,11 @@ const char* name_of(tr::Dispatch dispatch) {
   return dispatch == tr::Dispatch::kWorkers ? "workers" : "adaptive";
 }
 
+const char* name_of(tr::DriverKind driver) {
+  constexpr const char* kNames[] = {"LT", "ET", "poll", "select"};
+  return kNames[static_cast<size_t>(driver)];
+}
+
 }  // namespace
 
 Duration draw_time(Random& random, Duration min, Duration max) {
@@ -97,9 +102,8 @@ Plan draw_plan(Random& random) {
 }
 
 std::string Plan::describe() const {
-  std::string text = std::string(name_of(options.dispatch)) +
-                     (options.driver == tr::DriverKind::kEpoll ? ", LT" : ", ET") + ", io " +
-                     std::to_string(options.io_workers) + ", data " +
+  std::string text = std::string(name_of(options.dispatch)) + ", " + name_of(options.driver) +
+                     ", io " + std::to_string(options.io_workers) + ", data " +
                      std::to_string(options.data_workers) + ", clients " +
                      std::to_string(clients.size()) + ", services";
   for (const ServicePlan& service : services) {

@@ -23,7 +23,8 @@ std::string text_of(const Setup& setup) {
       name = "Adaptive";
       break;
   }
-  name += setup.driver == tr::DriverKind::kEpoll ? "Level" : "Edge";
+  constexpr const char* kDrivers[] = {"Level", "Edge", "Poll", "Select"};
+  name += kDrivers[static_cast<size_t>(setup.driver)];
   return name + std::to_string(setup.io_workers);
 }
 
@@ -42,6 +43,9 @@ std::vector<Setup> setups_of(tr::Dispatch dispatch) {
       setups.push_back({dispatch, driver, io_workers});
     }
   }
+  // These wait with another system call; all else is the code of the level-triggered epoll.
+  setups.push_back({dispatch, tr::DriverKind::kPoll, 4});
+  setups.push_back({dispatch, tr::DriverKind::kSelect, 1});
   return setups;
 }
 

@@ -10,13 +10,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <deque>
 #include <functional>
+#include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
-#include "runtime/epoll_driver.h"
+#include "runtime/counters.h"
+#include "runtime/driver.h"
 #include "runtime/threads.h"
 
 namespace trireme::inline v0::unit {
@@ -28,14 +32,29 @@ struct Happened {
   std::string bytes;
 };
 
-// Parametrized over edge-triggered or not.
-class DriverFixture : public ::testing::TestWithParam<bool> {
+// What a driver cannot watch.
+enum class Refuses { kNothing, kFiles, kHighDescriptors };
+
+// A driver, and where the system call behind it leaves it a choice.
+struct DriverCase {
+  const char* name;
+  std::unique_ptr<Driver> (*make)(Kernel& kernel, Buffers& buffers, LoopCounters& counters);
+  Refuses refuses;
+  // An error of a channel that neither reads nor writes is told.
+  bool tells_hang_up_unasked = true;
+};
+
+// Defined once in every program that runs the suite.
+std::vector<DriverCase> drivers();
+inline void PrintTo(const DriverCase& it, std::ostream* out) { *out << it.name; }
+
+class DriverFixture : public ::testing::TestWithParam<DriverCase> {
  protected:
   using Kind = Completion::Kind;
 
-  DriverFixture() : driver(real_platform().kernel, buffers, counters, GetParam()) {}
+  DriverFixture()
+      : owned_(GetParam().make(real_platform().kernel, buffers, counters)), driver(*owned_) {}
 
-  void SetUp() override { ASSERT_EQ(driver.open(), 0); }
   void TearDown() override {
     for (Channel& channel : channels_) {
       if (channel.fd >= 0) driver.close(channel);
@@ -47,8 +66,6 @@ class DriverFixture : public ::testing::TestWithParam<bool> {
 
   // Lives as long as the fixture: TearDown closes what is still attached.
   Channel& fresh() { return channels_.emplace_back(); }
-
-  bool edge() const { return GetParam(); }
 
   // A listening socket at a free port of the loopback, and a client that connects to it.
   static int listen_somewhere(sockaddr_in& address) {
@@ -171,7 +188,12 @@ class DriverFixture : public ::testing::TestWithParam<bool> {
 
   Buffers buffers{1 << 24};
   LoopCounters counters;
-  EpollDriver driver;
+
+ private:
+  const std::unique_ptr<Driver> owned_;
+
+ protected:
+  Driver& driver;
   std::vector<Happened> history;  // of all turns
 
  private:
@@ -184,8 +206,10 @@ class DriverFixture : public ::testing::TestWithParam<bool> {
   std::vector<int> ours_;
 };
 
-inline std::string driver_name(const ::testing::TestParamInfo<bool>& info) {
-  return info.param ? "epoll_et" : "epoll";
+inline std::string driver_name(const ::testing::TestParamInfo<DriverCase>& info) {
+  std::string name = info.param.name;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
 }
 
 }  // namespace trireme

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/epoll_driver.h"
+#include "runtime/readiness_driver.h"
 
 namespace trireme::inline v0 {
 namespace {
@@ -180,8 +180,8 @@ TEST(EventLoopStress, NoPostIsLostOnTheWayToASleeper) {
   constexpr auto kLost = seconds(10);  // what a lost wake-up costs
   Buffers buffers(1 << 20);
   EventLoop loop(real_platform(), 0);
-  auto driver =
-      std::make_unique<EpollDriver>(real_platform().kernel, buffers, loop.counters, false);
+  auto driver = std::make_unique<ReadinessDriver>(real_platform().kernel, buffers, loop.counters,
+                                                  DriverKind::kEpoll);
   ASSERT_EQ(driver->open(), 0);
   loop.use_driver(std::move(driver));
   std::atomic<uint64_t> opened{0};

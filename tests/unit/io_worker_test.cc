@@ -10,14 +10,14 @@
 #include <stdexcept>
 #include <string>
 
-#include "runtime/epoll_driver.h"
+#include "runtime/readiness_driver.h"
 #include "server_stats.h"
 
 namespace trireme::inline v0 {
 namespace {
 
 // Parametrized over edge-triggered or not.
-class Working : public ::testing::TestWithParam<bool> {
+class Working : public ::testing::TestWithParam<DriverKind> {
  protected:
   void serve(std::shared_ptr<Service> service, ListenOptions options = {}) {
     auto listening = std::make_unique<Listening>();
@@ -30,8 +30,8 @@ class Working : public ::testing::TestWithParam<bool> {
     server_options.dispatch = Dispatch::kInline;
     core_ = CoreRef(new Core(real_platform(), server_options, 1, 4));
     EventLoop& loop = core().loop(0);
-    auto driver = std::make_unique<EpollDriver>(real_platform().kernel, core().buffers,
-                                                loop.counters, GetParam());
+    auto driver = std::make_unique<ReadinessDriver>(real_platform().kernel, core().buffers,
+                                                    loop.counters, GetParam());
     ASSERT_EQ(driver->open(), 0);
     loop.use_driver(std::move(driver));
     worker_ = std::make_unique<IoWorker>(core(), 0, listenings_);
@@ -77,8 +77,14 @@ class Working : public ::testing::TestWithParam<bool> {
   std::unique_ptr<IoWorker> worker_;
   int client_ = -1;
 };
-INSTANTIATE_TEST_SUITE_P(Drivers, Working, ::testing::Bool(),
-                         [](const auto& one) { return one.param ? "epoll_et" : "epoll"; });
+std::string name_of_driver(const ::testing::TestParamInfo<DriverKind>& one) {
+  constexpr const char* kNames[] = {"epoll", "epoll_et", "poll", "select"};
+  return kNames[static_cast<size_t>(one.param)];
+}
+INSTANTIATE_TEST_SUITE_P(Drivers, Working,
+                         ::testing::Values(DriverKind::kEpoll, DriverKind::kEpollEdge,
+                                           DriverKind::kPoll, DriverKind::kSelect),
+                         name_of_driver);
 
 struct Refusing {
   Refusing() { throw std::runtime_error("no"); }

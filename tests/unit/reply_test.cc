@@ -12,7 +12,7 @@
 #include "handling/job.h"
 #include "reply/core.h"
 #include "reply/sequencer.h"
-#include "runtime/epoll_driver.h"
+#include "runtime/readiness_driver.h"
 #include "support/unit_seed.h"
 
 namespace trireme::inline v0 {
@@ -89,8 +89,8 @@ class CoreTest : public ::testing::Test {
  protected:
   CoreTest() : core_(new Core(real_platform(), {}, 1, 4)) {
     EventLoop& loop = core().loop(0);
-    auto driver =
-        std::make_unique<EpollDriver>(real_platform().kernel, core().buffers, loop.counters, false);
+    auto driver = std::make_unique<ReadinessDriver>(real_platform().kernel, core().buffers,
+                                                    loop.counters, DriverKind::kEpoll);
     EXPECT_EQ(driver->open(), 0);
     loop.use_driver(std::move(driver));
     core().make_record(0, 2);
@@ -127,7 +127,7 @@ TEST_F(CoreTest, OnlyTheRightGenerationIsConnected) {
   }
   EXPECT_TRUE(mail().empty());
   EXPECT_EQ(core().stale_ids.get(), 16u);
-  EXPECT_EQ(core().buffers.bytes_now(), static_cast<int64_t>(EpollDriver::kReadBufferBytes));
+  EXPECT_EQ(core().buffers.bytes_now(), static_cast<int64_t>(ReadinessDriver::kReadBufferBytes));
 }
 
 TEST_F(CoreTest, APushIsChargedAndCountedOnItsWay) {

@@ -1,4 +1,4 @@
-#include "runtime/epoll_driver.h"
+#include "runtime/readiness_driver.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -10,7 +10,7 @@ namespace trireme::inline v0 {
 namespace {
 
 // Channel::flags
-constexpr uint8_t kInSet = 1;        // registered with epoll
+constexpr uint8_t kInSet = 1;        // registered with the poller
 constexpr uint8_t kWantsRead = 2;    // receive(), not pause()
 constexpr uint8_t kWantsWrite = 4;   // a send was cut short
 constexpr uint8_t kEnded = 8;        // end of stream or error was told
@@ -51,33 +51,28 @@ std::span<const iovec> drop_front(std::span<const iovec> pieces, size_t bytes,
 
 }  // namespace
 
-EpollDriver::EpollDriver(Kernel& kernel, Buffers& buffers, LoopCounters& counters,
-                         bool edge_triggered)
+ReadinessDriver::ReadinessDriver(Kernel& kernel, Buffers& buffers, LoopCounters& counters,
+                                 DriverKind kind)
     : kernel_(kernel),
       counters_(counters),
-      edge_triggered_(edge_triggered),
+      poller_(make_poller(kind, kernel)),
+      edge_triggered_(poller_->edge_triggered()),
       read_buffer_(buffers.make_fixed(kReadBufferBytes)) {}
 
-EpollDriver::~EpollDriver() {
+ReadinessDriver::~ReadinessDriver() {
   if (wake_fd_ >= 0) kernel_.close(wake_fd_);
-  if (epoll_fd_ >= 0) kernel_.close(epoll_fd_);
 }
 
-int EpollDriver::open() {
-  epoll_fd_ = kernel_.epoll_create();
-  if (epoll_fd_ < 0) return epoll_fd_;
+int ReadinessDriver::open() {
   wake_fd_ = kernel_.event_create();
-  if (wake_fd_ < 0) return wake_fd_;
-  return kernel_.epoll_control(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, EPOLLIN, nullptr);
+  return wake_fd_ < 0 ? wake_fd_ : poller_->open(wake_fd_);
 }
 
-Driver::Traits EpollDriver::traits() const {
-  return {.name = edge_triggered_ ? "epoll-et" : "epoll",
-          .loop_may_move = true,
-          .worker_may_write = true};
+Driver::Traits ReadinessDriver::traits() const {
+  return {.name = poller_->name(), .loop_may_move = true, .worker_may_write = true};
 }
 
-void EpollDriver::wait(TimePoint now, TimePoint until) {
+void ReadinessDriver::wait(TimePoint now, TimePoint until) {
   CHECK(event_cursor_ == event_count_, "wait before all completions of the last turn were taken");
   if (!lost_.empty()) {
     if (now >= return_at_) return_lost(now);
@@ -91,9 +86,9 @@ void EpollDriver::wait(TimePoint now, TimePoint until) {
     const auto ms = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
     timeout_ms = static_cast<int>(std::min<int64_t>(ms, 3'600'000));
   }
-  const int count = kernel_.epoll_wait(epoll_fd_, events_, timeout_ms);
+  const int count = poller_->wait(events_, timeout_ms);
   // EINTR is the only failure left once the descriptor is good; the loop comes again.
-  CHECK(count >= 0 || count == -EINTR, "epoll_wait failed");
+  CHECK(count >= 0 || count == -EINTR, "waiting failed");
   event_count_ = count > 0 ? static_cast<size_t>(count) : 0;
   event_cursor_ = 0;
   event_bits_ = 0;
@@ -103,7 +98,7 @@ void EpollDriver::wait(TimePoint now, TimePoint until) {
   reads_cursor_ = 0;
 }
 
-bool EpollDriver::next(Completion& out) {
+bool ReadinessDriver::next(Completion& out) {
   while (event_cursor_ < event_count_) {
     epoll_event& event = events_[event_cursor_];
     auto* channel = static_cast<Channel*>(event.data.ptr);
@@ -133,7 +128,7 @@ bool EpollDriver::next(Completion& out) {
 }
 
 // Takes one completion out of the event at the cursor. event_bits_ says what is left of it.
-bool EpollDriver::next_of_event(Channel& channel, Completion& out) {
+bool ReadinessDriver::next_of_event(Channel& channel, Completion& out) {
   const uint32_t bits = event_bits_;
   if (channel.flags & kClosing) {
     event_bits_ = 0;
@@ -162,7 +157,7 @@ bool EpollDriver::next_of_event(Channel& channel, Completion& out) {
   return receive_one(channel, out);
 }
 
-bool EpollDriver::accept_one(Channel& listener, Completion& out) {
+bool ReadinessDriver::accept_one(Channel& listener, Completion& out) {
   --accepts_left_;
   while (true) {
     const int fd = kernel_.accept(listener.fd, accepted_peer_);
@@ -177,7 +172,7 @@ bool EpollDriver::accept_one(Channel& listener, Completion& out) {
   }
 }
 
-bool EpollDriver::receive_one(Channel& channel, Completion& out) {
+bool ReadinessDriver::receive_one(Channel& channel, Completion& out) {
   const std::span<char> into = read_buffer_.span().first(receive_bytes_max_);
   ssize_t result = 0;
   do {
@@ -213,7 +208,7 @@ bool EpollDriver::receive_one(Channel& channel, Completion& out) {
 
 // HUP or ERR for a channel that does not read: it leaves the set, so that the loop does not spin.
 // An error is told; a mere HUP (both directions ended) is found by the next receive.
-bool EpollDriver::hung_up(Channel& channel, Completion& out) {
+bool ReadinessDriver::hung_up(Channel& channel, Completion& out) {
   const int error = kernel_.socket_error(channel.fd);
   leave_set(channel);
   if (error == 0) return false;
@@ -223,22 +218,20 @@ bool EpollDriver::hung_up(Channel& channel, Completion& out) {
   return true;
 }
 
-void EpollDriver::queue_read(Channel& channel) {
+void ReadinessDriver::queue_read(Channel& channel) {
   channel.flags |= kReadable;
   if (channel.flags & kReadQueued) return;
   channel.flags |= kReadQueued;
   reads_next_.push_back(&channel);
 }
 
-void EpollDriver::update_interest(Channel& channel) {
+void ReadinessDriver::update_interest(Channel& channel) {
   if (edge_triggered_ && channel.role == Channel::Role::kStream)
     return;  // registered once, for everything
   if (!(channel.flags & kInSet)) return;
   const uint8_t wanted = wanted_interest(channel);
   if (wanted == channel.interest) return;
-  const int result =
-      kernel_.epoll_control(epoll_fd_, EPOLL_CTL_MOD, channel.fd, epoll_bits(wanted), &channel);
-  if (result == 0) {
+  if (poller_->modify(channel, epoll_bits(wanted)) == 0) {
     channel.interest = wanted;
     return;
   }
@@ -248,13 +241,11 @@ void EpollDriver::update_interest(Channel& channel) {
   lost_.push_back(&channel);
 }
 
-// Registers again what a failed epoll_ctl has thrown out.
-void EpollDriver::return_lost(TimePoint now) {
+// Registers again what a failed change has thrown out.
+void ReadinessDriver::return_lost(TimePoint now) {
   std::erase_if(lost_, [this](Channel* channel) {
     const uint8_t wanted = wanted_interest(*channel);
-    const int result =
-        kernel_.epoll_control(epoll_fd_, EPOLL_CTL_ADD, channel->fd, epoll_bits(wanted), channel);
-    if (result < 0) return false;
+    if (poller_->add(*channel, channel->fd, epoll_bits(wanted)) < 0) return false;
     channel->flags |= kInSet;
     channel->interest = wanted;
     return true;
@@ -262,20 +253,20 @@ void EpollDriver::return_lost(TimePoint now) {
   return_at_ = now + kReturnLost;
 }
 
-void EpollDriver::leave_set(Channel& channel) {
+void ReadinessDriver::leave_set(Channel& channel) {
   if (!(channel.flags & kInSet)) return;
-  kernel_.epoll_control(epoll_fd_, EPOLL_CTL_DEL, channel.fd, 0, nullptr);
+  poller_->remove(channel);
   channel.flags &= static_cast<uint8_t>(~kInSet);
   channel.interest = 0;
 }
 
-int EpollDriver::attach(Channel& channel, Channel::Role role, int fd) {
+int ReadinessDriver::attach(Channel& channel, Channel::Role role, int fd) {
   CHECK(channel.fd == -1 && channel.flags == 0, "a channel is attached twice");
   uint32_t bits = epoll_bits(kInterestRead);
   if (role == Channel::Role::kListener) bits = EPOLLIN;
   if (edge_triggered_ && role == Channel::Role::kStream)
     bits = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
-  const int result = kernel_.epoll_control(epoll_fd_, EPOLL_CTL_ADD, fd, bits, &channel);
+  const int result = poller_->add(channel, fd, bits);
   if (result < 0) {
     kernel_.close(fd);
     counters_.descriptors_closed.add();
@@ -288,7 +279,7 @@ int EpollDriver::attach(Channel& channel, Channel::Role role, int fd) {
   return 0;
 }
 
-void EpollDriver::receive(Channel& channel) {
+void ReadinessDriver::receive(Channel& channel) {
   if (channel.flags & (kWantsRead | kEnded | kClosing)) return;
   channel.flags |= kWantsRead;
   const bool is_stream = channel.role == Channel::Role::kStream;  // a listener has nothing to read
@@ -299,13 +290,13 @@ void EpollDriver::receive(Channel& channel) {
   update_interest(channel);
 }
 
-void EpollDriver::pause(Channel& channel) {
+void ReadinessDriver::pause(Channel& channel) {
   if (!(channel.flags & kWantsRead)) return;
   channel.flags &= static_cast<uint8_t>(~kWantsRead);
   update_interest(channel);
 }
 
-Sent EpollDriver::send(Channel& channel, std::span<const iovec> pieces) {
+Sent ReadinessDriver::send(Channel& channel, std::span<const iovec> pieces) {
   constexpr size_t kPiecesMax = 64;
   CHECK(pieces.size() <= kPiecesMax, "a send of too many pieces");
   size_t total = 0;
@@ -331,9 +322,9 @@ Sent EpollDriver::send(Channel& channel, std::span<const iovec> pieces) {
   return {.bytes = sent, .error = 0};
 }
 
-void EpollDriver::shutdown_write(Channel& channel) { kernel_.shutdown(channel.fd, SHUT_WR); }
+void ReadinessDriver::shutdown_write(Channel& channel) { kernel_.shutdown(channel.fd, SHUT_WR); }
 
-void EpollDriver::close(Channel& channel) {
+void ReadinessDriver::close(Channel& channel) {
   CHECK(channel.fd >= 0 && !(channel.flags & kClosing), "a channel is closed twice");
   if (channel.flags & kReadQueued) {
     std::replace(reads_now_.begin(), reads_now_.end(), &channel, static_cast<Channel*>(nullptr));
@@ -348,26 +339,26 @@ void EpollDriver::close(Channel& channel) {
   channel.next_closed = std::exchange(closed_, &channel);
 }
 
-size_t EpollDriver::bytes_readable(const Channel& channel) {
+size_t ReadinessDriver::bytes_readable(const Channel& channel) {
   const ssize_t bytes = kernel_.bytes_readable(channel.fd);
   return bytes > 0 ? static_cast<size_t>(bytes) : 0;
 }
 
-size_t EpollDriver::bytes_unsent(const Channel& channel) {
+size_t ReadinessDriver::bytes_unsent(const Channel& channel) {
   const ssize_t bytes = kernel_.bytes_unsent(channel.fd);
   return bytes > 0 ? static_cast<size_t>(bytes) : 0;
 }
 
-Block EpollDriver::swap_read_buffer(Block fresh) {
+Block ReadinessDriver::swap_read_buffer(Block fresh) {
   read_buffer_.swap(fresh);
   return fresh;
 }
 
-void EpollDriver::set_receive_bytes_max(size_t bytes) {
+void ReadinessDriver::set_receive_bytes_max(size_t bytes) {
   receive_bytes_max_ = std::clamp<size_t>(bytes, 1, read_buffer_.capacity());
 }
 
-bool EpollDriver::wake() noexcept {
+bool ReadinessDriver::wake() noexcept {
   constexpr int kTries = 100;  // EINTR comes once, not for ever
   for (int tries = 0; tries < kTries; ++tries) {
     const int result = kernel_.event_signal(wake_fd_);

@@ -1,27 +1,30 @@
-// The epoll driver, level-triggered and edge-triggered.
+// The driver of all system calls that tell readiness: epoll, poll, select. What waiting is differs
+// (runtime/poller.h), all else is here: it receives, accepts and sends itself.
 //
 // Step: below steps 1, 2 and 6. Thread: the holder of the loop, `wake` excepted.
 //
-// Level-triggered: interest follows what the caller wants, one epoll_ctl a change. Edge-triggered:
-// everything is registered once, readiness is remembered in the channel, and a short read means
-// drained only if the event carried none of RDHUP, HUP, ERR, PRI (epoll(7)).
+// Level-triggered: interest follows what the caller wants, one call of the poller a change.
+// Edge-triggered: everything is registered once, readiness is remembered in the channel, and a
+// short read means drained only if the event carried none of RDHUP, HUP, ERR, PRI (epoll(7)).
 #pragma once
 
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "runtime/counters.h"
 #include "runtime/driver.h"
+#include "runtime/poller.h"
 
 namespace trireme::inline v0 {
 
-class EpollDriver final : public Driver {
+class ReadinessDriver final : public Driver {
  public:
   static constexpr size_t kReadBufferBytes = 64 << 10;
 
   // Before start(). `open` must succeed before any other call.
-  EpollDriver(Kernel& kernel, Buffers& buffers, LoopCounters& counters, bool edge_triggered);
-  ~EpollDriver() override;
+  ReadinessDriver(Kernel& kernel, Buffers& buffers, LoopCounters& counters, DriverKind kind);
+  ~ReadinessDriver() override;
   int open();  // 0 or -errno
 
   Traits traits() const override;
@@ -56,8 +59,8 @@ class EpollDriver final : public Driver {
 
   Kernel& kernel_;
   LoopCounters& counters_;
+  const std::unique_ptr<Poller> poller_;
   const bool edge_triggered_;
-  int epoll_fd_ = -1;
   int wake_fd_ = -1;
   Block read_buffer_;
   size_t receive_bytes_max_ = kReadBufferBytes;
@@ -70,7 +73,7 @@ class EpollDriver final : public Driver {
 
   std::vector<Channel*> reads_now_, reads_next_;  // readable by what we know, without an event
   size_t reads_cursor_ = 0;
-  std::vector<Channel*> lost_;  // thrown out of the set by a failed epoll_ctl; tried again soon
+  std::vector<Channel*> lost_;  // thrown out of the set by a failed change; tried again soon
   TimePoint return_at_ = TimePoint::min();
   Channel* closed_ =
       nullptr;  // list by Channel::next_closed, told as kClosed at the end of the turn
