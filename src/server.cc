@@ -25,7 +25,8 @@
 namespace trireme::inline v0 {
 namespace {
 
-constexpr int64_t kDescriptorsReserved = 32;  // for handlers, logs and our own
+constexpr int64_t kDescriptorsReserved = 32;                      // for handlers, logs and our own
+constexpr Duration kPollTimeMax = std::chrono::milliseconds(10);  // beyond it nothing is saved
 constexpr Duration kCutGrace = std::chrono::milliseconds(50);
 
 Error usage(std::string message) { return {Error::Code::kUsage, std::move(message)}; }
@@ -37,6 +38,8 @@ Result<Done> validate(const ServerOptions& options,
     return usage("io_workers must be 0 to 1023");
   if (options.data_workers < 1 || options.data_workers > 10000)
     return usage("data_workers must be 1 to 10000");
+  if (options.poll_time_max < Duration(0) || options.poll_time_max > kPollTimeMax)
+    return usage("poll_time_max must be 0 to 10 ms");
   for (const auto& listening : listenings) {
     Result<Endpoint> endpoint = parse_endpoint(listening->url);
     if (!endpoint) return endpoint.error();
@@ -123,6 +126,9 @@ void Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
 
 // Everything but threads. On failure all is taken down by destructors.
 Result<Done> Server::Impl::build() {
+  for (auto& listening : listenings) {
+    listening->dispatch = listening->options.dispatch.value_or(options.dispatch);
+  }
   int64_t descriptors = platform.kernel.raise_descriptor_limit();
   const auto io_count = static_cast<uint32_t>(
       options.io_workers > 0 ? options.io_workers : platform.threads.allowed_cpus());
@@ -148,8 +154,6 @@ Result<Done> Server::Impl::build() {
         platform.kernel, made->buffers, loop.counters,
         edge && is_listener ? DriverKind::kEpoll : options.driver);
     const int result = driver->open();
-    CHECK(driver->traits().loop_may_move || options.dispatch != Dispatch::kAdaptive,
-          "adaptive dispatch needs a driver whose loop may move");
     loop.use_driver(std::move(driver));
     if (result < 0) {
       return Error{Error::Code::kSystem, "cannot make an event loop: " + why_not_watched(-result)};
@@ -167,11 +171,14 @@ Result<Done> Server::Impl::start() {
   if (!valid) return valid;
   Result<Done> built = build();
   if (!built) return built;
-  crew = std::make_unique<Crew>(*core.get(), static_cast<uint32_t>(options.data_workers),
-                                options.dispatch);
+  const bool adaptive =
+      std::any_of(listenings.begin(), listenings.end(),
+                  [](const auto& listening) { return listening->dispatch == Dispatch::kAdaptive; });
+  crew = std::make_unique<Crew>(*core.get(), static_cast<uint32_t>(options.data_workers), adaptive);
   std::vector<HeldLoop*> loops;
   for (auto& io_worker : io_workers) {
     io_worker->use_crew(crew.get());
+    io_worker->loop().set_poll_time_max(options.poll_time_max);
     loops.push_back(io_worker.get());
   }
   int error = crew->start(loops);

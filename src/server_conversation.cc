@@ -38,6 +38,7 @@ class InstantThreads final : public Threads {
     return false;
   }
   void unpark(ParkSpot&) override {}
+  bool try_park(ParkSpot&) override { return false; }
   void sleep_until(TimePoint until) override {
     if (until > clock_.now()) clock_.advance(until - clock_.now());
   }
@@ -69,6 +70,7 @@ class ScriptedDriver final : public Driver {
     return {.name = "scripted", .loop_may_move = false, .worker_may_write = false};
   }
   void wait(TimePoint, TimePoint) override {}
+  bool ready() const override { return true; }
   bool drained() const override { return true; }
   bool next(Completion& out) override {
     if (channel_ == nullptr) return false;

@@ -77,6 +77,8 @@ void add_threads(CLI::App& app, ServeOptions& options) {
                             {"workers", tr::Dispatch::kWorkers},
                             {"adaptive", tr::Dispatch::kAdaptive}},
                            {"POLICY", "adaptive", "where handlers run: inline, workers, adaptive"});
+  add(app, "--poll-time", options.server.poll_time_max, tool::parse_duration,
+      {"TIME", "0", "how long threads look for work before they sleep; at most 10ms"});
   add_choice<tr::DriverKind>(
       app, "--driver", options.server.driver,
       {{"epoll", tr::DriverKind::kEpoll},

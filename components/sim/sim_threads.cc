@@ -103,6 +103,14 @@ void SimThreads::unpark(ParkSpot& spot) {
   scheduler_.point_after();
 }
 
+bool SimThreads::try_park(ParkSpot& spot) {
+  scheduler_.point();
+  const bool permit = spot.state.load() == 1;
+  if (permit) spot.state.store(0);
+  scheduler_.record(Call::kPark, 2, 0, permit ? 1 : 0);
+  return permit;
+}
+
 void SimThreads::sleep_until(TimePoint until) {
   scheduler_.point();
   scheduler_.block({"sleep", 0, until});

@@ -26,6 +26,7 @@ class SimThreads final : public Threads {
                                 int& error) override;
   bool park(ParkSpot& spot, TimePoint until) override;
   void unpark(ParkSpot& spot) override;
+  bool try_park(ParkSpot& spot) override;
   void sleep_until(TimePoint until) override;
   void relax() override;
   void set_name(std::string_view name) override;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,7 +78,11 @@ struct ListenOptions {
   Limits limits{};
   int backlog = 4096;            // of listen(2); the kernel cuts it to net.core.somaxconn
   std::string name = "service";  // in logs and statistics
-  // Under `adaptive`, kinds of requests for which nothing is to be learned.
+  // Where the handlers of this listener run, if not where ServerOptions::dispatch says. With
+  // kInline it is answered even while every data worker is in a handler.
+  std::optional<Dispatch> dispatch{};
+  // Under `adaptive`, kinds of requests for which nothing is to be learned. One that is pinned to
+  // kInline starts even while every data worker is in a handler.
   std::vector<PinnedKind> pinned_kinds{};
 };
 
@@ -90,6 +95,11 @@ struct ServerOptions {
   int data_workers = 32;
   Dispatch dispatch = Dispatch::kAdaptive;
   DriverKind driver = DriverKind::kEpoll;
+  // Event loops and idle data workers look for work for so long before they sleep, each as long as
+  // that pays: the time doubles where it finds something, and halves to nothing where it does not.
+  // Zero: they sleep at once. A wake-up across CPUs costs some 40 us, at low load nearly all of the
+  // latency; the price is CPU time. Off while more threads are at work than there are CPUs.
+  std::chrono::nanoseconds poll_time_max{0};
   // Open connections at once. 0: the descriptor limit less a reserve of 32 and what the server
   // itself needs, at least 16. Over it, clients wait in the backlog.
   size_t connections_max = 0;

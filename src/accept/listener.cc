@@ -120,7 +120,7 @@ void Listener::run() {
 }
 
 void Listener::turn_in_loop() {
-  loop_.wait(false, paused_ ? resume_at_ : kNever);
+  loop_.wait(EventLoop::Wait::kSleep, paused_ ? resume_at_ : kNever);
   for (Mail* next = loop_.take_mail(); next != nullptr;) {
     std::unique_ptr<Mail> mail(next);
     next = mail->next;

@@ -343,15 +343,17 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
 
 // Decides where a job runs. Returns it if that is here and now, with the loop lent.
 Job* IoWorker::dispatch_in_loop(Job* job) {
-  // A loop without reserve starts no handler: nobody could take the loop from one that blocks.
-  bool here = crew_ == nullptr || dispatch_ == Dispatch::kInline;
-  if (!here && dispatch_ == Dispatch::kAdaptive) {
-    Kinds& kinds = *(*kinds_)[job->connection->listening->index];
+  // A loop without reserve starts no handler, for nobody could take the loop from one that blocks;
+  // but those of which the user has promised that they do not.
+  const Listening& listening = *job->connection->listening;
+  bool here = crew_ == nullptr || listening.dispatch == Dispatch::kInline;
+  if (!here && listening.dispatch == Dispatch::kAdaptive) {
+    Kinds& kinds = *(*kinds_)[listening.index];
     KindRecord& record =
         job->job_kind == JobKind::kRequest ? kinds.of(job->requests[0].kind) : kinds.of_callbacks();
     job->kind = &record;
     here = (kForceHandOver || !record.on_data_workers()) &&
-           has_reserve.load(std::memory_order_seq_cst);
+           (has_reserve.load(std::memory_order_seq_cst) || record.pinned());
     job->timed = !here || record.wants_sample();
     job->cpu_timed = job->timed && record.wants_cpu_sample();
     if (here) job->lent_by = this;

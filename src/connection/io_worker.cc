@@ -17,7 +17,6 @@ IoWorker::IoWorker(Core& core, uint32_t index,
                    const std::vector<std::unique_ptr<Listening>>& listenings)
     : core_(core),
       loop_(core.loop(index)),
-      dispatch_(core.options.dispatch),
       listenings_(listenings),
       kinds_(std::make_shared<KindTable>()),
       out_(core.buffers.make_fixed(kOutBytes)) {
@@ -63,7 +62,7 @@ HeldLoop::End IoWorker::hold(void* as) {
     if (job->timed) job->begin_times(core_.platform);
     job->begin();
     do {
-      if (kForceHandOver && dispatch_ == Dispatch::kAdaptive) crew_->force_take(*this, *job);
+      if (kForceHandOver && job->lent_by != nullptr) crew_->force_take(*this, *job);
     } while (job->run_next() && loop_.relend(job->lent_as));
     job->end(&loop_code_mark);
     if (job->timed) job->end_times(core_.platform);
@@ -176,7 +175,12 @@ void IoWorker::end_turn_in_loop(bool may_sleep) {
     small_reads_ = pressure;
     loop_.driver().set_receive_bytes_max(pressure ? kSmallReadBytes : SIZE_MAX);
   }
-  loop_.wait(!may_sleep || run_head_ != nullptr, until);
+  using Wait = EventLoop::Wait;
+  if (!may_sleep || run_head_ != nullptr) {
+    loop_.wait(Wait::kNo, until);
+  } else {
+    loop_.wait(crew_ != nullptr && crew_->may_poll() ? Wait::kPollFirst : Wait::kSleep, until);
+  }
   mail_ = loop_.take_mail();
   runs_left_ = run_count_;
 }

@@ -152,7 +152,6 @@ class IoWorker final : public HeldLoop {
   Core& core_;
   EventLoop& loop_;
   Crew* crew_ = nullptr;
-  const Dispatch dispatch_;
   const std::vector<std::unique_ptr<Listening>>& listenings_;
   const std::shared_ptr<KindTable> kinds_;  // what is in it is the holder's
 

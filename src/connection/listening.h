@@ -19,7 +19,8 @@ struct Listening {
   std::shared_ptr<Service> service;
   ListenOptions options;
   bool has_session = false;
-  uint32_t index = 0;  // among the listeners of its server
+  uint32_t index = 0;                     // among the listeners of its server
+  Dispatch dispatch = Dispatch::kInline;  // its own, or that of the server
 
   bool pipelined() const { return options.ordering == Ordering::kPipelined; }
   uint64_t in_flight_max() const { return pipelined() ? options.limits.in_flight_max : 1; }

@@ -14,11 +14,12 @@ constexpr size_t kIdleKept = 2;
 
 }  // namespace
 
-Crew::Crew(Core& core, uint32_t data_workers_max, Dispatch dispatch)
+Crew::Crew(Core& core, uint32_t data_workers_max, bool takes_loops)
     : core_(core),
       platform_(core.platform),
-      dispatch_(dispatch),
-      data_workers_max_(data_workers_max) {}
+      takes_loops_(takes_loops),
+      data_workers_max_(data_workers_max),
+      poll_time_max_(core.options.poll_time_max) {}
 
 Crew::~Crew() {
   MutexLock lock(mutex_);
@@ -56,6 +57,7 @@ Crew::Member* Crew::start_member(Duty duty, HeldLoop* held, int& error) {
     members_.push_back(std::make_unique<Member>());
     member = members_.back().get();
     member->duty = duty;
+    member->poll_window = PollWindow(poll_time_max_);
     member->loop = held;
     member->orders_pending = duty != Duty::kIdle;
     if (duty != Duty::kHold) member->number = take_number();
@@ -130,12 +132,30 @@ bool Crew::next_duty(Member& me) {
     }
     wake_quiet_loops(me);
     me.kit.read_buffer.reset();  // an idle thread holds no buffer
-    const TimePoint until = waited ? kNever : platform_.clock.now() + kIdleTime;
-    waited = !platform_.threads.park(me.spot, until);
+    waited = !wait_idle(me, waited ? kNever : platform_.clock.now() + kIdleTime);
     if (waited && retire(me)) return false;
     MutexLock lock(mutex_);
     std::erase(idle_, &me);
   }
+}
+
+// Polls for some time if that is switched on, then parks. False: `until` has come.
+bool Crew::wait_idle(Member& me, TimePoint until) {
+  if (!may_poll()) return platform_.threads.park(me.spot, until);
+  const TimePoint begin = platform_.clock.now();
+  TimePoint now = begin;
+  bool called = false;
+  while (!called && now < begin + me.poll_window.time()) {
+    called = platform_.threads.try_park(me.spot);
+    if (!called) platform_.threads.relax();
+    now = platform_.clock.now();
+  }
+  if (!called) {
+    called = platform_.threads.park(me.spot, until);
+    now = platform_.clock.now();
+  }
+  me.poll_window.waited(now - begin);
+  return called;
 }
 
 // Idle for long: ends, unless it is one of the few that are kept, or was called in the last moment.
@@ -203,6 +223,7 @@ void Crew::run(Member& me) {
   // long.
   if (queue_.length_hint() == 0) wake_quiet_loops(me);
   job->begin_times(platform_);
+  if (poll_time_max_ > Duration(0)) at_work_.add();
   note_running(me, job->service_name, job->id, job->begun);
   job->begin();
   while (job->run_next()) {
@@ -210,6 +231,7 @@ void Crew::run(Member& me) {
   job->end(nullptr);
   if (job->timed) job->end_times(platform_);
   note_running(me, nullptr, {}, {});
+  if (poll_time_max_ > Duration(0)) at_work_.subtract();
   const uint32_t home = job->id.home();
   EventLoop& loop = core_.loop(home);
   const bool written = job->write_directly(platform_.kernel);
@@ -300,9 +322,11 @@ std::vector<StuckJob> Crew::running_jobs() {
   for (const auto& member : members_) {
     const char* service = member->running_service.load(std::memory_order_relaxed);
     if (service == nullptr) continue;
-    // A thread that lost its loop gets its number when the handler returns; until then it has none.
+    // A thread that lost its loop gets its number when the handler returns; until then it has the
+    // name of the loop, as another one has, too.
+    const std::string id = std::to_string(member->thread_id.load(std::memory_order_relaxed));
     const std::string thread =
-        member->number == kNoNumber ? "data" : "data-" + std::to_string(member->number);
+        member->number == kNoNumber ? id : "data-" + std::to_string(member->number);
     add(service, thread, member->running_id.load(std::memory_order_relaxed),
         member->running_since_ns.load(std::memory_order_relaxed));
   }

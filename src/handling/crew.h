@@ -11,7 +11,8 @@
 //          job late: take the loop                 job done, loop lost
 //   watch ------------------------> hold --------------------------------> (idle)
 //
-// 1. A loop without reserve starts no handler under `adaptive`: its jobs wait in the ready queue.
+// 1. A loop without reserve starts no handler under `adaptive`, but of kinds pinned to the loop:
+// its jobs wait in the ready queue.
 // 2. The reserve ticks every millisecond while the loop is awake (every ten where it can only
 // report: under `inline` and `workers`). One LENT word seen at two ticks is a late job. If it waits
 // (the CPU clock of its thread stands still), or has asked for it, the loop is taken at once. If it
@@ -89,7 +90,8 @@ using ReadyQueue = BasicReadyQueue<Job>;
 
 class Crew {
  public:
-  Crew(Core& core, uint32_t data_workers_max, Dispatch dispatch);
+  // `takes_loops`: of jobs that are late; else they are only reported. Needs the loops of `core`.
+  Crew(Core& core, uint32_t data_workers_max, bool takes_loops);
   ~Crew();
 
   // Before start(). Starts one holder a loop. 0 or an errno value; then nothing runs.
@@ -99,6 +101,11 @@ class Crew {
   void submit(Job* first);
   // The holder, before it sleeps. True: jobs wait, so sleep no longer than a tick and call again.
   bool nudge() { return wake_more(false); }
+  // Any thread. A hint: polling before sleep is switched on, and no more threads are at work than
+  // there are CPUs.
+  bool may_poll() const {
+    return poll_time_max_ > Duration(0) && loops_total_ + at_work_.get() <= active_wanted_;
+  }
   // The holder, under TRIREME_FORCE_HANDOVER: returns when a spare has taken the loop that is lent
   // for `job`.
   void force_take(HeldLoop& held, Job& job);
@@ -132,6 +139,7 @@ class Crew {
     std::unique_ptr<Thread> thread;
     // The member's own.
     SpareKit kit;
+    PollWindow poll_window;
     std::vector<uint32_t>
         quiet_loops;  // to wake before it parks: they have mail of ours that nobody waits for
     // Guarded by the crew's mutex. An order is given by another thread while this one is idle.
@@ -180,6 +188,7 @@ class Crew {
   void run(Member& me);
   void wake_quiet_loops(Member& me);
   bool next_duty(Member& me);
+  bool wait_idle(Member& me, TimePoint until);
   bool leave_watch();
   bool retire(Member& me);
   uint32_t take_number() REQUIRES(mutex_);
@@ -204,8 +213,9 @@ class Crew {
 
   Core& core_;
   const Platform& platform_;
-  const Dispatch dispatch_;
+  const bool takes_loops_;
   const uint32_t data_workers_max_;
+  const Duration poll_time_max_;
   uint32_t loops_total_ = 0;
   size_t active_wanted_ = 2;      // one for each CPU, and one to follow where there is but one
   std::vector<HeldLoop*> loops_;  // immutable after start
@@ -224,6 +234,7 @@ class Crew {
   ReadyQueue queue_;  // its list is guarded by mutex_, which every function of it asks for
   ParkSpot stopped_spot_;
   SharedCounter threads_now_, holders_now_;
+  SharedCounter at_work_;  // data workers in handlers; counted only for polling
   // A job that has just lost its loop, for the next watcher that ticks to report: the thread that
   // took the loop has clients to serve.
   std::optional<Stall> moved_ GUARDED_BY(mutex_);

@@ -62,7 +62,7 @@ void Crew::watch(Member& me) {
   me.looks.clear();
   loop.set_watcher(&me.spot);
   held.has_reserve.store(true, std::memory_order_seq_cst);
-  const Duration tick = dispatch_ == Dispatch::kAdaptive ? kTick : kReportTick;
+  const Duration tick = takes_loops_ ? kTick : kReportTick;
   const auto quiet_ticks_max = static_cast<int>(kQuietTime / tick);
   int quiet_ticks = 0;
   bool leaving = false;
@@ -107,7 +107,7 @@ bool Crew::take_loop(Member& me, Sight& sight, TimePoint now) {
   const bool lent = LoopWord::state(sight.word) == LoopWord::kLent;
   const bool asked = lent && held.asked.load(std::memory_order_seq_cst) == sight.word;
   if (!asked && (!again || now - sight.since < kLate)) return false;
-  if (!lent || dispatch_ != Dispatch::kAdaptive || !should_take(me, sight, asked, now)) {
+  if (!lent || !takes_loops_ || !should_take(me, sight, asked, now)) {
     see_stall(held, sight, now);
     return false;
   }

@@ -67,6 +67,8 @@ class Driver {
   virtual void wait(TimePoint now, TimePoint until) = 0;
   // The next completion, or false when all of this turn have been given out.
   virtual bool next(Completion& out) = 0;
+  // True: `next` has something to give out.
+  virtual bool ready() const = 0;
   // False: `wait` left ready channels behind, the loop is late.
   virtual bool drained() const = 0;
 

@@ -26,19 +26,38 @@ void EventLoop::wake_if_asleep() {
   if (!driver_->wake()) sleep_.give_back_signal();
 }
 
-void EventLoop::wait(bool poll, TimePoint until) {
+void EventLoop::wait(Wait how, TimePoint until) {
   until = std::min(until, timers_.next_wake());
-  if (poll) until = now_;
+  if (how == Wait::kNo) until = now_;
   bool may_sleep = until > now_;
-  if (may_sleep) {
-    sleep_.fall_asleep();
-    if (!mailbox_.empty()) may_sleep = false;
+  const TimePoint begin = now_;
+  const bool polls = may_sleep && how == Wait::kPollFirst;
+  if (!polls || poll_window_.time() == Duration(0) || !poll(until)) {
+    if (may_sleep) {
+      sleep_.fall_asleep();
+      if (!mailbox_.empty()) may_sleep = false;
+    }
+    driver_->wait(now_, may_sleep ? until : now_);
   }
-  driver_->wait(now_, may_sleep ? until : now_);
   if (!driver_->drained()) counters.late_turns.add();
   if (ParkSpot* watcher = sleep_.wake_up()) platform_.threads.unpark(*watcher);
   read_clock();
+  if (polls) poll_window_.waited(now_ - begin);
   counters.loop_turns.add();
+}
+
+// Looks again and again without sleeping, and lets other threads run in between. True: there is
+// something to do. While it looks, senders of mail see that the loop does not sleep, and wake
+// nobody.
+bool EventLoop::poll(TimePoint until) {
+  until = std::min(until, now_ + poll_window_.time());
+  while (now_ < until) {
+    driver_->wait(now_, now_);
+    if (driver_->ready() || !mailbox_.empty()) return true;
+    platform_.threads.relax();
+    read_clock();
+  }
+  return false;
 }
 
 void EventLoop::wait_settled(uint64_t lent) {

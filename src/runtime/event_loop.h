@@ -15,6 +15,7 @@
 #include "runtime/driver.h"
 #include "runtime/loop_word.h"
 #include "runtime/mailbox.h"
+#include "runtime/poll_window.h"
 #include "runtime/sleep_word.h"
 #include "runtime/threads.h"
 #include "runtime/timer_wheel.h"
@@ -30,6 +31,9 @@ class CAPABILITY("event loop") EventLoop {
 
   // Before start(). Must be called once; the loop owns the driver.
   void use_driver(std::unique_ptr<Driver> driver);
+
+  // Before start(). How long it may poll before it sleeps.
+  void set_poll_time_max(Duration time) { poll_window_ = PollWindow(time); }
 
   uint32_t index() const { return index_; }
 
@@ -58,9 +62,13 @@ class CAPABILITY("event loop") EventLoop {
   Mail* take_mail() REQUIRES(this) { return mailbox_.take_all(); }
   // No turn comes any more: mail that still arrives is destroyed.
   void close_mailbox() REQUIRES(this) { mailbox_.close(); }
-  // Sleeps until there are completions or mail, a timer is due, or `until`. `poll`: does not sleep
-  // at all.
-  void wait(bool poll, TimePoint until) REQUIRES(this);
+  enum class Wait : uint8_t {
+    kNo,         // takes what is there
+    kSleep,      // at once
+    kPollFirst,  // polls for some time before it sleeps, if that is switched on
+  };
+  // Waits until there are completions or mail, a timer is due, or `until`.
+  void wait(Wait how, TimePoint until) REQUIRES(this);
 
   // The holder. From here to a successful take_back the loop is nobody's: user code may run.
   // (The analysis of its body is off: it cannot see that the word is the lock.)
@@ -95,6 +103,8 @@ class CAPABILITY("event loop") EventLoop {
   LoopCounters counters;
 
  private:
+  bool poll(TimePoint until) REQUIRES(this);
+
   const Platform platform_;
   const uint32_t index_;
   std::unique_ptr<Driver> driver_;
@@ -102,6 +112,7 @@ class CAPABILITY("event loop") EventLoop {
   Mailbox mailbox_;
   LoopWord word_;
   SleepWord sleep_;
+  PollWindow poll_window_;
   TimePoint now_;
 };
 

@@ -30,6 +30,9 @@ class ReadinessDriver final : public Driver {
   Traits traits() const override;
   void wait(TimePoint now, TimePoint until) override;
   bool next(Completion& out) override;
+  bool ready() const override {
+    return event_count_ > 0 || !reads_now_.empty() || closed_ != nullptr;
+  }
   bool drained() const override { return event_count_ < kEventsMax; }
   int attach(Channel& channel, Channel::Role role, int fd) override;
   void receive(Channel& channel) override;

@@ -120,6 +120,13 @@ class RealThreads final : public Threads {
     ::syscall(SYS_futex, &spot.state, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
   }
 
+  bool try_park(ParkSpot& spot) override {
+    uint32_t permit = kPermit;
+    return spot.state.load(std::memory_order_relaxed) == kPermit &&
+           // Acquire pairs with the release in unpark.
+           spot.state.compare_exchange_strong(permit, kEmpty, std::memory_order_acquire);
+  }
+
   void sleep_until(TimePoint until) override {
     const timespec deadline = to_timespec(until);
     while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, nullptr) == EINTR) {

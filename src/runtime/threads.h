@@ -49,6 +49,8 @@ class Threads {
   // false).
   virtual bool park(ParkSpot& spot, TimePoint until) = 0;
   virtual void unpark(ParkSpot& spot) = 0;
+  // Takes the permit if it is there, and never sleeps.
+  virtual bool try_park(ParkSpot& spot) = 0;
 
   virtual void sleep_until(
       TimePoint until) = 0;  // for handlers and tools; loop code never calls it

@@ -24,6 +24,7 @@ class ToldThreads final : public trireme::Threads {
     return real_.park(spot, until);
   }
   void unpark(trireme::ParkSpot& spot) override { real_.unpark(spot); }
+  bool try_park(trireme::ParkSpot& spot) override { return real_.try_park(spot); }
   void sleep_until(trireme::TimePoint until) override { real_.sleep_until(until); }
   void relax() override { real_.relax(); }
   void set_name(std::string_view name) override { real_.set_name(name); }

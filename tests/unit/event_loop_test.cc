@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/readiness_driver.h"
+#include "support/wait.h"
 
 namespace trireme::inline v0 {
 namespace {
@@ -24,13 +25,17 @@ class HookDriver final : public Driver {
   std::function<void()> while_asleep;
   int wakes = 0;
   TimePoint now{}, until{};
+  int looks = 0;  // waits that could not sleep
+  bool has_some = false;
 
   Traits traits() const override { return {.name = "hook"}; }
   void wait(TimePoint from, TimePoint to) override {
     now = from;
     until = to;
+    if (to <= from) ++looks;
     if (while_asleep) while_asleep();
   }
+  bool ready() const override { return has_some; }
   bool next(Completion&) override { return false; }
   bool drained() const override { return true; }
   int attach(Channel&, Channel::Role, int) override { return 0; }
@@ -91,7 +96,7 @@ TEST_F(EventLoopTest, OfManySendersOneSignalsTheSleeper) {
   driver_->while_asleep = [&] {
     for (int i = 0; i < 100; ++i) post();
   };
-  loop_.wait(false, kNever);
+  loop_.wait(EventLoop::Wait::kSleep, kNever);
   EXPECT_EQ(driver_->wakes, 1);
   EXPECT_EQ(loop_.counters.wakeups.get(), 1u);
   EXPECT_EQ(open_all(loop_.take_mail()), 100u);
@@ -104,30 +109,70 @@ TEST_F(EventLoopTest, OfManySendersOneSignalsTheSleeper) {
 TEST_F(EventLoopTest, MailThatIsThereKeepsItFromSleeping) {
   loop_.assume_held();
   post();
-  loop_.wait(false, kNever);
+  loop_.wait(EventLoop::Wait::kSleep, kNever);
   EXPECT_LE(driver_->until, driver_->now);
 }
 
 TEST_F(EventLoopTest, PollingNeverSleepsAndIsNotSignalled) {
   loop_.assume_held();
   driver_->while_asleep = [&] { post(); };
-  loop_.wait(true, kNever);
+  loop_.wait(EventLoop::Wait::kNo, kNever);
   EXPECT_LE(driver_->until, driver_->now);
   EXPECT_EQ(driver_->wakes, 0);
 }
 
+// It never sleeps in earnest here: the driver moves the clock on, or does not.
+TEST_F(EventLoopTest, PollsOnlyWhileThatPays) {
+  loop_.assume_held();
+  const auto poll_first = EventLoop::Wait::kPollFirst;
+  for (int i = 0; i < 20; ++i) loop_.wait(poll_first, kNever);
+  EXPECT_EQ(driver_->looks, 0) << "it was not told to poll";
+  loop_.set_poll_time_max(milliseconds(10));
+  for (int i = 0; i < 20; ++i) loop_.wait(poll_first, kNever);
+  EXPECT_GT(driver_->looks, 0) << "sleeps are short here: polling would have found what ends them";
+  driver_->looks = 0;
+  loop_.wait(EventLoop::Wait::kSleep, kNever);
+  EXPECT_EQ(driver_->looks, 0) << "the caller said to sleep";
+  driver_->has_some = true;
+  loop_.wait(poll_first, kNever);
+  EXPECT_EQ(driver_->looks, 1);
+  EXPECT_EQ(driver_->until, driver_->now) << "found by polling: no sleep";
+  driver_->has_some = false;
+  // Sleeps that polling would not have shortened.
+  driver_->while_asleep = [&] {
+    if (driver_->until > driver_->now) support::let_pass(milliseconds(11));
+  };
+  for (int i = 0; i < 12; ++i) loop_.wait(poll_first, kNever);
+  driver_->looks = 0;
+  loop_.wait(poll_first, kNever);
+  EXPECT_EQ(driver_->looks, 0);
+}
+
+TEST_F(EventLoopTest, MailThatComesWhileItPollsEndsItWithoutASignal) {
+  loop_.assume_held();
+  loop_.set_poll_time_max(milliseconds(10));
+  for (int i = 0; i < 20; ++i) loop_.wait(EventLoop::Wait::kPollFirst, kNever);
+  driver_->while_asleep = [&] {
+    EXPECT_LE(driver_->until, driver_->now);
+    post();
+  };
+  loop_.wait(EventLoop::Wait::kPollFirst, kNever);
+  EXPECT_EQ(driver_->wakes, 0);
+  EXPECT_EQ(open_all(loop_.take_mail()), 1u);
+}
+
 TEST_F(EventLoopTest, TheNextTimerAndTheCallerBoundTheSleep) {
   loop_.assume_held();
-  loop_.wait(false, kNever);
+  loop_.wait(EventLoop::Wait::kSleep, kNever);
   EXPECT_EQ(driver_->until, kNever);
   Timer timer;
   const TimePoint deadline = loop_.now() + milliseconds(40);
   loop_.timers().arm(timer, deadline);
-  loop_.wait(false, kNever);
+  loop_.wait(EventLoop::Wait::kSleep, kNever);
   EXPECT_LE(driver_->until, deadline + TimerWheel::kTick);
   EXPECT_GT(driver_->until, driver_->now);
   const TimePoint earlier = loop_.now() + milliseconds(3);
-  loop_.wait(false, earlier);
+  loop_.wait(EventLoop::Wait::kSleep, earlier);
   EXPECT_EQ(driver_->until, earlier);
   loop_.timers().cancel(timer);
   EXPECT_EQ(loop_.timers_made(), 1u);
@@ -141,12 +186,12 @@ TEST_F(EventLoopTest, TheWatcherParksOnlyBesideASleeperWhichWakesIt) {
   EXPECT_FALSE(loop_.try_park_watcher());  // awake
   bool parked = false;
   driver_->while_asleep = [&] { parked = loop_.try_park_watcher(); };
-  loop_.wait(false, kNever);
+  loop_.wait(EventLoop::Wait::kSleep, kNever);
   EXPECT_TRUE(parked);
   EXPECT_TRUE(platform_.threads.park(spot, platform_.clock.now()));  // a permit is there
   EXPECT_FALSE(loop_.try_park_watcher());
   driver_->while_asleep = nullptr;
-  loop_.wait(false, kNever);  // nobody parked: nobody is woken
+  loop_.wait(EventLoop::Wait::kSleep, kNever);  // nobody parked: nobody is woken
   EXPECT_FALSE(platform_.threads.park(spot, platform_.clock.now()));
   loop_.set_watcher(nullptr);
 }
@@ -158,7 +203,7 @@ TEST_F(EventLoopTest, AWatcherDoesNotParkOnceTheSleeperWasSignalled) {
     post();
     parked = loop_.try_park_watcher();
   };
-  loop_.wait(false, kNever);
+  loop_.wait(EventLoop::Wait::kSleep, kNever);
   EXPECT_FALSE(parked);
 }
 
@@ -170,7 +215,7 @@ TEST_F(EventLoopTest, ASignalAfterTheWatcherParkedStillWakesBoth) {
     EXPECT_TRUE(loop_.try_park_watcher());
     post();
   };
-  loop_.wait(false, kNever);
+  loop_.wait(EventLoop::Wait::kSleep, kNever);
   EXPECT_EQ(driver_->wakes, 1);
   EXPECT_TRUE(platform_.threads.park(spot, platform_.clock.now()));
 }
@@ -202,7 +247,7 @@ TEST(EventLoopStress, NoPostIsLostOnTheWayToASleeper) {
   while (opened.load() < uint64_t{kSenders} * kEach) {
     loop.read_clock();
     const TimePoint before = loop.now();
-    loop.wait(false, before + kLost);
+    loop.wait(EventLoop::Wait::kSleep, before + kLost);
     longest = std::max(longest, loop.now() - before);
     opened += open_all(loop.take_mail());
     if (longest >= kLost) break;
