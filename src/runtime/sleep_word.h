@@ -49,8 +49,10 @@ class BasicSleepWord {
   // The watcher. True: the holder sleeps and will wake the watcher, which may park for good.
   bool try_park_watcher() {
     uint32_t asleep = kAsleep;
+    // One that parked, and was woken by somebody else than the holder, has left its mark.
     return activity_.compare_exchange_strong(asleep, kAsleep | kWatcherParked,
-                                             std::memory_order_seq_cst);
+                                             std::memory_order_seq_cst) ||
+           asleep == (kAsleep | kWatcherParked);
   }
 
  private:
