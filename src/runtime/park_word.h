@@ -18,22 +18,20 @@ enum ParkState : uint32_t { kParkEmpty = 0, kParkPermit = 1, kParkSleeping = 2 }
 
 // One thread. `wait()` sleeps while the word is kParkSleeping; it may also return for no reason.
 // False from it: the time is over. Returns whether there was a permit, which is taken.
+//
+// A permit is taken by an exchange, not by a plain store: between the look at it and the store
+// another unpark may come, whose permit would go without what was done before it being seen.
 template <class Word, class Wait>
 bool park_on(Word& word, Wait wait) {
   uint32_t empty = kParkEmpty;
-  // Acquire pairs with the release in unpark_from, here and below.
-  if (!word.compare_exchange_strong(empty, kParkSleeping, std::memory_order_acquire)) {
-    word.store(kParkEmpty,
-               std::memory_order_relaxed);  // it was kParkPermit; only this thread takes it
-    return true;
+  if (word.compare_exchange_strong(empty, kParkSleeping, std::memory_order_relaxed)) {
+    bool in_time = true;
+    do {
+      in_time = wait();
+    } while (in_time && word.load(std::memory_order_relaxed) != kParkPermit);
   }
-  while (true) {
-    const bool in_time = wait();
-    if (word.load(std::memory_order_acquire) == kParkPermit) break;
-    if (!in_time) return word.exchange(kParkEmpty, std::memory_order_acquire) == kParkPermit;
-  }
-  word.store(kParkEmpty, std::memory_order_relaxed);
-  return true;
+  // Acquire pairs with the release in unpark_from.
+  return word.exchange(kParkEmpty, std::memory_order_acquire) == kParkPermit;
 }
 
 // Any thread. `wake()` wakes whoever sleeps in `wait()`.

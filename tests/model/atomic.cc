@@ -19,7 +19,8 @@ void say(const Site& site, const std::string& what) {
   if (!current->traces()) return;
   const std::string file(site.file);
   current->say(file.substr(file.rfind('/') + 1) + ':' + std::to_string(site.line) + ' ' +
-               site.function + ": " + what);
+               std::string(site.function).substr(0, std::string(site.function).find('<')) + ": " +
+               what);
 }
 
 // What the thread releases; what it does afterwards is not part of it.
@@ -49,6 +50,7 @@ void append(size_t atomic, uint64_t value, std::memory_order order, bool continu
   if (releases(order)) store.released.join(publish());
   if (order == std::memory_order_seq_cst) object.last_seq_cst = object.stores.size();
   object.stores.push_back(store);
+  current->note_read(atomic, object.stores.size() - 1);
 }
 
 // The oldest store that may be read.
@@ -245,6 +247,28 @@ bool Signal::take_if_given(Site site) {
   if (given) taken();
   say(site, given ? "takes the signal" : "waits no longer");
   return given;
+}
+
+// The kernel compares and goes to sleep in one step. It knows the newest value, and so does the
+// caller when it comes back without having slept.
+void Futex::wait(const Atomic<uint32_t>& word, uint32_t expected, Site site) {
+  Operation operation = operation_on(number_, Operation::Kind::kWrite, "futex wait", site);
+  operation.objects |= uint64_t{1} << word.number();
+  current->step(operation);
+  const bool sleeps = current->object(word.number()).stores.back().value == expected;
+  say(site, sleeps ? "sleeps in the kernel" : "does not sleep: the word has changed");
+  if (!sleeps) return current->see_newest();
+  current->object(number_).is_set = false;
+  waits_ = true;
+  current->step(operation_on(number_, Operation::Kind::kTake, "futex wait", site));
+  waits_ = false;
+  say(site, "was woken in the kernel");
+}
+
+void Futex::wake(Site site) {
+  current->step(operation_on(number_, Operation::Kind::kGive, "futex wake", site));
+  if (waits_) current->object(number_).is_set = true;
+  say(site, waits_ ? "wakes the sleeper" : "finds no sleeper");
 }
 
 void require(bool holds, const char* claim, Site site) {

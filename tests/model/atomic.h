@@ -190,4 +190,16 @@ class Signal {
   const Carries carries_;
 };
 
+// The kernel's futex: whoever waits while a word has a value, until somebody wakes it.
+class Futex {
+ public:
+  Futex() : number_(current->add_object()) {}
+  void wait(const Atomic<uint32_t>& word, uint32_t expected, Site site = Site::here());
+  void wake(Site site = Site::here());
+
+ private:
+  const size_t number_;
+  bool waits_ = false;
+};
+
 }  // namespace trireme::model

@@ -90,8 +90,11 @@ std::vector<Mutation> mutations_of(std::vector<AtomicSite> sites) {
   std::vector<Mutation> all;
   std::vector<std::string> names;
   for (const AtomicSite& where : sites) {
-    const std::string name = std::string(base_name(where.site.file)) + ' ' + where.site.function +
-                             ' ' + name_of(where.kind);
+    // Some compilers write template arguments behind the name.
+    const std::string_view function = where.site.function;
+    const std::string name = std::string(base_name(where.site.file)) + ' ' +
+                             std::string(function.substr(0, function.find('<'))) + ' ' +
+                             name_of(where.kind);
     // The second store of a function is called so.
     const auto before = std::count(names.begin(), names.end(), name);
     names.push_back(name);

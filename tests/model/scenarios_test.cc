@@ -1,0 +1,38 @@
+// Goal: the lock-free classes of src keep their promises under every schedule of the scenarios.
+// Method: each scenario is explored to its end; the numbers of runs are printed. With
+// TRIREME_MODEL_DEPTH=1 (./dev check --deep) they are larger.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "model/scenarios.h"
+
+namespace trireme::model {
+namespace {
+
+void explore_all(const std::vector<NamedScenario>& scenarios) {
+  const char* depth = std::getenv("TRIREME_MODEL_DEPTH");
+  Options options;
+  if (const char* runs = std::getenv("RUNS")) options.runs_max = std::strtoull(runs, nullptr, 10);
+  options.depth = depth != nullptr ? std::atoi(depth) : 0;
+  for (const NamedScenario& scenario : scenarios) {
+    const Outcome outcome = explore(scenario.run, options);
+    std::printf("%s: %llu runs, %llu of them cut short, %llu operations\n", scenario.name,
+                static_cast<unsigned long long>(outcome.runs),
+                static_cast<unsigned long long>(outcome.pruned),
+                static_cast<unsigned long long>(outcome.operations));
+    EXPECT_EQ(outcome.failure, "") << scenario.name << ":\n" << outcome.trace;
+    EXPECT_TRUE(outcome.complete) << scenario.name << " is too large";
+  }
+}
+
+TEST(Model, WordHasOneHolder) { explore_all(word_scenarios()); }
+TEST(Model, WriteTokenHasOneOwner) { explore_all(token_scenarios()); }
+TEST(Model, MailboxLosesNothing) { explore_all(mailbox_scenarios()); }
+TEST(Model, NobodySleepsBesideMail) { explore_all(sleep_scenarios()); }
+TEST(Model, NobodyParksBesideAJob) { explore_all(queue_scenarios()); }
+TEST(Model, ParkSpotLosesNoPermit) { explore_all(park_scenarios()); }
+
+}  // namespace
+}  // namespace trireme::model
