@@ -10,6 +10,8 @@
 //
 // What bounds it: a job is in it at most once, an adopted socket counts against connections_max,
 // and a push counts against the receiving connection's write limit before it is sent.
+//
+// Template over atomic and message so that a model checker can run this very code.
 #pragma once
 
 #include <atomic>
@@ -53,11 +55,12 @@ class BasicMailbox {
   }
 
   // The holder. Everything pushed so far, oldest first, linked by `next`; the caller owns it.
-  Message* take_all() { return reversed(head_.exchange(nullptr, std::memory_order_seq_cst)); }
+  // Acquire: what the senders wrote before push.
+  Message* take_all() { return reversed(head_.exchange(nullptr, std::memory_order_acquire)); }
 
   // The holder, when nobody will take mail again. What comes now has come too late: it must not
   // keep its bytes until the last sender has gone.
-  void close() { destroy(reversed(head_.exchange(closed_mark(), std::memory_order_seq_cst))); }
+  void close() { destroy(reversed(head_.exchange(closed_mark(), std::memory_order_acquire))); }
 
   bool empty() const {
     const Message* head = head_.load(std::memory_order_seq_cst);

@@ -48,31 +48,71 @@ void append(size_t atomic, uint64_t value, std::memory_order order, bool continu
   if (continues) store.released = object.stores.back().released;
   current->mine().view[atomic] = static_cast<uint16_t>(object.stores.size());
   if (releases(order)) store.released.join(publish());
-  if (order == std::memory_order_seq_cst) object.last_seq_cst = object.stores.size();
   object.stores.push_back(store);
   current->note_read(atomic, object.stores.size() - 1);
 }
 
-// The oldest store that may be read.
-size_t oldest_of(size_t atomic, std::memory_order order) {
-  const size_t view = current->mine().view[atomic];
-  return order == std::memory_order_seq_cst ? std::max(view, current->object(atomic).last_seq_cst)
-                                            : view;
+// What a seq_cst operation on one location comes after, and before.
+struct Place {
+  SeqCstSet before, after;
+};
+
+// A load that reads the store `index`.
+Place place_of_load(size_t atomic, size_t index, const SeqCstSet& known) {
+  Place place{known, {}};
+  const std::vector<Store>& stores = current->object(atomic).stores;
+  for (size_t i = 0; i < stores.size(); ++i) {
+    SeqCstSet& side = i <= index ? place.before : place.after;
+    side |= stores[i].written_by;
+    if (i != index) side |= stores[i].read_by;
+  }
+  return place;
 }
 
-// The stores that a failing compare-and-swap may read: each that holds something else.
-std::vector<size_t> refusals(size_t atomic, uint64_t expected, std::memory_order failure) {
-  const std::vector<Store>& stores = current->object(atomic).stores;
-  std::vector<size_t> found;
-  for (size_t i = stores.size() - 1; i-- > oldest_of(atomic, failure);) {
-    if (stores[i].value != expected) found.push_back(i);
+// `known` is what its thread knew before it. A load at `index`; else a write of the newest store.
+void note_seq_cst(size_t atomic, const SeqCstSet& known, size_t index, bool writes) {
+  if (current->seq_cst.is_full()) require(false, "the run does not end");
+  std::vector<Store>& stores = current->object(atomic).stores;
+  Place place{known, {}};
+  if (writes) {
+    for (const Store& store : stores) place.before |= store.written_by | store.read_by;
+  } else {
+    place = place_of_load(atomic, index, known);
   }
+  const size_t number = current->seq_cst.add(place.before, place.after);
+  (writes ? stores.back().written_by : stores[index].read_by).set(number);
+  current->mine().seq_cst.set(number);
+}
+
+// The stores that a load may read, newest first.
+std::vector<size_t> readable(size_t atomic, std::memory_order order) {
+  const Knowledge& mine = current->mine();
+  std::vector<size_t> found;
+  for (size_t i = current->object(atomic).stores.size(); i-- > mine.view[atomic];) {
+    if (order == std::memory_order_seq_cst) {
+      const Place place = place_of_load(atomic, i, mine.seq_cst);
+      if (!current->seq_cst.fits(place.before, place.after)) continue;
+    }
+    found.push_back(i);
+  }
+  return found;
+}
+
+// The stores that a failing compare-and-swap may read, but for the newest: each that holds
+// something else.
+std::vector<size_t> refusals(size_t atomic, uint64_t expected, std::memory_order failure) {
+  std::vector<size_t> found = readable(atomic, failure);
+  const std::vector<Store>& stores = current->object(atomic).stores;
+  std::erase_if(found,
+                [&](size_t i) { return stores[i].value == expected || i + 1 == stores.size(); });
   return found;
 }
 
 bool refuse(size_t atomic, size_t index, uint64_t& expected, std::memory_order failure,
             const Site& site) {
+  const SeqCstSet known = current->mine().seq_cst;
   expected = read(atomic, index, failure);
+  if (failure == std::memory_order_seq_cst) note_seq_cst(atomic, known, index, false);
   if (current->traces()) say(site, "compare-and-swap fails, reads " + std::to_string(expected));
   return false;
 }
@@ -93,9 +133,11 @@ uint64_t load(size_t atomic, std::memory_order order, const Site& site) {
   if (const Mutation* mutation = current->mutation_at(site)) order = mutation->orders.success;
   current->step(operation_on(atomic, Operation::Kind::kLoad, "load", site));
   const size_t newest = current->object(atomic).stores.size() - 1;
-  const size_t choices = newest - oldest_of(atomic, order) + 1;
-  const size_t index = newest - current->value_of(static_cast<uint32_t>(choices));
+  const std::vector<size_t> choices = readable(atomic, order);
+  const size_t index = choices[current->value_of(static_cast<uint32_t>(choices.size()))];
+  const SeqCstSet known = current->mine().seq_cst;
   const uint64_t value = read(atomic, index, order);
+  if (order == std::memory_order_seq_cst) note_seq_cst(atomic, known, index, false);
   if (current->traces()) {
     say(site, std::string("load ") + name_of(order) + " reads " + std::to_string(value) +
                   (index < newest ? ", which is old" : ""));
@@ -111,7 +153,9 @@ void store(size_t atomic, uint64_t value, std::memory_order order, const Site& s
   if (mutation != nullptr && mutation->damage == Mutation::Damage::kSkip) {
     return say(site, "store left out");
   }
+  const SeqCstSet known = current->mine().seq_cst;
   append(atomic, value, order, false);
+  if (order == std::memory_order_seq_cst) note_seq_cst(atomic, known, 0, true);
   if (current->traces()) {
     say(site, std::string("store ") + name_of(order) + ' ' + std::to_string(value));
   }
@@ -125,9 +169,11 @@ uint64_t change(size_t atomic, AtomicKind kind, Change function, uint64_t operan
   const bool skips = mutation != nullptr && mutation->damage == Mutation::Damage::kSkip;
   current->step(operation_on(atomic, Operation::Kind::kWrite, "change", site));
   const size_t newest = current->object(atomic).stores.size() - 1;
+  const SeqCstSet known = current->mine().seq_cst;
   const uint64_t before = read(atomic, newest, skips ? std::memory_order_relaxed : order);
   const uint64_t after = function(before, operand);
   if (!skips) append(atomic, after, order, true);
+  if (!skips && order == std::memory_order_seq_cst) note_seq_cst(atomic, known, 0, true);
   if (current->traces()) {
     say(site, skips ? "change left out"
                     : std::string("changes ") + name_of(order) + ' ' + std::to_string(before) +
@@ -166,8 +212,10 @@ bool compare_and_swap(size_t atomic, uint64_t& expected, uint64_t desired, Order
       return refuse(atomic, newest, expected, orders.failure, site);
     }
   }
+  const SeqCstSet known = current->mine().seq_cst;
   read(atomic, newest, orders.success);
   append(atomic, desired, orders.success, true);
+  if (orders.success == std::memory_order_seq_cst) note_seq_cst(atomic, known, 0, true);
   if (current->traces()) {
     say(site, std::string("compare-and-swap ") + name_of(orders.success) + ' ' +
                   std::to_string(expected) + " to " + std::to_string(desired));

@@ -53,6 +53,7 @@ Execution::~Execution() {
 void Execution::run_once(const Scenario& scenario) {
   threads_count_ = 1;
   objects_count_ = 0;
+  seq_cst.clear();
   at_ = 0;
   steps_ = 0;
   running_ = 0;
@@ -317,7 +318,6 @@ size_t Execution::add_object() {
   if (objects_count_ == objects_.size()) objects_.push_back(std::make_unique<Object>());
   Object& object = *objects_[objects_count_];
   object.stores.clear();
-  object.last_seq_cst = 0;
   object.is_set = false;
   object.released = Knowledge();
   return objects_count_++;

@@ -84,6 +84,7 @@ class Execution final : public Model {
   void note_site(const Site& site, AtomicKind kind, Orders orders);
 
   Outcome outcome;
+  SeqCstOrder seq_cst;
 
  private:
   struct ModelThread {

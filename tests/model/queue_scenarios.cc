@@ -181,6 +181,33 @@ void two_watchers(Model& model) {
   crew.check_end({&jobs[0], &jobs[1]});
 }
 
+// One that its loop has woken leaves the crew's books: the call goes to the other one.
+void watcher_that_leaves(Model& model) {
+  Crew crew(2);
+  Job job;
+  Signal gone(Signal::Carries::kKnowledge);
+  Watcher& leaves = *crew.watchers[0];
+  model.thread("watcher 0", [&] {
+    leaves.sleep.set_watcher(&leaves.spot);
+    if (crew.queue.try_park(leaves.flag, [&] { return leaves.sleep.try_park_watcher(); })) {
+      leaves.spot.take();
+      crew.queue.note_awake(leaves.flag);
+    }
+    leaves.sleep.set_watcher(nullptr);
+    gone.give();
+  });
+  model.thread("its loop", [&] {
+    if (Signal* spot = leaves.sleep.wake_up()) spot->give();
+  });
+  model.thread("watcher 1", [&] { crew.watch(*crew.watchers[1], 1); });
+  model.thread("loop", [&] {
+    gone.take();
+    crew.submit(job, job, 1);
+  });
+  model.run();
+  crew.check_end({&job});
+}
+
 }  // namespace
 
 std::vector<NamedScenario> queue_scenarios() {
@@ -189,7 +216,8 @@ std::vector<NamedScenario> queue_scenarios() {
           {"a parked watcher", parked_watcher},
           {"a watcher that its loop wakes", watcher_that_its_loop_wakes},
           {"a watcher that parks twice", watcher_that_parks_twice},
-          {"two watchers", two_watchers}};
+          {"two watchers", two_watchers},
+          {"a watcher that leaves", watcher_that_leaves}};
 }
 
 }  // namespace trireme::model

@@ -99,7 +99,7 @@ TEST(ModelReduction, LosesNoResultOfRandomPrograms) {
   const auto below = [&random](uint64_t bound) {
     return static_cast<uint32_t>(random.below(bound));
   };
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 40; ++round) {
     Program program(kThreads);
     for (auto& thread : program) {
       for (uint32_t steps = 1 + below(2); steps > 0; --steps) {

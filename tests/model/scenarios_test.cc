@@ -1,6 +1,6 @@
 // Goal: the lock-free classes of src keep their promises under every schedule of the scenarios.
-// Method: each scenario is explored to its end; the numbers of runs are printed. With
-// TRIREME_MODEL_DEPTH=1 (./dev check --deep) they are larger.
+// Method: each scenario is explored to its end; the numbers of runs are printed.
+// TRIREME_MODEL_DEPTH says how large the scenarios are.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -11,11 +11,16 @@
 namespace trireme::model {
 namespace {
 
+#if defined(TRIREME_MODEL_SMALL)
+constexpr int kDepth = 0;  // a sanitizer looks at the checker here, not at the scenarios
+#else
+constexpr int kDepth = 1;
+#endif
+
 void explore_all(const std::vector<NamedScenario>& scenarios) {
   const char* depth = std::getenv("TRIREME_MODEL_DEPTH");
   Options options;
-  if (const char* runs = std::getenv("RUNS")) options.runs_max = std::strtoull(runs, nullptr, 10);
-  options.depth = depth != nullptr ? std::atoi(depth) : 0;
+  options.depth = depth != nullptr ? std::atoi(depth) : kDepth;
   for (const NamedScenario& scenario : scenarios) {
     const Outcome outcome = explore(scenario.run, options);
     std::printf("%s: %llu runs, %llu of them cut short, %llu operations\n", scenario.name,

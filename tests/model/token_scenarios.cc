@@ -14,15 +14,17 @@ struct Connection {
   Signal came_home{Signal::Carries::kKnowledge};    // the mailbox
 
   // As Job::write_directly. The reply is `value`.
-  void run_on_data_worker(int before, int value) {
+  bool run_on_data_worker(int before, int value) {
     handed_over.take();
-    if (token.begin()) {
+    const bool writes = token.begin();
+    if (writes) {
       require(descriptor_open, "the descriptor is open while a data worker writes");
       require(sent == before, "replies leave in order");
       sent = value;
       token.done();
     }
     came_home.give();
+    return writes;
   }
   // As IoWorker::finish_requests_in_loop.
   void finish(int before, int value) {
@@ -49,7 +51,9 @@ void granted_twice(Model& model) {
     connection.descriptor_open = false;
   });
   model.thread("data worker", [&] {
-    for (int job = 1; job <= 2 + model.depth(); ++job) connection.run_on_data_worker(job - 1, job);
+    for (int job = 1; job <= 2 + model.depth(); ++job) {
+      require(connection.run_on_data_worker(job - 1, job), "who was granted the token may write");
+    }
   });
   model.run();
   require(connection.sent == 2 + model.depth(), "both replies have left");
@@ -114,9 +118,14 @@ void not_granted(Model& model) {
     connection.came_home.take();
     connection.finish(5, 6);
   });
-  model.thread("data worker", [&] { connection.run_on_data_worker(0, 1); });
+  model.thread("data worker", [&] {
+    require(!connection.run_on_data_worker(0, 1), "who was not granted it may not write");
+  });
   model.run();
   require(connection.sent == 6, "the loop has sent the reply");
+  connection.token.grant();
+  require(connection.token.revoke(), "what nobody has begun can be revoked");
+  require(!connection.token.begin(), "and then not be begun");
 }
 
 }  // namespace

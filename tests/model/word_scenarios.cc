@@ -26,6 +26,8 @@ struct Loop {
   Var<int> state{0, "the loop's state"};
   Var<Job*> lent_job{nullptr, "lent_job"};
   Var<bool> connection_open{true, "the connection"};
+  Atomic<int> lent_service{0};  // for reports
+  bool is_batch = false;        // the only job has several requests
   ModelMailbox mailbox;
   // In the place of the mailbox, where three threads make enough schedules without it.
   Signal home[2] = {Signal(Signal::Carries::kKnowledge), Signal(Signal::Carries::kKnowledge)};
@@ -46,6 +48,7 @@ bool run_job(Loop& loop, Job& job, int number, int requests) {
   loop.lent_job = &job;
   job.published.reset();
   loop.work();
+  loop.lent_service.store(number + 1, std::memory_order_relaxed);
   uint64_t lent = loop.word.lend();
   int request = 0;
   do {
@@ -79,6 +82,10 @@ bool take_if_late(Loop& loop, uint64_t seen) {
   job.place = 2;
   const uint32_t published = BasicPublishedReplies<Atomic>::count(job.published.read());
   for (uint32_t i = 0; i < published; ++i) require(job.ran[i] == 1, "a published reply is there");
+  // Of a batch, what ran before the last relend.
+  for (uint64_t i = 1; loop.is_batch && i < Word::sequence(seen); ++i) {
+    require(job.ran[i - 1] == 1, "what ran before a new lend is there");
+  }
   loop.work();
   loop.word.hold();
   loop.work();
@@ -145,6 +152,7 @@ void close_and_stop_while_it_runs(Model& model) {
 void batch_is_lent_anew(Model& model) {
   Note::start();
   Loop loop;
+  loop.is_batch = true;
   Job job;
   const int requests = 2 + (model.depth() > 0 ? 1 : 0);
   bool taken = false;
@@ -163,6 +171,45 @@ void batch_is_lent_anew(Model& model) {
     require(job.ran[static_cast<size_t>(i)] != 0, "every request has run");
     require(job.ran[static_cast<size_t>(i)] == 1 || taken, "by its thread, if that kept the loop");
   }
+}
+
+// A handler that waits for what another connection of its loop brings.
+void handler_that_blocks(Model& model) {
+  Loop loop;
+  Job job;
+  Signal other_request(Signal::Carries::kKnowledge);
+  bool lost = false;
+  model.thread("holder", [&] {
+    job.place = 1;
+    loop.lent_job = &job;
+    const uint64_t lent = loop.word.lend();
+    other_request.take();
+    lost = !loop.word.take_back(lent);
+    while (!loop.word.settled(lent)) relax();
+  });
+  model.thread("spare", [&] {
+    while (!take_if_late(loop, loop.word.load())) relax();
+    other_request.give();
+  });
+  model.run();
+  require(lost, "the handler has lost its loop");
+}
+
+// Whoever wants to know what runs (Crew::running_jobs).
+void report(Model& model) {
+  Loop loop;
+  Job first, second;
+  model.thread("holder", [&] {
+    run_job(loop, first, 0, 1);
+    run_job(loop, second, 1, 1);
+  });
+  model.thread("reporter", [&] {
+    const uint64_t word = loop.word.load();
+    if (Word::state(word) != Word::kLent) return;
+    const int service = loop.lent_service.load(std::memory_order_relaxed);
+    require(service >= static_cast<int>(Word::sequence(word)), "it names the job, or a later one");
+  });
+  model.run();
 }
 
 // Three threads: the spare that took the loop lends it again, and may lose it to the next one.
@@ -203,12 +250,14 @@ void published_replies(Model& model) {
   BasicPublishedReplies<Atomic> published;
   Var<int> bytes[2];
   Signal handed_over(Signal::Carries::kKnowledge);
+  published.publish(9, 63);  // of the job that this one's memory had before
   model.thread("holder", [&] {
     published.reset();
     handed_over.give();
     const uint64_t word = published.read();
     const uint32_t count = BasicPublishedReplies<Atomic>::count(word);
     require(BasicPublishedReplies<Atomic>::bytes(word) == 7 * count, "both halves belong together");
+    require(count <= 2, "replies of another job");
     for (uint32_t i = 0; i < count; ++i) require(bytes[i] == 7, "the bytes are there");
   });
   model.thread("data worker", [&] {
@@ -229,6 +278,8 @@ std::vector<NamedScenario> word_scenarios() {
           {"close and stop while it runs", close_and_stop_while_it_runs},
           {"a batch is lent anew", batch_is_lent_anew},
           {"second hand-over", second_hand_over},
+          {"a handler that blocks", handler_that_blocks},
+          {"a report", report},
           {"published replies", published_replies}};
 }
 
