@@ -62,6 +62,29 @@ TEST(ModelChecker, StoreBufferingIsSeenBelowSeqCst) {
   EXPECT_EQ(store_buffering(kRelease, kSeqCst), (Results{"00", "01", "10", "11"}));
 }
 
+// A thread that writes and looks, and one that modifies both: the look may come before the write,
+// unless both are seq_cst. The one order of seq_cst operations is not that of execution.
+TEST(ModelChecker, ALookOvertakesAWeakerWrite) {
+  const auto run = [](std::memory_order write) {
+    return results_of([=](Model& model, std::string& result) {
+      Atomic<int> x{0}, y{0};
+      int a = 0, b = 0;
+      model.thread("A", [&] {
+        x.store(1, write);
+        a = y.load(kSeqCst);
+      });
+      model.thread("B", [&] {
+        y.fetch_add(1, kSeqCst);
+        b = x.exchange(0, kSeqCst);
+      });
+      model.run();
+      result = both(a, b);
+    });
+  };
+  EXPECT_EQ(run(kSeqCst), (Results{"01", "10", "11"}));
+  EXPECT_EQ(run(kRelease), (Results{"00", "01", "10", "11"}));
+}
+
 Results message_passing(std::memory_order write, std::memory_order read) {
   return results_of([=](Model& model, std::string& result) {
     Atomic<int> data{0}, flag{0};
