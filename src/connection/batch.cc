@@ -150,9 +150,9 @@ void IoWorker::leave_gathered_in_loop(Connection& connection, Job& job, uint32_t
 // While the job still runs, on a thread that is not ours.
 void IoWorker::leave_early_in_loop(Job& job, uint64_t published) {
   Connection& connection = *job.connection;
-  const auto count = static_cast<uint32_t>(published >> 32);
+  const uint32_t count = PublishedReplies::count(published);
   if (count == job.left_count || !connection.is_live() || !owns_writing_in_loop(connection)) return;
-  leave_gathered_in_loop(connection, job, count, static_cast<uint32_t>(published));
+  leave_gathered_in_loop(connection, job, count, PublishedReplies::bytes(published));
 }
 
 void IoWorker::note_out_in_loop(Job& job) {
@@ -180,7 +180,7 @@ TimePoint IoWorker::look_at_jobs_out_in_loop() {
   for (int i = 0; i < kJobsATurn && out_head_ != nullptr && out_head_->look_at <= loop_.now();
        ++i) {
     Job& job = *out_head_;
-    leave_early_in_loop(job, job.published.load(std::memory_order_acquire));  // Job::run_next
+    leave_early_in_loop(job, job.published.read());
     note_home_in_loop(job);
     note_out_in_loop(job);
   }

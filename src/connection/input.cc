@@ -211,7 +211,7 @@ void IoWorker::end_batch_in_loop() {
   if (connection.writer != nullptr &&
       (connection.input_bytes() > 0 || connection.input_ended || connection.input_stopped ||
        connection.listening->has_session)) {
-    connection.writer->return_awaited->store(true, std::memory_order_seq_cst);
+    connection.writer->return_flag->await();
   }
   const bool more = batch_frames_ < 0;
   batch_ = nullptr;
@@ -323,7 +323,7 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   job->lent_by = nullptr;
   job->asked_as = 0;
   job->kind = nullptr;
-  job->published.store(0, std::memory_order_relaxed);
+  job->published.reset();
   job->cancelled.store(0, std::memory_order_relaxed);
   job->reply_taken = false;
   job->threw = false;

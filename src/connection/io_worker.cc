@@ -82,7 +82,7 @@ void IoWorker::rearrange(SpareKit& kit) {
   Connection& connection = *job.connection;
   job.lost_loop = true;
   lost_job_ = &job;
-  lost_published_ = job.published.load(std::memory_order_acquire);  // partner: Job::run_next
+  lost_published_ = job.published.read();
   if (job.job_kind != JobKind::kRequest) return;
   if (!job.in_read_buffer) {
     job.kept = connection.input;

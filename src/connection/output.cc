@@ -122,7 +122,7 @@ void IoWorker::finish_written_in_loop(Connection& connection, Job& job) {
 bool IoWorker::owns_writing_in_loop(Connection& connection) {
   if (connection.writer == nullptr) return true;
   if (!connection.writer->write_token.revoke()) {
-    connection.writer->return_awaited->store(true, std::memory_order_seq_cst);
+    connection.writer->return_flag->await();
     return false;
   }
   connection.writer = nullptr;
@@ -138,8 +138,8 @@ void IoWorker::grant_writing_in_loop(Connection& connection, Job& job) {
   if (out_connection_ == &connection) flush_in_loop();
   if (!connection.is_live() || !connection.out.empty()) return;
   job.fd = connection.fd;
-  job.return_awaited = &core_.record(connection.id.home(), connection.id.slot()).return_awaited;
-  job.return_awaited->store(false, std::memory_order_relaxed);  // the ready queue publishes it
+  job.return_flag = &core_.record(connection.id.home(), connection.id.slot()).return_flag;
+  job.return_flag->reset();
   job.write_token.grant();
   connection.writer = &job;
 }

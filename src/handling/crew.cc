@@ -238,12 +238,12 @@ void Crew::run(Member& me) {
   const bool unrun = job->requests_run < job->requests_count;  // the loop must go on with them
   if (!written || unrun) return loop.post(std::unique_ptr<Mail>(job));
   // The client has its answer already. The loop is woken only if it has something else to do for
-  // the connection (it sets return_awaited before it looks into its mailbox for the last time), or
+  // the connection (it sets the return flag before it looks into its mailbox for the last time), or
   // when this thread goes idle. The slot may be in use again by now: its flag is then another
   // job's, and a wake-up too many.
-  std::atomic<bool>& awaited = *job->return_awaited;
+  const ReturnFlag& flag = *job->return_flag;
   loop.post_quietly(std::unique_ptr<Mail>(job));
-  if (awaited.load(std::memory_order_seq_cst)) {
+  if (flag.is_awaited()) {
     loop.wake_if_asleep();
   } else if (std::find(me.quiet_loops.begin(), me.quiet_loops.end(), home) ==
              me.quiet_loops.end()) {

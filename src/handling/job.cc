@@ -93,7 +93,7 @@ bool Job::run_next() noexcept {
       replies_count != requests_run || !outbox.mail.empty()) {
     return false;
   }
-  published.store(uint64_t{replies_count} << 32 | replies_bytes, std::memory_order_release);
+  published.publish(replies_count, replies_bytes);
   return true;
 }
 

@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 
+#include "handling/published_replies.h"
 #include "handling/write_token.h"
 #include "reply/core.h"
 #include "reply/mail.h"
@@ -109,10 +110,9 @@ struct Job final : Mail, private Responder {
   int fd = -1;           // for write_directly: good while the token is not the loop's
   const Codec* codec = nullptr;
   WriteToken write_token;
-  // Set by the holder when the loop has something to do as soon as this job comes home; seq_cst
-  // with EventLoop::post_quietly. Read after the job was posted: it is in the SlotRecord, which
-  // stays.
-  std::atomic<bool>* return_awaited = nullptr;
+  // Set by the holder when the loop has something to do as soon as this job comes home. Read after
+  // the job was posted: it is in the SlotRecord, which stays.
+  ReturnFlag* return_flag = nullptr;
   // The connection ends: no further request of this job starts. Relaxed: a hint.
   std::atomic<bool> run_no_more{false};
 
@@ -136,9 +136,8 @@ struct Job final : Mail, private Responder {
   size_t written_bytes = 0;  // by write_directly, envelope included
   int write_error = 0;       // -errno of write_directly
 
-  // {replies_count, replies_bytes} before the handler that runs now. Release: the bytes, for the
-  // holder that sends them (left_early_in_loop).
-  std::atomic<uint64_t> published{0};
+  // {replies_count, replies_bytes} before the handler that runs now (leave_early_in_loop).
+  PublishedReplies published;
 
   // Only the holder, even while the handler runs.
   uint32_t left_count = 0;  // of the replies, sent already

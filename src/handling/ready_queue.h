@@ -8,7 +8,8 @@
 //   watcher: flag = parked;  length is 0?  then park       (try_park)
 //   sender:  length += n;    flag is parked?  then unpark  (push, call)
 //
-// All four are seq_cst: either the watcher sees the job, or the sender sees the watcher.
+// All four are seq_cst: either the watcher sees the job, or the sender sees the watcher. To lower
+// the flag publishes nothing and is relaxed: who calls a thread that is awake wakes nobody.
 //
 // Template over atomic and mutex so that a model checker can run this very code.
 #pragma once
@@ -65,12 +66,12 @@ class BasicReadyQueue {
   bool try_park(Watcher& watcher, Agree agree) {
     watcher.parked_.store(true, std::memory_order_seq_cst);
     if (length_.load(std::memory_order_seq_cst) == 0 && agree()) return true;
-    watcher.parked_.store(false, std::memory_order_seq_cst);
+    watcher.parked_.store(false, std::memory_order_relaxed);
     return false;
   }
 
-  // The watcher, when it has woken for whatever reason.
-  void note_awake(Watcher& watcher) { watcher.parked_.store(false, std::memory_order_seq_cst); }
+  // The watcher, when it has woken for whatever reason: calls must go to others.
+  void note_awake(Watcher& watcher) { watcher.parked_.store(false, std::memory_order_relaxed); }
 
   // Who has pushed. True: this watcher has parked, and the caller must unpark it.
   static bool call(Watcher& watcher) {

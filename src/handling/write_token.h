@@ -18,6 +18,9 @@
 //    aside, and closes by shutdown(SHUT_RDWR) now and the rest when the job comes.
 // 4. Only the loop closes the descriptor, so a writing worker never meets a reused one.
 //
+// All of it is relaxed: the token decides, in one modification order, and publishes nothing. What
+// the job needs is published by the ready queue, what it leaves by the mailbox.
+//
 // Template over the atomic so that a model checker can run this very code.
 #pragma once
 
@@ -29,27 +32,26 @@ namespace trireme::inline v0 {
 template <template <class> class Atomic = std::atomic>
 class BasicWriteToken {
  public:
-  // The holder, before the job is handed over; the ready queue's mutex publishes it.
+  // The holder, before the job is handed over.
   void grant() { state_.store(kGranted, std::memory_order_relaxed); }
-  // The holder, when the job has come home (the mailbox published everything).
+  // The holder, when the job has come home.
   void reset() { state_.store(kLoop, std::memory_order_relaxed); }
   // The holder. True: the send direction is the loop's (again).
   bool revoke() {
     uint8_t granted = kGranted;
-    return state_.compare_exchange_strong(granted, kLoop, std::memory_order_acq_rel) ||
+    return state_.compare_exchange_strong(granted, kLoop, std::memory_order_relaxed) ||
            granted == kLoop;
   }
 
   // The data worker. True: the send direction is the job's, until it has come home.
   bool begin() {
     uint8_t granted = kGranted;
-    return state_.compare_exchange_strong(granted, kWriting,
-                                          std::memory_order_acq_rel);  // partner: revoke
+    return state_.compare_exchange_strong(granted, kWriting, std::memory_order_relaxed);
   }
-  void done() { state_.store(kWritten, std::memory_order_release); }
+  void done() { state_.store(kWritten, std::memory_order_relaxed); }
 
   // The holder, when the job has come home.
-  bool was_written() const { return state_.load(std::memory_order_acquire) == kWritten; }
+  bool was_written() const { return state_.load(std::memory_order_relaxed) == kWritten; }
 
  private:
   static constexpr uint8_t kLoop = 0, kGranted = 1, kWriting = 2, kWritten = 3;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "reply/mail.h"
+#include "reply/return_flag.h"
 #include "runtime/buffers.h"
 #include "runtime/event_loop.h"
 #include "runtime/log.h"
@@ -26,7 +27,7 @@ struct SlotRecord {
   std::atomic<uint32_t> generation{
       0};  // of the connection that lives here; 0: none. Relaxed: a stale answer is legal
   std::atomic<uint32_t> write_bytes_high{0};
-  std::atomic<bool> return_awaited{false};         // of the job that may write; see Job
+  ReturnFlag return_flag;                          // of the job that may write; see Job
   std::atomic<uint64_t> unsent_bytes{0};           // in the write queue, published by the holder
   std::atomic<uint64_t> transit_bytes{0};          // pushes on their way to the loop
   std::array<std::atomic<uint64_t>, 3> address{};  // see Core::describe

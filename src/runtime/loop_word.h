@@ -7,7 +7,7 @@
 //            lend (store-release, next sequence) |  v
 //     HELD ---------------------------------------> LENT
 //      ^ ^                                           |  |
-//      | '--------- take_back (CAS-acquire) ---------'  | take (CAS-acq_rel, the spare)
+//      | '--------- take_back (CAS) -----------------'  | take (CAS-acquire, the spare)
 //      |                                                v
 //      '------ hold (store-release, the spare) ------ TAKEN
 //
@@ -46,10 +46,10 @@ class BasicLoopWord {
   // The thread that lent. True: it is the holder again. False: a spare has the loop.
   bool take_back(uint64_t lent) {
     uint64_t expected = lent;
-    // Acquire pairs with nothing of the same thread's past, but keeps the loop's state from being
-    // read early.
+    // Relaxed: the word is as this thread has left it, so nobody else was at the loop. On failure
+    // wait_settled comes next.
     return word_.compare_exchange_strong(expected, make(sequence(lent), kHeld),
-                                         std::memory_order_acquire, std::memory_order_acquire);
+                                         std::memory_order_relaxed, std::memory_order_relaxed);
   }
 
   // The thread that lent, between two handlers of one job: as take_back and lend in one step. True:
@@ -69,10 +69,9 @@ class BasicLoopWord {
   // A spare. True: the loop is TAKEN, by this thread. `seen` is what load() has returned.
   bool take(uint64_t seen) {
     if (state(seen) != kLent) return false;
-    // Acquire: the holder's writes before lend. Release: nothing yet, but take is the middle of the
-    // chain.
+    // Acquire: the holder's writes before lend, and the job's before relend.
     return word_.compare_exchange_strong(seen, make(sequence(seen), kTaken),
-                                         std::memory_order_acq_rel, std::memory_order_relaxed);
+                                         std::memory_order_acquire, std::memory_order_relaxed);
   }
 
   // The spare that took. It is the holder now.
@@ -89,6 +88,7 @@ class BasicLoopWord {
     return now != make(sequence(lent), kTaken);
   }
 
+  // Any thread. Acquire: what the holder has noted before lend (HeldLoop::lent_service).
   uint64_t load() const { return word_.load(std::memory_order_acquire); }
   static State state(uint64_t word) { return static_cast<State>(word & 3); }
   static uint64_t sequence(uint64_t word) { return word >> 2; }

@@ -10,6 +10,8 @@
 //
 // What bounds it: a job is in it at most once, an adopted socket counts against connections_max,
 // and a push counts against the receiving connection's write limit before it is sent.
+//
+// Template over atomic and message so that a model checker can run this very code.
 #pragma once
 
 #include <atomic>
@@ -29,7 +31,8 @@ struct Mail {
   const int kind;
 };
 
-template <template <class> class Atomic = std::atomic>
+// `Message` has a member `next` that points to a Message.
+template <template <class> class Atomic = std::atomic, class Message = Mail>
 class BasicMailbox {
  public:
   BasicMailbox() = default;
@@ -38,8 +41,8 @@ class BasicMailbox {
   BasicMailbox& operator=(const BasicMailbox&) = delete;
 
   // Any thread. Takes ownership. Once the mailbox is closed, mail is destroyed at once.
-  void push(Mail* mail) {
-    Mail* head = head_.load(std::memory_order_relaxed);
+  void push(Message* mail) {
+    Message* head = head_.load(std::memory_order_relaxed);
     do {
       if (head == closed_mark()) {
         delete mail;
@@ -52,26 +55,27 @@ class BasicMailbox {
   }
 
   // The holder. Everything pushed so far, oldest first, linked by `next`; the caller owns it.
-  Mail* take_all() { return reversed(head_.exchange(nullptr, std::memory_order_seq_cst)); }
+  // Acquire: what the senders wrote before push.
+  Message* take_all() { return reversed(head_.exchange(nullptr, std::memory_order_acquire)); }
 
   // The holder, when nobody will take mail again. What comes now has come too late: it must not
   // keep its bytes until the last sender has gone.
-  void close() { destroy(reversed(head_.exchange(closed_mark(), std::memory_order_seq_cst))); }
+  void close() { destroy(reversed(head_.exchange(closed_mark(), std::memory_order_acquire))); }
 
   bool empty() const {
-    const Mail* head = head_.load(std::memory_order_seq_cst);
+    const Message* head = head_.load(std::memory_order_seq_cst);
     return head == nullptr || head == closed_mark();
   }
 
  private:
   // Never dereferenced.
-  static Mail* closed_mark() { return reinterpret_cast<Mail*>(uintptr_t{1}); }
+  static Message* closed_mark() { return reinterpret_cast<Message*>(uintptr_t{1}); }
 
-  static Mail* reversed(Mail* newest) {
+  static Message* reversed(Message* newest) {
     if (newest == closed_mark()) return nullptr;
-    Mail* oldest = nullptr;
+    Message* oldest = nullptr;
     while (newest != nullptr) {
-      Mail* older = newest->next;
+      Message* older = newest->next;
       newest->next = oldest;
       oldest = newest;
       newest = older;
@@ -79,14 +83,14 @@ class BasicMailbox {
     return oldest;
   }
 
-  static void destroy(Mail* mail) {
+  static void destroy(Message* mail) {
     while (mail != nullptr) {
-      std::unique_ptr<Mail> gone(mail);
+      std::unique_ptr<Message> gone(mail);
       mail = mail->next;
     }
   }
 
-  Atomic<Mail*> head_{nullptr};
+  Atomic<Message*> head_{nullptr};
 };
 
 using Mailbox = BasicMailbox<>;

@@ -16,14 +16,13 @@
 #include <string>
 
 #include "runtime/check.h"
+#include "runtime/park_word.h"
 #include "runtime/real_kernel.h"
 #include "runtime/real_stack.h"
 #include "runtime/threads.h"
 
 namespace trireme::inline v0 {
 namespace {
-
-constexpr uint32_t kEmpty = 0, kPermit = 1, kSleeping = 2;
 
 timespec to_timespec(TimePoint time) {
   const int64_t ns = time.time_since_epoch().count();
@@ -92,32 +91,19 @@ class RealThreads final : public Threads {
   }
 
   bool park(ParkSpot& spot, TimePoint until) override {
-    uint32_t empty = kEmpty;
-    // Acquire pairs with the release in unpark, here and below.
-    if (!spot.state.compare_exchange_strong(empty, kSleeping, std::memory_order_acquire)) {
-      spot.state.store(kEmpty,
-                       std::memory_order_relaxed);  // it was kPermit; only this thread takes it
-      return true;
-    }
     const timespec deadline = to_timespec(until);
-    while (true) {
+    return park_on(spot.state, [&] {
       const long result =
-          ::syscall(SYS_futex, &spot.state, FUTEX_WAIT_BITSET_PRIVATE, kSleeping,
+          ::syscall(SYS_futex, &spot.state, FUTEX_WAIT_BITSET_PRIVATE, kParkSleeping,
                     until == kNever ? nullptr : &deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
-      if (spot.state.load(std::memory_order_acquire) == kPermit) break;
-      if (result != 0 && errno == ETIMEDOUT) {
-        const uint32_t was = spot.state.exchange(kEmpty, std::memory_order_acquire);
-        return was == kPermit;
-      }
-    }
-    spot.state.store(kEmpty, std::memory_order_relaxed);
-    return true;
+      return result == 0 || errno != ETIMEDOUT;
+    });
   }
 
   void unpark(ParkSpot& spot) override {
-    if (spot.state.exchange(kPermit, std::memory_order_release) != kSleeping)
-      return;  // partner: park
-    ::syscall(SYS_futex, &spot.state, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+    unpark_from(spot.state, [&] {
+      ::syscall(SYS_futex, &spot.state, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+    });
   }
 
   bool try_park(ParkSpot& spot) override {

@@ -1,7 +1,7 @@
 // Who sleeps at an event loop: its holder in the driver, its watcher on a park spot.
 //
 // Step: below all steps. Threads: the holder of the loop, its watcher, and all who send it mail.
-// One atomic, all of it seq_cst:
+// One atomic; seq_cst where each side looks after it has written:
 // 1. The holder sets kAsleep (fall_asleep), looks into the mailbox once more, and waits. After the
 //    wait it stores 0 (wake_up).
 // 2. Who pushes mail looks at kAsleep afterwards (claim_signal); the one that clears it signals the
@@ -37,11 +37,12 @@ class BasicSleepWord {
   // Any thread, after its mail is in the mailbox. True: the caller must signal the driver.
   bool claim_signal() {
     if (!(activity_.load(std::memory_order_seq_cst) & kAsleep)) return false;
-    return activity_.fetch_and(~kAsleep, std::memory_order_seq_cst) & kAsleep;
+    // Relaxed: of several senders one finds the bit; what they have to say is in the mailbox.
+    return activity_.fetch_and(~kAsleep, std::memory_order_relaxed) & kAsleep;
   }
   // A signal that failed must not count as given: the next sender tries again. If the holder is
-  // awake after all, the bit costs one signal too many.
-  void give_back_signal() { activity_.fetch_or(kAsleep, std::memory_order_seq_cst); }
+  // awake after all, the bit costs one signal too many. Relaxed, as in claim_signal.
+  void give_back_signal() { activity_.fetch_or(kAsleep, std::memory_order_relaxed); }
 
   // The watcher. From now on the holder wakes `spot` when it finds kWatcherParked; null: no
   // watcher.
@@ -51,8 +52,10 @@ class BasicSleepWord {
   // The watcher. True: the holder sleeps and will wake the watcher, which may park for good.
   bool try_park_watcher() {
     uint32_t asleep = kAsleep;
+    // One that parked, and was woken by somebody else than the holder, has left its mark.
     return activity_.compare_exchange_strong(asleep, kAsleep | kWatcherParked,
-                                             std::memory_order_seq_cst);
+                                             std::memory_order_seq_cst) ||
+           asleep == (kAsleep | kWatcherParked);
   }
 
  private:
