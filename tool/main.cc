@@ -183,7 +183,8 @@ void add_scenario(CLI::App& command, const bench::ScenarioHelp& help,
     };
     CLI::Option* added = nullptr;
     if (option.type[0] == '\0') {
-      added = app->add_flag_callback(option.name, [take] { take(""); }, option.description);
+      added = app->add_flag_callback(
+          option.name, [take] { take(""); }, option.description);
     } else {
       added = app->add_option_function<std::string>(option.name, take, option.description)
                   ->type_name(option.type)

@@ -41,9 +41,9 @@ class ProgressLine {
   void show(const Progress& progress) {
     if (!shown_) return;
     char text[160];
-    const auto rate = progress.report_seconds > 0 ? static_cast<double>(progress.requests) /
-                                                        progress.report_seconds
-                                                  : 0;
+    const auto rate = progress.report_seconds > 0
+                          ? static_cast<double>(progress.requests) / progress.report_seconds
+                          : 0;
     const std::string requests = show_count(static_cast<uint64_t>(rate));
     switch (progress.phase) {
       case Progress::Phase::kConnecting:

@@ -45,8 +45,8 @@ tr::Result<Endpoint> unix_endpoint(std::string_view url) {
   const bool is_abstract = path[0] == '@';
   if (is_abstract) address.sun_path[0] = '\0';
   // An abstract name has no zero at its end, and its length counts.
-  endpoint.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() +
-                                         (is_abstract ? 0 : 1));
+  endpoint.size =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (is_abstract ? 0 : 1));
   return endpoint;
 }
 
@@ -126,16 +126,14 @@ tr::Result<Endpoint> resolve_url(std::string_view url, std::chrono::nanoseconds 
   uint16_t number = 0;
   const auto [stop, problem] = std::from_chars(port.data(), port.data() + port.size(), number);
   if (host.empty() || problem != std::errc() || stop != port.data() + port.size() || number == 0 ||
-      is_bracketed != (host.find(':') != host.npos) ||
-      host.find_first_of("/@[]?# ") != host.npos) {
+      is_bracketed != (host.find(':') != host.npos) || host.find_first_of("/@[]?# ") != host.npos) {
     return wrong_url(url);
   }
   return look_up(url, std::string(host), std::string(port), patience);
 }
 
 int open_client(const Endpoint& server, const ClientOptions& options) {
-  const int fd =
-      ::socket(server.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd = ::socket(server.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
   const bool ready = !server.is_tcp() || set_options(fd, options);
   const auto* address = reinterpret_cast<const sockaddr*>(&server.address);

@@ -9,8 +9,10 @@ constexpr const char* kUrl =
     "TIME: 250us, 10ms, 5s, 2m, 1h. SIZE: 64KiB, 1MiB or a number of bytes.\n";
 
 constexpr const char* kExit =
-    "Exit status: 0; 1 a byte was wrong, a connection broke or was not made, a reply is missing, or\n"
-    "nothing was answered; 2 a wrong option or URL. SIGINT ends the measurement and prints what was\n"
+    "Exit status: 0; 1 a byte was wrong, a connection broke or was not made, a reply is missing, "
+    "or\n"
+    "nothing was answered; 2 a wrong option or URL. SIGINT ends the measurement and prints what "
+    "was\n"
     "measured so far; a second one does not wait for replies that are still due.\n";
 
 constexpr const char* kExamples =
@@ -23,13 +25,16 @@ constexpr const char* kExamples =
     "`trireme bench SCENARIO --help` lists the options of a scenario.\n";
 
 constexpr const char* kRate =
-    "Latency: with --rate, from the moment when a request was due to be sent, so that a server that\n"
-    "stalls shows what its stall would cost clients that do not know of each other. Without --rate,\n"
+    "Latency: with --rate, from the moment when a request was due to be sent, so that a server "
+    "that\n"
+    "stalls shows what its stall would cost clients that do not know of each other. Without "
+    "--rate,\n"
     "from the send: a stalled server is asked less, and looks better than it is.\n";
 
 constexpr const char* kScript =
     "The steps of a script, one a line; # begins a comment:\n"
-    "  send \"TEXT\"            queues bytes; \\n \\r \\t \\0 \\\\ \\\" \\$ \\xHH, ${connection}, ${round}\n"
+    "  send \"TEXT\"            queues bytes; \\n \\r \\t \\0 \\\\ \\\" \\$ \\xHH, ${connection}, "
+    "${round}\n"
     "  expect \"TEXT\"          exactly these bytes come next\n"
     "  expect-line [\"TEXT\"]   a line comes next, this one if there is a text\n"
     "  expect-regex \"RE\"      a line comes next, with a match of the POSIX extended expression\n"
@@ -38,14 +43,16 @@ constexpr const char* kScript =
     "  repeat N | forever     the steps up to `end`, so many times\n"
     "  end\n"
     "  close                  closes; the next step is on a new connection\n"
-    "From its end a script goes on at its beginning. A request is what is sent and the expects that\n"
+    "From its end a script goes on at its beginning. A request is what is sent and the expects "
+    "that\n"
     "follow it, up to the next send, pause or close.\n";
 
 }  // namespace
 
 std::string help_above(const std::string& scenario) {
   if (scenario.empty()) {
-    return "Loads a server and checks every byte that comes back. Closed loop, or a fixed rate with\n"
+    return "Loads a server and checks every byte that comes back. Closed loop, or a fixed rate "
+           "with\n"
            "latency from when each request was due.";
   }
   for (const ScenarioHelp& help : scenarios()) {
@@ -56,8 +63,8 @@ std::string help_above(const std::string& scenario) {
 
 std::string help_below(const std::string& scenario) {
   if (scenario.empty()) return std::string(kUrl) + "\n" + kExit + "\n" + kExamples;
-  return (scenario == "script" ? std::string(kScript) + "\n" : std::string()) + kRate + "\n" + kUrl +
-         "\n" + kExit;
+  return (scenario == "script" ? std::string(kScript) + "\n" : std::string()) + kRate + "\n" +
+         kUrl + "\n" + kExit;
 }
 
 }  // namespace bench

@@ -89,8 +89,8 @@ void Load::run_until(int64_t deadline_ns) {
     int64_t wake = deadline_ns;
     if (options_.rate > 0) {
       send_due(now);
-      const uint64_t next = next_due_round_ * all_active_count_ +
-                            connections_[next_due_place_].index;
+      const uint64_t next =
+          next_due_round_ * all_active_count_ + connections_[next_due_place_].index;
       wake = std::min(wake, due_ns(next));
     }
     if (!timers_.empty()) {

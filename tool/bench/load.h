@@ -135,9 +135,9 @@ class Load {
   uint32_t alive_count_ = 0;
   uint64_t in_flight_count_ = 0;
   std::atomic<uint32_t> connected_count_{0};
-  uint32_t opened_count_ = 0;   // spreads over the source addresses
-  int64_t start_ns_ = 0;        // of the schedule of a fixed rate
-  int64_t scheduled_ns_ = 0;    // up to then the schedule was looked at
+  uint32_t opened_count_ = 0;    // spreads over the source addresses
+  int64_t start_ns_ = 0;         // of the schedule of a fixed rate
+  int64_t scheduled_ns_ = 0;     // up to then the schedule was looked at
   uint64_t next_due_round_ = 0;  // the first request of the schedule that was not yet looked at:
   uint32_t next_due_place_ = 0;  // of this connection
 };

@@ -98,9 +98,8 @@ bool Load::refuse_to_connect(const Connection& connection, int error) {
 // False: the connection is dead, or its `ready_ns` says when to try again.
 bool Load::open(Connection& connection, int64_t now) {
   const uint32_t source = opened_count_++ * options_.parts + options_.part;
-  connection.fd = open_client(server_, {.source = source,
-                                        .sources = options_.sources,
-                                        .congestion = options_.congestion});
+  connection.fd = open_client(
+      server_, {.source = source, .sources = options_.sources, .congestion = options_.congestion});
   const int error = errno;
   if (connection.begun_ns == 0) connection.begun_ns = now;
   if (connection.fd < 0 && error == EAGAIN) {

@@ -16,9 +16,7 @@ constexpr const char* kResultGroup = "What is told";
 
 using Take = std::function<tr::Result<tr::Done>(const std::string&)>;
 
-tr::Error usage(std::string message) {
-  return {tr::Error::Code::kUsage, std::move(message)};
-}
+tr::Error usage(std::string message) { return {tr::Error::Code::kUsage, std::move(message)}; }
 
 template <class T>
 Take count(T& target, tool::CountRange range) {
@@ -77,6 +75,18 @@ Take refuse(const char* why) {
   return [why](const std::string&) -> tr::Result<tr::Done> { return usage(why); };
 }
 
+// The help puts options into a column of 30, and breaks no lines itself.
+std::string wrap(std::string text) {
+  constexpr size_t kColumns = 68;
+  for (size_t begin = 0; text.size() - begin > kColumns;) {
+    const size_t blank = text.rfind(' ', begin + kColumns);
+    if (blank == text.npos || blank <= begin) break;
+    text[blank] = '\n';
+    begin = blank + 1;
+  }
+  return text;
+}
+
 // Builds the table: every option, with those hidden that this scenario refuses.
 class Table {
  public:
@@ -93,6 +103,7 @@ class Table {
  private:
   // `refusal` is a sentence if the scenario has no such option.
   void add(Option option, const char* refusal = nullptr) {
+    option.description = wrap(option.description);
     if (refusal != nullptr) {
       option.group = "";
       option.take = refuse(refusal);
@@ -146,7 +157,8 @@ class Table {
       return tr::Done{};
     };
     add({"--codec", "CODEC", "bytes",
-         "how messages are cut: bytes, lines, fixed:N (N bytes each), length-prefix:WIDTH (a length "
+         "how messages are cut: bytes, lines, fixed:N (N bytes each), length-prefix:WIDTH (a "
+         "length "
          "of 1, 2, 4 or 8 bytes before each, most significant first)",
          kLoadGroup, codec},
         is(Scenario::kLines) || is(Scenario::kStream) || is(Scenario::kScript)
@@ -201,8 +213,10 @@ class Table {
     add({"--sources", "N", std::to_string(run.load.sources),
          "spread connections over 127.0.0.1 to 127.0.0.N, each with 28,000 ports", kSocketGroup,
          count(run.load.sources, {1, 250})});
-    add({"--congestion", "NAME", "", "TCP congestion control of the client's sockets: cubic, reno, "
-         "bbr, ... as the kernel has them", kSocketGroup, words(run.load.congestion)});
+    add({"--congestion", "NAME", "",
+         "TCP congestion control of the client's sockets: cubic, reno, "
+         "bbr, ... as the kernel has them",
+         kSocketGroup, words(run.load.congestion)});
   }
 
   void add_results() {
@@ -213,8 +227,10 @@ class Table {
          }});
     add({"--plot", "FILE", "", "draw latency by percentile and throughput over time, as SVG",
          kResultGroup, words(options_.plot)});
-    add({"--pid", "PID", "", "process of the server: tell its CPU, memory, threads and context "
-         "switches", kResultGroup, count(options_.run.pid, {1, 1 << 22})});
+    add({"--pid", "PID", "",
+         "process of the server: tell its CPU, memory, threads and context "
+         "switches",
+         kResultGroup, count(options_.run.pid, {1, 1 << 22})});
   }
 
   BenchOptions& options_;
@@ -231,7 +247,8 @@ const std::vector<Known>& known_scenarios() {
   static const std::vector<Known> kKnown = {
       {{"echo", "messages that come back as they were"}, Scenario::kEcho, 64},
       {{"lines", "`ID MICROSECONDS` is answered `ID` after that time: serve delay"},
-       Scenario::kLines, 64},
+       Scenario::kLines,
+       64},
       {{"churn", "connect, one message of echo, close"}, Scenario::kChurn, 64},
       {{"idle", "many connections of which few send"}, Scenario::kIdle, 1000},
       {{"stream", "bulk: as many bytes as go through"}, Scenario::kStream, 4},
@@ -284,7 +301,7 @@ tr::Result<tr::Done> complete(BenchOptions& options) {
     return usage("--threads is at most the number of connections that send, here " +
                  std::to_string(active));
   }
-  if (given("--block-time") && load.block_fraction == 0) {
+  if (given("--block-time") && !given("--block")) {
     return usage("--block-time without --block: no request would ask for it");
   }
   if (load.framing.kind == Framing::Kind::kFixed) {

@@ -30,11 +30,12 @@ struct Point {
 class Svg {
  public:
   Svg() {
-    text_ = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\"" +
-            attribute("viewBox", "0 0 " + number(kWidth) + " " + number(kHeight)) +
-            attribute("width", number(kWidth)) + attribute("height", number(kHeight)) +
-            " font-family=\"system-ui, sans-serif\" font-size=\"13\">\n"
-            "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n";
+    text_ =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\"" +
+        attribute("viewBox", "0 0 " + number(kWidth) + " " + number(kHeight)) +
+        attribute("width", number(kWidth)) + attribute("height", number(kHeight)) +
+        " font-family=\"system-ui, sans-serif\" font-size=\"13\">\n"
+        "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n";
   }
 
   // `anchor`: start, middle or end.
@@ -157,11 +158,19 @@ class LatencyPanel {
     return std::log10(value / low_) / std::log10(high_ / low_);
   }
 
+  // "10 ms", not "10.0 ms".
+  static std::string label_of(double nanoseconds) {
+    std::string label = show_time(nanoseconds);
+    const size_t point = label.find('.');
+    if (point != label.npos) label.erase(point, label.find(' ') - point);
+    return label;
+  }
+
   void draw_axes(Svg& svg) const {
-    const bool narrow = high_ / low_ < 1500;
+    const bool narrow = high_ / low_ < 20'000;
     for (double tick = low_; tick < high_ * 1.001; tick = round_up(tick * 1.01)) {
       const double lead = tick / std::pow(10, std::floor(std::log10(tick) + 1e-9));
-      if (narrow || lead < 1.5) panel_.tick_y(svg, height_of(tick), show_time(tick));
+      if (narrow || lead < 1.5) panel_.tick_y(svg, height_of(tick), label_of(tick));
     }
     panel_.tick_x(svg, 0, "0 %");
     panel_.tick_x(svg, std::log10(2) / nines_, "50 %");

@@ -39,11 +39,10 @@ void read_switches(pid_t pid, Use use) {
   while (const dirent* task = readdir(folder)) {
     if (task->d_name[0] == '.') continue;
     ContextSwitches switches;
-    read_status(tasks + "/" + task->d_name + "/status",
-                [&](std::string_view name, uint64_t value) {
-                  if (name == "voluntary_ctxt_switches") switches.voluntary = value;
-                  if (name == "nonvoluntary_ctxt_switches") switches.involuntary = value;
-                });
+    read_status(tasks + "/" + task->d_name + "/status", [&](std::string_view name, uint64_t value) {
+      if (name == "voluntary_ctxt_switches") switches.voluntary = value;
+      if (name == "nonvoluntary_ctxt_switches") switches.involuntary = value;
+    });
     use(static_cast<pid_t>(std::atoi(task->d_name)), switches);
   }
   closedir(folder);
@@ -82,9 +81,8 @@ ProcessUsage read_usage(pid_t pid) {
     if (name == "VmRSS") usage.resident_bytes = value * 1024;
     if (name == "Threads") usage.threads = static_cast<uint32_t>(value);
   });
-  read_switches(pid, [&](pid_t, const ContextSwitches& switches) {
-    add(usage.context_switches, switches);
-  });
+  read_switches(
+      pid, [&](pid_t, const ContextSwitches& switches) { add(usage.context_switches, switches); });
   return usage;
 }
 

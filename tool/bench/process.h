@@ -20,7 +20,7 @@ struct ContextSwitches {
 struct ProcessUsage {
   int64_t cpu_ns = 0;
   ContextSwitches context_switches;  // of the threads that live now
-  uint64_t resident_bytes = 0;  // lags by some pages a thread
+  uint64_t resident_bytes = 0;       // lags by some pages a thread
   uint32_t threads = 0;
 };
 

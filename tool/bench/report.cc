@@ -40,7 +40,7 @@ double per(double amount, double count) { return count > 0 ? amount / count : 0;
 
 void add_latencies(std::string& text, const char* name, const Histogram& latencies) {
   if (latencies.count() == 0) return;
-  add(text, "  %-16s", name);
+  add(text, "  %-18s", name);
   for (const Percentile& each : kPercentiles) {
     const auto value = static_cast<double>(latencies.percentile(each.fraction));
     add(text, "%10s", show_time(value).c_str());
@@ -52,11 +52,13 @@ void add_latencies(std::string& text, const char* name, const Histogram& latenci
 void add_load(std::string& text, const Subject& subject) {
   const LoadOptions& load = subject.options.load;
   add(text, "%s %s\n", subject.scenario.c_str(), subject.url.c_str());
-  add(text, "  %u connections", load.connections);
+  add(text, "  %u connection%s", load.connections, load.connections == 1 ? "" : "s");
   if (load.active > 0) add(text, ", %u of them active", load.active);
-  if (load.depth > 1) add(text, ", %u requests in flight on each", load.depth);
+  if (load.depth > 1) {
+    add(text, ", %s%u requests in flight on each", load.rate > 0 ? "up to " : "", load.depth);
+  }
   if (load.scenario != Scenario::kLines && load.scenario != Scenario::kScript) {
-    add(text, ", messages of %llu bytes (%s)", static_cast<unsigned long long>(load.bytes),
+    add(text, ", messages of %llu bytes, codec %s", static_cast<unsigned long long>(load.bytes),
         name_of(load.framing).c_str());
   }
   if (load.one_way) text += ", one way";
@@ -70,7 +72,7 @@ void add_load(std::string& text, const Subject& subject) {
 
 void add_rates(std::string& text, const Subject& subject, const Measured& measured) {
   const auto requests = static_cast<double>(measured.requests);
-  add(text, "  %-16s%s", "requests/s",
+  add(text, "  %-18s%s", "requests/s",
       show_count(static_cast<uint64_t>(per(requests, measured.seconds))).c_str());
   if (subject.options.load.rate > 0) add(text, " of %g asked for", subject.options.load.rate);
   add(text, "  (%s in %.2f s", show_count(measured.requests).c_str(), measured.seconds);
@@ -85,7 +87,7 @@ void add_rates(std::string& text, const Subject& subject, const Measured& measur
     add(text, "; seconds from %s to %s", show_count(slowest).c_str(), show_count(fastest).c_str());
   }
   text += ")\n";
-  add(text, "  %-16ssent %.3f, received %.3f\n", "MB/s",
+  add(text, "  %-18ssent %.3f, received %.3f\n", "MB/s",
       per(static_cast<double>(measured.sent_bytes) / 1e6, measured.seconds),
       per(static_cast<double>(measured.received_bytes) / 1e6, measured.seconds));
 }
@@ -94,30 +96,30 @@ void add_server(std::string& text, const Subject& subject, const Measured& measu
                 const ServerFigures& server) {
   const auto requests = static_cast<double>(measured.requests);
   const auto cpu = static_cast<double>(server.cpu_ns);
-  add(text, "  %-16s%.2f us/request, %.2f times the load's\n", "server CPU",
+  add(text, "  %-18s%.2f us/request, %.2f times the load's\n", "server CPU",
       per(cpu / 1000, requests), per(cpu, static_cast<double>(measured.load_cpu_ns)));
-  add(text, "  %-16s%.4f voluntary, %.4f involuntary a request\n", "context switches",
+  add(text, "  %-18s%.4f voluntary, %.4f involuntary a request\n", "context switches",
       per(static_cast<double>(server.context_switches.voluntary), requests),
       per(static_cast<double>(server.context_switches.involuntary), requests));
   const auto before = static_cast<double>(server.resident_bytes_before);
   const auto connected = static_cast<double>(server.resident_bytes_connected);
-  add(text, "  %-16s%s before, %s connected, %s at the end; %u threads\n", "server memory",
+  add(text, "  %-18s%s before, %s connected, %s at the end; %u threads\n", "server memory",
       show_bytes(before).c_str(), show_bytes(connected).c_str(),
       show_bytes(static_cast<double>(server.resident_bytes_after)).c_str(), server.threads);
   if (subject.options.load.scenario == Scenario::kChurn) return;
-  add(text, "  %-16s%s\n", "a connection",
+  add(text, "  %-18s%s\n", "a connection",
       show_bytes(std::max(0.0, connected - before) / subject.options.load.connections).c_str());
 }
 
 void add_checks(std::string& text, const Measured& measured) {
   const Tally& tally = measured.tally;
-  add(text, "  %-16s%s wrong bytes, %s broken connections, %s unanswered",
+  add(text, "  %-18s%s wrong bytes, %s broken connections, %s unanswered",
       exit_status(measured) == 0 ? "checked" : "FAILED", show_count(tally.wrong_bytes).c_str(),
       show_count(tally.broken).c_str(), show_count(tally.unanswered).c_str());
   if (tally.unsent > 0) add(text, ", %s due and not sent", show_count(tally.unsent).c_str());
   if (tally.refused > 0) add(text, ", %s refused (BUSY)", show_count(tally.refused).c_str());
   text += '\n';
-  if (!tally.problem.empty()) text += "  first problem   " + tally.problem + '\n';
+  if (!tally.problem.empty()) text += "  first problem     " + tally.problem + '\n';
   if (tally.problem.empty() && measured.requests == 0) text += "  nothing was answered\n";
   if (measured.interrupted) text += "  interrupted: the figures are of the time until then\n";
 }
@@ -132,16 +134,16 @@ std::string text_of(const Subject& subject, const Measured& measured) {
   std::string text;
   add_load(text, subject);
   if (!measured.connected) {
-    return text + "  FAILED          " + measured.tally.problem + '\n';
+    return text + "  FAILED            " + measured.tally.problem + '\n';
   }
   add_rates(text, subject, measured);
-  add(text, "  %-16s", "latency");
+  add(text, "  %-18s", "latency");
   for (const Percentile& each : kPercentiles) add(text, "%10s", each.name);
   add(text, "%10s%15s\n", "max", "count");
   const bool mixed = measured.tally.blocking.count() > 0;
-  add_latencies(text, mixed ? "  not blocking" : "", measured.tally.fast);
+  add_latencies(text, mixed ? "  not blocking" : "  all", measured.tally.fast);
   add_latencies(text, "  blocking", measured.tally.blocking);
-  add(text, "  %-16s%.2f us/request\n", "load CPU",
+  add(text, "  %-18s%.2f us/request\n", "load CPU",
       per(static_cast<double>(measured.load_cpu_ns) / 1000,
           static_cast<double>(measured.requests)));
   if (measured.server) add_server(text, subject, measured, *measured.server);

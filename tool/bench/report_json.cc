@@ -71,8 +71,7 @@ void add_server(JsonWriter& json, const Subject& subject, const Measured& measur
   if (subject.options.load.scenario == Scenario::kChurn) {
     json.null("bytes_per_connection");
   } else {
-    json.field("bytes_per_connection",
-               std::max(0.0, grown) / subject.options.load.connections);
+    json.field("bytes_per_connection", std::max(0.0, grown) / subject.options.load.connections);
   }
   json.end_object();
 }

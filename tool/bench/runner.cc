@@ -62,7 +62,8 @@ class Stages {
 class Part {
  public:
   Part(const Endpoint& server, const RunOptions& options, uint32_t number, Stages& stages)
-      : options_(options), load_(server, part_of(options.load, number, options.threads)),
+      : options_(options),
+        load_(server, part_of(options.load, number, options.threads)),
         stages_(stages) {}
 
   void run() {
@@ -237,8 +238,8 @@ class Runner {
     int64_t last_ns = begin;
     uint64_t last = answered();
     for (int64_t now = begin; now < until_ns; now = now_ns()) {
-      const auto patience = std::min<std::chrono::nanoseconds>(
-          kTick, std::chrono::nanoseconds(until_ns - now));
+      const auto patience =
+          std::min<std::chrono::nanoseconds>(kTick, std::chrono::nanoseconds(until_ns - now));
       if (stages_.wait_arrived(stage, options_.threads, patience)) return;
       if (switches != nullptr) switches->look();
       const int64_t seen_ns = now_ns();

@@ -60,10 +60,10 @@ struct Measured {
 
 struct Progress {
   enum class Phase { kConnecting, kWarmingUp, kMeasuring, kDraining } phase;
-  double seconds;           // since the phase began
-  uint32_t connected;       // connections
-  uint64_t requests;        // answered since the last report
-  double report_seconds;    // how long ago that was
+  double seconds;         // since the phase began
+  uint32_t connected;     // connections
+  uint64_t requests;      // answered since the last report
+  double report_seconds;  // how long ago that was
 };
 // Called by the caller's thread, several times a second.
 using Watch = std::function<void(const Progress&)>;

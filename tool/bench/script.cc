@@ -173,16 +173,15 @@ class Parser {
   }
 
   static std::optional<Kind> kind_of(std::string_view name) {
-    constexpr std::pair<std::string_view, Kind> kKinds[] = {
-        {"send", Kind::kSend},
-        {"expect", Kind::kExpect},
-        {"expect-line", Kind::kExpectLine},
-        {"expect-regex", Kind::kExpectRegex},
-        {"expect-close", Kind::kExpectClose},
-        {"pause", Kind::kPause},
-        {"repeat", Kind::kRepeat},
-        {"end", Kind::kEnd},
-        {"close", Kind::kClose}};
+    constexpr std::pair<std::string_view, Kind> kKinds[] = {{"send", Kind::kSend},
+                                                            {"expect", Kind::kExpect},
+                                                            {"expect-line", Kind::kExpectLine},
+                                                            {"expect-regex", Kind::kExpectRegex},
+                                                            {"expect-close", Kind::kExpectClose},
+                                                            {"pause", Kind::kPause},
+                                                            {"repeat", Kind::kRepeat},
+                                                            {"end", Kind::kEnd},
+                                                            {"close", Kind::kClose}};
     for (const auto& [known, kind] : kKinds) {
       if (known == name) return kind;
     }

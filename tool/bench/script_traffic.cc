@@ -159,9 +159,8 @@ class ScriptTraffic final : public Traffic {
     if (newline == got.npos) return {Match::kMore};
     std::string_view line = got.substr(0, newline);
     if (line.ends_with('\r')) line.remove_suffix(1);
-    const bool fits = step.kind == Kind::kExpectRegex
-                          ? matches(connection.script.step, line)
-                          : step.any_line || line == wanted;
+    const bool fits = step.kind == Kind::kExpectRegex ? matches(connection.script.step, line)
+                                                      : step.any_line || line == wanted;
     return fits ? Look{Match::kYes, newline + 1} : Look{Match::kNo, line.size(), wanted};
   }
 
