@@ -4,7 +4,7 @@
 #   bench/run.sh BIN_DIR [all|control|echo|lines] [--quick] [--name NAME]
 #   bench/run.sh BIN_DIR blocking [--quick] [--name NAME]   see blocking.sh
 #
-# BIN_DIR holds floor_epoll, ab_timer, trireme_load and trireme. Leaves a table and every slice in
+# BIN_DIR holds floor_epoll, ab_timer and trireme. Leaves a table and every slice in
 # bench/results/DATE-NAME/. Exit: 0; 1 the control is void or a comparison failed; 2 bad arguments.
 # SERVER_CPU and LOAD_CPU (0 and 1) say where the two sides are pinned.
 set -euo pipefail

@@ -34,6 +34,14 @@ bool park_on(Word& word, Wait wait) {
   return word.exchange(kParkEmpty, std::memory_order_acquire) == kParkPermit;
 }
 
+// The thread that parks. Takes the permit if it is there.
+template <class Word>
+bool take_permit(Word& word) {
+  return word.load(std::memory_order_relaxed) == kParkPermit &&
+         // Acquire pairs with the release in unpark_from.
+         word.exchange(kParkEmpty, std::memory_order_acquire) == kParkPermit;
+}
+
 // Any thread. `wake()` wakes whoever sleeps in `wait()`.
 template <class Word, class Wake>
 void unpark_from(Word& word, Wake wake) {

@@ -106,12 +106,7 @@ class RealThreads final : public Threads {
     });
   }
 
-  bool try_park(ParkSpot& spot) override {
-    uint32_t permit = kPermit;
-    return spot.state.load(std::memory_order_relaxed) == kPermit &&
-           // Acquire pairs with the release in unpark.
-           spot.state.compare_exchange_strong(permit, kEmpty, std::memory_order_acquire);
-  }
+  bool try_park(ParkSpot& spot) override { return take_permit(spot.state); }
 
   void sleep_until(TimePoint until) override {
     const timespec deadline = to_timespec(until);
