@@ -10,6 +10,7 @@
 
 #include "model/execution.h"
 #include "model/model.h"
+#include "runtime/annotations.h"
 
 namespace trireme::model {
 
@@ -150,20 +151,22 @@ class Var {
   Accesses accesses_;
 };
 
-class Mutex {
+class CAPABILITY("mutex") Mutex {
  public:
   Mutex() : number_(current->add_object()) {}
-  void lock(Site site = Site::here());
-  void unlock(Site site = Site::here());
+  void lock(Site site = Site::here()) ACQUIRE();
+  void unlock(Site site = Site::here()) RELEASE();
 
  private:
   const size_t number_;
 };
 
-class Lock {
+class SCOPED_CAPABILITY Lock {
  public:
-  explicit Lock(Mutex& mutex, Site site = Site::here()) : mutex_(mutex) { mutex_.lock(site); }
-  ~Lock() { mutex_.unlock(); }
+  explicit Lock(Mutex& mutex, Site site = Site::here()) ACQUIRE(mutex) : mutex_(mutex) {
+    mutex_.lock(site);
+  }
+  ~Lock() RELEASE() { mutex_.unlock(); }
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
 

@@ -1,7 +1,8 @@
 // The mailbox: several senders, one holder. Each note arrives once, in the order of its sender, or
 // is destroyed; none is left.
+#include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <cstddef>
 #include <memory>
 
 #include "model/scenarios.h"
@@ -103,11 +104,17 @@ void Note::start() {
 }
 
 void* Note::operator new(size_t) {
-  if (pool.unused_count == 0) std::abort();
+  if (pool.unused_count == 0) require(false, "more notes than there should be");
   return pool.unused[--pool.unused_count];
 }
 
-void Note::operator delete(void* memory) { pool.unused[pool.unused_count++] = memory; }
+void Note::operator delete(void* memory) {
+  const auto end = pool.unused.begin() + static_cast<std::ptrdiff_t>(pool.unused_count);
+  if (std::find(pool.unused.begin(), end, memory) != end) {
+    return current->fail("a note is destroyed twice");
+  }
+  pool.unused[pool.unused_count++] = memory;
+}
 
 std::vector<NamedScenario> mailbox_scenarios() {
   return {{"senders and a holder", senders_and_a_holder},

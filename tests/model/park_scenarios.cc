@@ -41,6 +41,22 @@ void permit_before_or_after(Model& model) {
   require(data == 2, "it has gone on");
 }
 
+// Looks for the permit, as one that polls does, and parks when there is none.
+void look_then_park(Model& model) {
+  Spot spot;
+  Var<int> data{0};
+  model.thread("parks", [&] {
+    if (!take_permit(spot.word)) require(spot.park(false), "a permit comes");
+    require(data == 1, "what was done before is there");
+  });
+  model.thread("unparks", [&] {
+    data = 1;
+    spot.unpark();
+  });
+  model.run();
+  require(spot.word.load(std::memory_order_relaxed) == kParkEmpty, "one permit, taken once");
+}
+
 // Two permits may count as one, but none is lost: who parks until it has seen both ends.
 void two_permits(Model& model) {
   Spot spot;
@@ -82,6 +98,7 @@ void permit_at_the_deadline(Model& model) {
 
 std::vector<NamedScenario> park_scenarios() {
   return {{"a permit before or after", permit_before_or_after},
+          {"look for a permit, then park", look_then_park},
           {"two permits", two_permits},
           {"a permit at the deadline", permit_at_the_deadline}};
 }

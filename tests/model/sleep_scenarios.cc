@@ -122,6 +122,7 @@ void watcher_beside_a_sleeper(Model& model) {
   model.thread("holder", [&] { loop.wait_and_count(); });
   model.thread("watcher", [&] {
     loop.sleep.set_watcher(&spot);
+    static_cast<void>(loop.sleep.asleep());  // a hint: nothing depends on it
     parked = loop.sleep.try_park_watcher();
     if (parked) spot.take();
     loop.sleep.set_watcher(nullptr);

@@ -94,6 +94,13 @@ TestServer::~TestServer() {
       << stats.buffer_bytes_now;
 }
 
+bool wait_reserved(const std::function<tr::Stats()>& stats, Client& client) {
+  return wait_until([&] {
+    const uint64_t before = stats().jobs_inline;
+    return !client.ask("x").empty() && stats().jobs_inline > before;
+  });
+}
+
 std::string TestServer::log() const {
   const std::lock_guard lock(lines_->mutex);
   return lines_->text;

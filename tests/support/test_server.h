@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <ostream>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/client.h"
 #include "trireme/trireme.h"
 
 namespace support {
@@ -79,6 +81,9 @@ class TestServer {
   std::unique_ptr<tr::Server> server_;
   bool started_ = false;
 };
+
+// Asks until a request has run on its loop, which has a reserve then. `stats` is of its server.
+bool wait_reserved(const std::function<tr::Stats()>& stats, Client& client);
 
 // Echoes lines, with a mark so that a reply is not mistaken for its request.
 inline tr::Answer mark(const tr::Request& request) { return "<" + request.own() + ">"; }
