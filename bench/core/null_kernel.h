@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <mutex>
 #include <string>
@@ -43,6 +44,9 @@ class NullKernel final : public trireme::Kernel {
   int epoll_create() override;
   int epoll_control(int epoll_fd, int operation, int fd, uint32_t events, void* data) override;
   int epoll_wait(int epoll_fd, std::span<epoll_event> into, int timeout_ms) override;
+  // Of the other drivers, which are not measured here.
+  int poll(std::span<pollfd>, int) override { return -ENOSYS; }
+  int select(int, fd_set&, fd_set&, int) override { return -ENOSYS; }
   int event_create() override;
   int event_signal(int fd) override;
   int event_clear(int fd) override;
