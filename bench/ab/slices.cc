@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "family.h"
 #include "load/clocks.h"
 #include "load/endpoint.h"
 
@@ -35,7 +36,7 @@ bool Side::connect(const LoadOptions& options) {
 
 Slice Side::run_slice(int64_t duration_ns) {
   Slice slice{.side = name_};
-  const ProcessUsage before = read_usage(pid_);
+  const ProcessUsage before = read_family_usage(pid_);
   const uint64_t requests_before = load_->tally().requests;
   const int64_t own_before = own_cpu_ns();
   const int64_t start = now_ns();
@@ -43,9 +44,9 @@ Slice Side::run_slice(int64_t duration_ns) {
   load_->drain(5 * kNanosecondsPerSecond);
   slice.seconds = static_cast<double>(now_ns() - start) / kNanosecondsPerSecond;
   slice.load_cpu_ns = own_cpu_ns() - own_before;
-  slice.server_cpu_ns = wait_settled_cpu_ns(pid_) - before.cpu_ns;
+  slice.server_cpu_ns = wait_settled_family_cpu_ns(pid_) - before.cpu_ns;
   slice.requests = load_->tally().requests - requests_before;
-  const uint64_t switches = read_usage(pid_).context_switches;
+  const uint64_t switches = read_family_usage(pid_).context_switches;
   // Threads that ended take their switches with them.
   slice.context_switches =
       switches > before.context_switches ? switches - before.context_switches : 0;
