@@ -7,6 +7,7 @@ built gets pipelined, split, half-closed, broken and slow clients. Exit: 0; 1 on
 """
 
 import concurrent.futures
+import contextlib
 import pathlib
 import random
 import socket
@@ -77,12 +78,12 @@ def check_echo_split(port, dice):
 
 def check_echo_many(port, dice):
     texts = [dice.randbytes(dice.randint(1, 500)) for _ in range(200)]
-    connections = [connect(port) for _ in texts]
-    for connection, text in zip(connections, texts):
-        connection.sendall(text)
-    for connection, text in zip(connections, texts):
-        demand(read_exactly(connection, len(text)) == text, "an echo of another connection")
-        connection.close()
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connect(port)) for _ in texts]
+        for connection, text in zip(connections, texts):
+            connection.sendall(text)
+        for connection, text in zip(connections, texts):
+            demand(read_exactly(connection, len(text)) == text, "an echo of another connection")
 
 
 def fill(connection, text):
@@ -150,12 +151,13 @@ def check_lines_reset(port, _):
 
 def check_lines_beside(port, _):
     """With a pool, a handler that blocks holds up nobody; half-closing meanwhile loses nothing."""
-    with connect(port) as slow:
+    with contextlib.ExitStack() as stack:
+        slow = stack.enter_context(connect(port))
         slow.sendall(b"slow 1000000\n")
         slow.shutdown(socket.SHUT_WR)
         begin = time.monotonic()
         # Netty binds a connection to one thread of the pool: some of these share the sleeper's.
-        others = [connect(port) for _ in range(POOL)]
+        others = [stack.enter_context(connect(port)) for _ in range(POOL)]
         for other in others:
             other.sendall(b"fast 0\n")
         done = 0
@@ -165,7 +167,6 @@ def check_lines_beside(port, _):
                 done += read_exactly(other, 5) == b"fast\n"
             except TimeoutError:
                 pass
-            other.close()
         demand(done >= POOL - 1, f"{done} of {POOL} were answered beside a handler that blocks")
         demand(read_all(slow) == b"slow\n", "half-closed while it was worked on: no reply")
         demand(time.monotonic() - begin >= 0.9, "it did not sleep")
