@@ -9,7 +9,7 @@ import subprocess
 import time
 
 PACKAGES = {"libevent": "libevent-dev", "libuv": "libuv1-dev", "Asio": "libasio-dev",
-            "Go": "golang-go", "Netty": "libnetty-java", "liburing": "liburing-dev",
+            "Netty": "libnetty-java", "liburing": "liburing-dev",
             "OpenJDK": "openjdk-17-jdk-headless", "glibc": "libc6"}
 
 
@@ -58,6 +58,7 @@ def describe(bin_dir):
     }
     for name, package in PACKAGES.items():
         facts[name] = version_of(package)
+    facts["Go"] = said_by("go", "version").removeprefix("go version ") or "unknown"
     return facts
 
 

@@ -83,7 +83,7 @@ def echo_rows(drivers):
                       f"echo, driver {driver}, {connections:,} connections, depth {depth}",
                       s.FLOOR, s.trireme("inline", word),
                       goal=Goal(0.97) if driver == "io_uring" else None,
-                      claim=driver == "io_uring", quick=connections < 1000,
+                      claim=driver == "io_uring", quick=(connections, depth) == (64, 1),
                       **echo_case(connections, depth))
 
 
@@ -100,7 +100,7 @@ def delay_rows():
                           + ("" if pinned else ", two CPUs"), s.FLOOR, s.trireme(dispatch),
                           service="delay", load=("--scenario", "lines", "--depth", str(depth)),
                           pools=(0, 16 if dispatch == "workers" else 0), goal=goal, pinned=pinned,
-                          claim=True, quick=pinned or dispatch == "workers")
+                          claim=True, quick=pinned or (dispatch, depth) == ("workers", 1))
 
 
 def blocking_rows():
@@ -113,9 +113,9 @@ def blocking_rows():
             yield Row(f"block-{dispatch}-{pool}-over-{peer.program}", "offload",
                       f"1 % blocks 20 ms: {dispatch} over {peer.name}, {pool} threads", peer,
                       s.trireme(dispatch), kind="rate", service="delay", load=BLOCK,
-                      pools=(pool, pool), goal=Goal(goal, "higher"), slice_ms=400, stretch=1.7,
+                      pools=(pool, pool), goal=Goal(goal, "higher"), slice_ms=250, stretch=2.1,
                       overhead=slower_start(2.5, peer), weight=1.5, claim=True,
-                      quick=dispatch == "workers" or peer is s.FLOOR_OFFLOAD)
+                      quick=dispatch == "workers" and peer not in (s.ASIO_COROUTINE, s.LIBUV))
 
 
 def other_rows(congestion):
@@ -130,7 +130,7 @@ def other_rows(congestion):
               goal=Goal(1.0, "higher"), slice_ms=100, claim=True)
     yield Row("rate-20000-p99", "latency", "20,000 requests/s, p99", s.FLOOR, ours, kind="p99",
               load=("--scenario", "echo", "--rate", "20000"), goal=Goal(1.10), slice_ms=400,
-              stretch=1.7, overhead=2.5, claim=True)
+              stretch=1.7, overhead=2.5, weight=1.5, claim=True)
 
 
 def stream_load(congestion):

@@ -6,10 +6,12 @@ servers that are wrong.
 Method: invented runs with known answers; servers that err in one way each. Nothing is measured.
 """
 
+import json
 import pathlib
 import random
 import socket
 import sys
+import tempfile
 import threading
 import unittest
 import xml.dom.minidom
@@ -17,6 +19,7 @@ import xml.dom.minidom
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "compare"))
 import charts  # noqa: E402
 import check  # noqa: E402
+import figures  # noqa: E402
 import goals  # noqa: E402
 import plan  # noqa: E402
 import runner  # noqa: E402
@@ -192,6 +195,36 @@ class PageTest(unittest.TestCase):
 
     def test_shares_of_the_ceiling(self):
         self.assertAlmostEqual(goals.CEILING, 80_000)
+
+
+class FiguresTest(unittest.TestCase):
+    def write(self, quick, control):
+        """The README after figures.py, and its status."""
+        row = {"id": "control", "b": "floor epoll", "service": "echo", "pools": [0, 0],
+               "kind": "cost", "found": found(control, control, control)}
+        ours = row | {"id": "echo-inline-64-depth-1", "b": "trireme inline",
+                      "found": found(1.04, 1.03, 1.05)}
+        everything = {"quick": quick, "facts": {"date": "today", "kernel": "Linux"}, "goals": [],
+                      "rows": [row, ours]}
+        with tempfile.TemporaryDirectory() as folder:
+            readme = pathlib.Path(folder, "README.md")
+            readme.write_text(f"a\n{figures.BEGIN}\nold\n{figures.END}\nz\n", encoding="utf-8")
+            pathlib.Path(folder, "results.json").write_text(json.dumps(everything),
+                                                            encoding="utf-8")
+            return figures.main(folder, readme), readme.read_text(encoding="utf-8")
+
+    def test_figures_replace_figures(self):
+        status, text = self.write(False, 1.0)
+        self.assertEqual(status, 0)
+        self.assertIn("| echo of 64 bytes, one in flight | 1.04 (1.03-1.05) |", text)
+        self.assertTrue(text.startswith("a\n<!--") and text.endswith("-->\nz\n"))
+        self.assertNotIn("old", text)
+
+    def test_what_is_no_figure_is_refused(self):
+        for quick, control in ((True, 1.0), (False, 1.05)):
+            status, text = self.write(quick, control)
+            self.assertEqual(status, 1)
+            self.assertIn("old", text)
 
 
 class ChartTest(unittest.TestCase):
