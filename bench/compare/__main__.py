@@ -71,7 +71,7 @@ def choose(arguments, drivers, congestion):
         wanted = arguments.what == "all" or row.group in ("control", arguments.what)
         wanted = wanted or (arguments.what == "idle" and row.group == "idle-chart")
         wanted = wanted and (row.quick or not arguments.quick)
-        if not wanted or not re.search(arguments.only, row.id):
+        if not wanted or (row.id != "control" and not re.search(arguments.only, row.id)):
             continue
         absent = [server.program for server in (row.a, row.b)
                   if not (arguments.bin_dir / server.program).exists()]

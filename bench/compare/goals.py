@@ -6,6 +6,14 @@ import stats
 BLOCK_ROW = "block-workers-16-over-floor_offload"
 CEILING = 16 / plan.BLOCK_SECONDS  # requests/s that 16 threads can answer when 1 % block 20 ms
 
+# Row -> what it is, its limits, what is void when it is outside.
+CONTROLS = {
+    "control": ("pinned", stats.CONTROL, "this page"),
+    "control-two-cpus": ("nothing pinned", stats.CONTROL, "every row with two CPUs"),
+    "control-p99": ("p99 at a fixed rate", stats.CONTROL_LATENCY, "the row of that rate"),
+}
+CONTROLS_OF = {"cost": ("control", "control-two-cpus"), "p99": ("control-p99",)}
+
 NOT_SHOWN_HERE = [
     "More than one I/O worker: with two CPUs the load takes one.",
     "100,000 connections and more: a process has 20,000 descriptors.",
@@ -71,19 +79,21 @@ def table(records, rows):
     """A list of {title, goal, better, found, verdict, row}."""
     goals = [(title_of(row), row.goal, measured(row, records), row) for row in rows if row.goal]
     goals += derived(records, rows)
-    control = {True: control_verdict(records, "control"),
-               False: control_verdict(records, "control-two-cpus")}
     listed = []
     for title, goal, found, row in goals:
         verdict = stats.verdict(goal.value, goal.better, found, goal.allowed)
-        if row.kind == "cost" and control[row.pinned] is False:
+        if row.kind in CONTROLS_OF and control_verdict(records, control_of(row)) is False:
             verdict = "void"
         listed.append({"title": title, "goal": goal.value, "better": goal.better, "found": found,
                        "allowed": goal.allowed, "verdict": verdict, "row": row.id})
     return listed
 
 
+def control_of(row):
+    return CONTROLS_OF[row.kind][0 if row.pinned else -1]
+
+
 def control_verdict(records, row_id):
     """True, False, or None: not measured."""
     runs = [record["values"] for record in records.get(row_id, []) if "values" in record]
-    return stats.control_holds(stats.summary(runs)) if runs else None
+    return stats.control_holds(stats.summary(runs), CONTROLS[row_id][1]) if runs else None

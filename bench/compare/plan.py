@@ -11,6 +11,8 @@ IDLE_MAX = 18_000  # with the active ones, within 20,000 descriptors a process
 MANY = 9_900       # at both servers at once: 19,800 descriptors of the load
 MEMORY_CONNECTIONS = 10_000
 BLOCK = ("--scenario", "lines", "--connections", "200", "--block", "0.01", "--block-us", "20000")
+FIXED_RATE = ("--scenario", "echo", "--rate", "20000")
+RATE_CASE = {"slice_ms": 400, "stretch": 1.7, "overhead": 2.5, "weight": 1.5}
 BLOCK_SECONDS = 0.01 * 0.02  # of a pool thread's time a request
 
 
@@ -64,6 +66,8 @@ def control_rows():
               **echo_case(64, 1))
     yield Row("control-two-cpus", "control", "floor against itself, nothing pinned", s.FLOOR,
               s.FLOOR, pinned=False, claim=True, **echo_case(64, 1))
+    yield Row("control-p99", "control", "floor against itself, p99 at 20,000 requests/s", s.FLOOR,
+              s.FLOOR, kind="p99", load=FIXED_RATE, claim=True, **RATE_CASE)
 
 
 SHAPES = ((64, 1), (64, 16), (1000, 1), (MANY, 1))
@@ -129,8 +133,7 @@ def other_rows(congestion):
               kind="rate", load=("--scenario", "echo", "--connections", "1"),
               goal=Goal(1.0, "higher"), slice_ms=100, claim=True)
     yield Row("rate-20000-p99", "latency", "20,000 requests/s, p99", s.FLOOR, ours, kind="p99",
-              load=("--scenario", "echo", "--rate", "20000"), goal=Goal(1.10), slice_ms=400,
-              stretch=1.7, overhead=2.5, weight=1.5, claim=True)
+              load=FIXED_RATE, goal=Goal(1.10), claim=True, **RATE_CASE)
 
 
 def stream_load(congestion):

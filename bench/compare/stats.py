@@ -7,6 +7,7 @@ import random
 RESAMPLES = 2000
 ALLOWED = 0.02  # above a goal: what two processes of one binary may differ by
 CONTROL = (0.98, 1.02)
+CONTROL_LATENCY = (0.9, 1.1)
 VALUES_MIN = 5  # under which an interval says nothing
 
 
@@ -105,5 +106,5 @@ def verdict(goal, better, found, allowed=ALLOWED):
     return "not shown"
 
 
-def control_holds(found):
-    return found is not None and CONTROL[0] <= found["median"] <= CONTROL[1]
+def control_holds(found, limits=CONTROL):
+    return found is not None and limits[0] <= found["median"] <= limits[1]

@@ -94,21 +94,21 @@ def memory_table(rows, records):
 
 def control_sentences(records):
     sentences = []
-    for row_id, what in (("control", "pinned"), ("control-two-cpus", "nothing pinned")):
-        runs = [record["values"] for record in records.get(row_id, []) if "values" in record]
-        if not runs:
-            sentences.append(f"**No control ({what}) was measured: no ratio stands on its own.**")
+    for row_id, (what, limits, void) in goals_module.CONTROLS.items():
+        found = goals_module.stats.summary([record["values"] for record in records.get(row_id, [])
+                                            if "values" in record])
+        if found is None:
+            sentences.append(f"**No control ({what}) was measured: {void} cannot be judged.**")
             continue
-        found = goals_module.stats.summary(runs)
         text = f"{found['median']:.3f} ({found['low']:.3f}-{found['high']:.3f})"
-        if goals_module.stats.control_holds(found):
-            sentences.append(f"The floor against itself, {what}: {text}, within 0.98-1.02.")
+        bounds = f"{limits[0]}-{limits[1]}"
+        if goals_module.stats.control_holds(found, limits):
+            sentences.append(f"The floor against itself, {what}: {text}, within {bounds}.")
         else:
-            void = "this page" if row_id == "control" else "every row with two CPUs"
             sentences.append(f"**VOID: the floor against itself, {what}, came out at {text}, "
-                             "outside 0.98-1.02. The machine was too busy: no cost on "
+                             f"outside {bounds}. The machine was too busy: no such figure on "
                              f"{void} means anything.**")
-    return sentences
+    return [f"- {sentence}" for sentence in sentences]
 
 
 def page(title, facts, rows, records, skipped, charts, quick):

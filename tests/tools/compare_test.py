@@ -108,7 +108,7 @@ class StatisticsTest(unittest.TestCase):
 class PlanTest(unittest.TestCase):
     def test_every_goal_is_a_claim_and_controls_come_first(self):
         rows = plan.all_rows(ALL_DRIVERS, "reno")
-        self.assertEqual([row.group for row in rows[:3]], ["control", "control", "echo"])
+        self.assertEqual([row.group for row in rows[:4]], ["control"] * 3 + ["echo"])
         self.assertEqual([row.id for row in rows if row.goal and not row.claim], [])
 
     def test_the_time_is_enough(self):
@@ -173,6 +173,8 @@ class PageTest(unittest.TestCase):
         self.assertIn("**VOID", self.page()[0])
         self.assertEqual(self.verdict_of("echo-inline-64-depth-1"), "void")
         self.assertEqual(self.verdict_of("delay-inline-depth-1-two-cpus"), "met")
+        self.records["control-p99"][0]["values"] = [0.8] * 9
+        self.assertEqual(self.verdict_of("rate-20000-p99"), "void")
 
     def test_failed_runs_are_told(self):
         self.records["churn"] = [{"row": "churn", "round": 1, "error": "3 wrong bytes"}]
