@@ -87,7 +87,8 @@ class Runner:
     def _hold_idle(self, stack, row, server, count):
         if count > 0:
             command = f"{self.bin_dir / 'idle_holder'} {row.service} {server.port} {count}"
-            stack.enter_context(servers.Process(command, r"ready \d+\s", self.load_cpu))
+            stack.enter_context(servers.Process(command, r"ready \d+\s", self.load_cpu,
+                                                servers.IDLE_SECONDS_MAX))
 
     def _latency(self, row, seconds):
         slices = max(2, self._warmup_slices(row) // 2)

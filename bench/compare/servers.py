@@ -14,6 +14,7 @@ import subprocess
 import time
 
 START_SECONDS_MAX = 20
+IDLE_SECONDS_MAX = 60  # until so many connections have been opened
 END_SECONDS_MAX = 5
 
 
@@ -99,13 +100,13 @@ class StartFailed(Exception):
 class Process:
     """A program of ours that says one line when it is ready; ended when the block is left."""
 
-    def __init__(self, command, ready, cpu=None):
+    def __init__(self, command, ready, cpu=None, patience=START_SECONDS_MAX):
         pin = ["taskset", "-c", str(cpu)] if cpu is not None else []
         self.command = command
         self.process = subprocess.Popen(pin + shlex.split(command), stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
-            self.said = self._wait_ready(ready)
+            self.said = self._wait_ready(ready, patience)
         except StartFailed:
             self.end()
             raise
@@ -114,8 +115,8 @@ class Process:
     def pid(self):
         return self.process.pid
 
-    def _wait_ready(self, ready):
-        deadline = time.monotonic() + START_SECONDS_MAX
+    def _wait_ready(self, ready, patience):
+        deadline = time.monotonic() + patience
         text = b""
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
@@ -125,7 +126,7 @@ class Process:
                     return found
                 left = deadline - time.monotonic()
                 if left <= 0 or not selector.select(left):
-                    raise StartFailed(f"not ready within {START_SECONDS_MAX} s: {self.command}")
+                    raise StartFailed(f"not ready within {patience} s: {self.command}")
                 piece = self.process.stdout.read1(4096)
                 if not piece:
                     raise StartFailed(f"ended before it was ready: {self.command}")
