@@ -71,16 +71,17 @@ start_server() {  # POLICY
 run_mix() {  # ROUND POLICY FRACTION BLOCK_US
   start_server "$2"
   local said rate p99
-  if ! said=$("${load_pins[@]}" "$bin/trireme_load" lines "$url" --connections 200 --warmup 1 \
-    --seconds "$seconds" --block "$3" --block-us "$4" 2>/dev/null); then
+  if ! said=$("${load_pins[@]}" "$bin/trireme" bench lines "$url" --connections 200 --json \
+    --warm-up 1s --duration "${seconds}s" --block "$3" --block-time "${4}us"); then
     echo "bench/blocking.sh: a run failed: $*" >&2
     exit 1
   fi
   stop_server
-  rate=$(awk '/^requests\/s/ { print $2 }' <<<"$said")
-  p99=$(awk '/^latency us +p50/ { for (i = 1; i < NF; ++i) if ($i == "p99") print $(i + 1) }' \
-    <<<"$said")
-  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@" "$rate" "${p99:--}" | tee -a "$runs" >&2
+  read -r rate p99 < <(python3 -c 'import json, sys
+run = json.load(sys.stdin)
+fast = run["latency_us"]
+print(round(run["requests_per_second"]), round(fast["p99"]) if fast["count"] else "-")' <<<"$said")
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@" "$rate" "$p99" | tee -a "$runs" >&2
 }
 
 for ((round = 1; round <= rounds; ++round)); do

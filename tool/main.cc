@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "tool/bench/command.h"
+#include "tool/bench/options.h"
 #include "tool/serve.h"
 #include "tool/units.h"
 
@@ -166,6 +169,51 @@ int fail(std::string sentence) {
   return kExitUsage;
 }
 
+// Adds `bench NAME`; `options` is what its command line says, once parsed.
+void add_scenario(CLI::App& command, const bench::ScenarioHelp& help,
+                  bench::BenchOptions& options) {
+  CLI::App* const app = command.add_subcommand(help.name, help.description);
+  options.scenario = help.name;
+  app->footer("\n" + bench::help_below(help.name));
+  app->add_option("URL", options.url, "of the server")->required();
+  for (const bench::Option& option : bench::option_table(options)) {
+    const auto take = [option](const std::string& text) {
+      const auto taken = option.take(text);
+      if (!taken) throw CLI::ValidationError(option.name, taken.error().message);
+    };
+    CLI::Option* added = nullptr;
+    if (option.type[0] == '\0') {
+      added = app->add_flag_callback(
+          option.name, [take] { take(""); }, option.description);
+    } else {
+      added = app->add_option_function<std::string>(option.name, take, option.description)
+                  ->type_name(option.type)
+                  ->default_str(option.standard);
+    }
+    added->group(option.group);
+  }
+}
+
+// `all` keeps the options of every scenario where they are.
+CLI::App* add_bench(CLI::App& app, std::deque<bench::BenchOptions>& all) {
+  CLI::App* const command = app.add_subcommand("bench", bench::help_above(""));
+  command->require_subcommand(0, 1);
+  command->footer("\n" + bench::help_below(""));
+  for (const bench::ScenarioHelp& help : bench::scenarios()) {
+    add_scenario(*command, help, all.emplace_back());
+  }
+  return command;
+}
+
+int run_bench(const CLI::App& command, std::deque<bench::BenchOptions>& all) {
+  std::string known;
+  for (bench::BenchOptions& options : all) {
+    if (command.got_subcommand(options.scenario)) return bench::run_command(std::move(options));
+    known += (known.empty() ? "" : ", ") + options.scenario;
+  }
+  return fail("expected a scenario: " + known);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -179,6 +227,8 @@ int main(int argc, char** argv) {
   add_service(*serve, "discard", "takes every byte, answers nothing", discard);
   add_service(*serve, "delay", "answers ID to `ID MICROSECONDS` after that time", delay);
   add_service(*serve, "collect", "keeps readings of devices in a SQLite file", collect);
+  std::deque<bench::BenchOptions> loads;
+  CLI::App* const load = add_bench(app, loads);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
@@ -186,7 +236,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::Error& error) {
     return fail(error.what());
   }
-  if (!serve->parsed()) return fail("expected a command: serve");
+  if (load->parsed()) return run_bench(*load, loads);
+  if (!serve->parsed()) return fail("expected a command: serve or bench");
   for (ServeOptions* const options : {&echo, &discard, &delay, &collect}) {
     if (serve->got_subcommand(options->service)) return tool::serve(std::move(*options));
   }

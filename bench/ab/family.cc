@@ -26,7 +26,8 @@ ProcessUsage read_family_usage(pid_t pid) {
   for (const pid_t child : children_of(pid)) {
     const ProcessUsage usage = read_usage(child);
     sum.cpu_ns += usage.cpu_ns;
-    sum.context_switches += usage.context_switches;
+    sum.context_switches.voluntary += usage.context_switches.voluntary;
+    sum.context_switches.involuntary += usage.context_switches.involuntary;
     sum.resident_bytes += usage.resident_bytes;
     sum.threads += usage.threads;
   }

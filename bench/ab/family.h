@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "load/process.h"
+#include "tool/bench/process.h"
 
 namespace bench {
 

@@ -8,12 +8,12 @@
 #include <cstdlib>
 
 #include "congestion.h"
-#include "load/arguments.h"
-#include "load/clocks.h"
-#include "load/endpoint.h"
-#include "load/report.h"
 #include "slices.h"
 #include "statistics.h"
+#include "support/arguments.h"
+#include "support/load_options.h"
+#include "tool/bench/endpoint.h"
+#include "tool/bench/json.h"
 
 namespace bench {
 namespace {
@@ -114,8 +114,8 @@ bool check(const char* name, const Tally& tally) {
   if (!tally.failed()) return true;
   std::fprintf(stderr,
                "%s: %" PRIu64 " wrong bytes, %" PRIu64 " broken connections, %" PRIu64
-               " unanswered\n",
-               name, tally.wrong_bytes, tally.broken, tally.unanswered);
+               " unanswered; %s\n",
+               name, tally.wrong_bytes, tally.broken, tally.unanswered, tally.problem.c_str());
   return false;
 }
 

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "family.h"
-#include "load/clocks.h"
-#include "load/endpoint.h"
+#include "tool/bench/clocks.h"
+#include "tool/bench/endpoint.h"
 
 namespace bench {
 
@@ -21,17 +21,19 @@ Side::Side(char name, const std::string& command, int server_cpu, std::string ur
 }
 
 bool Side::connect(const LoadOptions& options) {
-  const auto server = parse_url(url_);
+  const auto server = resolve_url(url_);
   if (!server) {
-    std::fprintf(stderr, "%c: not a URL like tcp://127.0.0.1:7000: %s\n", name_, url_.c_str());
+    std::fprintf(stderr, "%c: %s\n", name_, server.error().message.c_str());
     return false;
   }
   if (read_cpu_ns(pid_) == 0) {
     std::fprintf(stderr, "%c: no process %d\n", name_, pid_);
     return false;
   }
-  load_.emplace(*server, options);
-  return load_->connect_all();
+  load_.emplace(server.value(), options);
+  if (load_->connect_all()) return true;
+  std::fprintf(stderr, "%c: %s\n", name_, load_->tally().problem.c_str());
+  return false;
 }
 
 Slice Side::run_slice(int64_t duration_ns) {
@@ -46,10 +48,10 @@ Slice Side::run_slice(int64_t duration_ns) {
   slice.load_cpu_ns = own_cpu_ns() - own_before;
   slice.server_cpu_ns = wait_settled_family_cpu_ns(pid_) - before.cpu_ns;
   slice.requests = load_->tally().requests - requests_before;
-  const uint64_t switches = read_family_usage(pid_).context_switches;
+  const uint64_t switches = read_family_usage(pid_).context_switches.sum();
   // Threads that ended take their switches with them.
-  slice.context_switches =
-      switches > before.context_switches ? switches - before.context_switches : 0;
+  const uint64_t switches_before = before.context_switches.sum();
+  slice.context_switches = switches > switches_before ? switches - switches_before : 0;
   return slice;
 }
 

@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "load/load.h"
-#include "load/process.h"
+#include "support/server_process.h"
+#include "tool/bench/load.h"
+#include "tool/bench/process.h"
 
 namespace bench {
 

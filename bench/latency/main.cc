@@ -12,11 +12,13 @@
 #include <vector>
 
 #include "ab/family.h"
-#include "load/arguments.h"
-#include "load/clocks.h"
-#include "load/endpoint.h"
-#include "load/load.h"
-#include "load/report.h"
+#include "support/arguments.h"
+#include "support/load_options.h"
+#include "support/server_process.h"
+#include "tool/bench/clocks.h"
+#include "tool/bench/endpoint.h"
+#include "tool/bench/json.h"
+#include "tool/bench/load.h"
 
 namespace bench {
 namespace {
@@ -71,9 +73,9 @@ Setting take_setting(Arguments& arguments) {
 
 std::optional<LatencySlice> run_slice(const Setting& setting, char side,
                                       const ServerProcess& server) {
-  const auto address = parse_url(server.url());
+  const auto address = resolve_url(server.url());
   if (!address) return std::nullopt;
-  Load load(*address, setting.load);
+  Load load(address.value(), setting.load);
   if (!load.connect_all()) return std::nullopt;
   load.run_until(now_ns() + setting.warmup_ns);
   Tally counted;
@@ -90,8 +92,8 @@ std::optional<LatencySlice> run_slice(const Setting& setting, char side,
   load.count_unsent();
   load.drain(10 * kNanosecondsPerSecond);
   slice.server_cpu_ns = after.cpu_ns - before.cpu_ns;
-  slice.context_switches =
-      after.context_switches - std::min(before.context_switches, after.context_switches);
+  slice.context_switches = after.context_switches.sum() -
+                           std::min(before.context_switches.sum(), after.context_switches.sum());
   // What was answered in time is the rate; the latencies are those of all, the late ones too.
   const uint64_t in_time = slice.tally.requests;
   slice.tally = load.tally();

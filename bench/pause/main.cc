@@ -15,14 +15,13 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
-#include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "load/arguments.h"
-#include "load/clocks.h"
-#include "load/endpoint.h"
+#include "support/arguments.h"
+#include "tool/bench/clocks.h"
+#include "tool/bench/endpoint.h"
 
 namespace bench {
 namespace {
@@ -104,9 +103,9 @@ void print(const char* name, std::vector<int64_t> values) {
               values.back() / 1000);
 }
 
-int measure(const sockaddr_in& server, const Setting& setting) {
+int measure(const Endpoint& server, const Setting& setting) {
   std::mt19937_64 random(setting.seed);
-  const int prober = open_client(server, 0, 1, Connecting::kWait);
+  const int prober = open_client_blocking(server);
   if (prober < 0) fail("cannot connect");
   const std::string sleep = "s " + std::to_string(setting.sleep_us) + "\n";
   longest_wait(prober, 1000 * kMillisecond, -1, sleep);
@@ -120,7 +119,7 @@ int measure(const sockaddr_in& server, const Setting& setting) {
       int sleeper = -1;
       const bool sleeps = (turn == 0) == first;
       if (sleeps) {
-        sleeper = open_client(server, 0, 1, Connecting::kWait);
+        sleeper = open_client_blocking(server);
         if (sleeper < 0) fail("cannot connect");
         sleepers.push_back(sleeper);
       }
@@ -162,7 +161,8 @@ int main(int argc, char** argv) {
   setting.sleep_us = static_cast<int64_t>(arguments.number("--sleep-ms", 1000, 1, 60'000)) * 1000;
   setting.seed = static_cast<uint64_t>(arguments.number("--seed", 1, 0, 1e15));
   const std::vector<std::string> words = arguments.words();
-  const auto server = words.size() == 1 ? bench::parse_url(words[0]) : std::nullopt;
-  if (!server) bench::fail_usage("pause_timer needs one URL, tcp://A.B.C.D:PORT");
-  return bench::measure(*server, setting);
+  if (words.size() != 1) bench::fail_usage("pause_timer needs one URL, tcp://HOST:PORT");
+  const auto server = bench::resolve_url(words[0]);
+  if (!server) bench::fail_usage(server.error().message);
+  return bench::measure(server.value(), setting);
 }

@@ -60,6 +60,13 @@ class Refuses(unittest.TestCase):
         block = "$ nc -N 127.0.0.1 1 <<<'A b'\nx\ny\n$ ls\n"
         self.assertEqual(list(documents.exchanges(block)), [("A b", "x\ny\n"), (None, "")])
 
+    def test_runs(self):
+        text = "<!-- file: a.txt -->\n```script\nsend\n```\n"
+        self.assertEqual(list(documents.files(text)), [("a.txt", "send\n")])
+        self.assertEqual(list(documents.runs("$ a b\nc\n$ d\n")), [("a b", "c\n"), ("d", "")])
+        self.assertEqual(documents.labels("x tcp://y\n  2 connections, depth\n  CPU   3 us\n"),
+                         ["x tcp://y", "2 connections", "CPU"])
+
 
 if __name__ == "__main__":
     unittest.main()

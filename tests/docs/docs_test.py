@@ -22,6 +22,7 @@ import documents  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TRIREME = None
 SERVICES = ("echo", "discard", "delay", "collect")
+SCENARIOS = ("echo", "lines", "churn", "idle", "stream", "script")
 
 
 def read(name):
@@ -40,18 +41,44 @@ def help_of(*words):
                           stdout=subprocess.PIPE).stdout
 
 
-class Collect:
+def options_of_serve():
+    known = documents.options_of_help(help_of())
+    for service in reversed(SERVICES):  # `collect` first: the others' ordering is the default
+        known.update(documents.options_of_help(help_of("serve", service)))
+    return known
+
+
+def options_of_bench():
+    known = {}
+    for scenario in reversed(SCENARIOS):  # the standard values are those of `echo`
+        known.update(documents.options_of_help(help_of("bench", scenario)))
+    return known
+
+
+class Serve:
     """A server of its own, with an empty database, for as long as the `with` lasts."""
+
+    def __init__(self, service):
+        self.service = service
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory()
+        database = ["--db", self.folder.name + "/readings.db"] if self.service == "collect" else []
         self.process = subprocess.Popen(
-            [TRIREME, "serve", "collect", "--listen", "tcp://127.0.0.1:0",
-             "--db", self.folder.name + "/readings.db"],
+            [TRIREME, "serve", self.service, "--listen", "tcp://127.0.0.1:0", *database],
             text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         first = self.process.stdout.readline()  # waits until it listens, or has ended
         self.port = int(re.fullmatch(r"listening on tcp://[\d.]+:(\d+)\n", first)[1])
         return self
+
+    def bench(self, command):
+        """What a `trireme bench` of a page prints, when it loads this server for a moment."""
+        words = command.replace("$(pgrep -x trireme)", str(self.process.pid)).split()
+        words = [word.replace("127.0.0.1:7000", f"127.0.0.1:{self.port}") for word in words]
+        done = subprocess.run([TRIREME, *words[1:], "--duration", "200ms", "--warm-up", "0"],
+                              cwd=self.folder.name, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=50, check=False)
+        return done.returncode, done.stdout
 
     def ask(self, line):
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as talk:
@@ -105,6 +132,9 @@ class Documents(unittest.TestCase):
             if words[1] == "serve":
                 self.assertIn(words[2], SERVICES, where)
                 help_text = help_of("serve", words[2])
+            elif words[1] == "bench":
+                self.assertIn(words[2], SCENARIOS, where)
+                help_text = help_of("bench", words[2])
             known = documents.options_of_help(help_text)
             for option in documents.options_in(command):
                 self.assertIn(option, known, where)
@@ -115,15 +145,36 @@ class Documents(unittest.TestCase):
         played = 0
         for name, text in pages().items():
             for mark, block, line in documents.blocks(text, "console"):
-                if mark != "played: collect":
+                if mark != "played: collect" or "trireme bench" in block:
                     self.assertNotIn("<<<", block, f"{name}:{line}: a session that is not played")
                     continue
-                with Collect() as server:
+                with Serve("collect") as server:
                     for request, expected in documents.exchanges(block):
                         self.assertIsNotNone(request, f"{name}:{line}: not a call of nc")
                         played += 1
                         self.assertEqual(server.ask(request), expected, f"{name}:{line}: {request}")
                 self.assertEqual(server.status, 0)
+        self.assertGreater(played, 5)
+
+    def test_runs_of_bench(self):
+        played = 0
+        for name, text in pages().items():
+            files = dict(documents.files(text))
+            for mark, block, line in documents.blocks(text, "console"):
+                if "trireme bench" not in block:
+                    continue
+                service = mark[8:] if mark and mark.startswith("played: ") else None
+                self.assertIn(service, SERVICES, f"{name}:{line}: a run that is not played")
+                with Serve(service) as server:
+                    for file, content in files.items():
+                        (pathlib.Path(server.folder.name) / file).write_text(content)
+                    for command, shown in documents.runs(block):
+                        status, said = server.bench(command)
+                        self.assertEqual(status, 0, f"{name}:{line}: {command}\n{said}")
+                        played += 1
+                        if shown:  # figures differ from run to run, their names do not
+                            self.assertEqual(documents.labels(shown)[1:],
+                                             documents.labels(said)[1:], f"{name}:{line}")
         self.assertGreater(played, 5)
 
     def test_paths_exist(self):
@@ -132,21 +183,17 @@ class Documents(unittest.TestCase):
                 self.assertTrue((ROOT / path).is_file(), f"{name}: there is no {path}")
 
     def test_options_are_those_of_the_tool(self):
-        known = documents.options_of_help(help_of())
-        for service in SERVICES:
-            known.update(documents.options_of_help(help_of("serve", service)))
+        serve, bench = options_of_serve(), options_of_bench()
         for name, text in pages().items():
-            unknown = documents.options_of_page(text) - set(known)
+            unknown = documents.options_of_page(text) - set(serve) - set(bench)
             self.assertEqual(unknown, set(), f"{name}: no option of trireme")
-        told = documents.options_of_page(read("docs/operations.md"))
-        self.assertEqual(set(known) - told - {"--help"}, set(), "docs/operations.md leaves out")
+        for known, name in ((serve, "docs/operations.md"), (bench, "docs/bench.md")):
+            told = documents.options_of_page(read(name))
+            self.assertEqual(set(known) - told - {"--help"}, set(), f"{name} leaves out")
 
     def test_manual_is_the_help(self):
         manual = documents.options_of_manual(read("docs/man/trireme.1"))
-        known = documents.options_of_help(help_of())
-        for service in reversed(SERVICES):  # `collect` first: the others' ordering is the default
-            known.update(documents.options_of_help(help_of("serve", service)))
-        self.assertEqual(manual, known)
+        self.assertEqual(manual, {**options_of_bench(), **options_of_serve()})
 
     def test_limits_are_those_of_the_header(self):
         fields = documents.fields_of_header(read("include/trireme/options.h"))

@@ -53,6 +53,25 @@ def exchanges(block):
         yield (request[1] if request else None), expected
 
 
+def runs(block):
+    """Yields (command, what is shown of its output) of every command of a console block."""
+    for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+        command, _, shown = part.partition("\n")
+        yield command, shown
+
+
+def files(text):
+    """Yields (name, content) of the blocks marked `file: NAME`."""
+    for match in BLOCK.finditer(text):
+        if match["mark"] and match["mark"].startswith("file: "):
+            yield match["mark"][6:], match["text"]
+
+
+def labels(output):
+    """What stands in the first column of what `bench` prints: that is set off by two blanks."""
+    return [re.split(r"  |, ", line.strip())[0] for line in output.split("\n") if line]
+
+
 def paths_of_page(text):
     """Code spans that look like a file of the tree: folder/name.extension, without a pattern."""
     for span in code_spans(text):

@@ -1,6 +1,8 @@
 // Latencies in constant memory: 128 equal buckets in every power of two, so that a percentile is
-// at most 1/128 (0.8 %) above the true value and never below it. Belongs to whoever owns it; this
-// program has one thread, so functions here and in all of bench/ carry no thread word.
+// at most 1/128 (0.8 %) above the true value and never below it.
+//
+// Part of the load engine. A value: one thread at a time, and each thread of a load has its own
+// until they are merged.
 #pragma once
 
 #include <algorithm>
@@ -21,6 +23,12 @@ class Histogram {
     max_ = std::max(max_, positive);
   }
 
+  void merge(const Histogram& other) {
+    for (size_t i = 0; i < kBuckets; ++i) buckets_[i] += other.buckets_[i];
+    count_ += other.count_;
+    max_ = std::max(max_, other.max_);
+  }
+
   uint64_t count() const { return count_; }
   uint64_t max() const { return max_; }
 
@@ -34,6 +42,23 @@ class Histogram {
       if (seen > 0 && static_cast<double>(seen) >= wanted) return std::min(last_of(i), max_);
     }
     return max_;
+  }
+
+  // A value that occurs, and how many values do not exceed it.
+  struct Step {
+    uint64_t value;
+    uint64_t count;
+  };
+  // Every bucket that is not empty, from the lowest.
+  std::vector<Step> steps() const {
+    std::vector<Step> all;
+    uint64_t seen = 0;
+    for (size_t i = 0; i < kBuckets; ++i) {
+      if (buckets_[i] == 0) continue;
+      seen += buckets_[i];
+      all.push_back({.value = std::min(last_of(i), max_), .count = seen});
+    }
+    return all;
   }
 
  private:

@@ -1,30 +1,12 @@
-// The server as a process: what it has used so far, and starting and ending one.
+// The server as a process that we start and end.
 #pragma once
 
 #include <sys/types.h>
 
-#include <cstdint>
 #include <optional>
 #include <string>
 
 namespace bench {
-
-struct ProcessUsage {
-  int64_t cpu_ns = 0;
-  uint64_t context_switches = 0;  // of the threads that live now
-  uint64_t resident_bytes = 0;
-  uint32_t threads = 0;
-};
-
-// CPU of all threads, those that have ended too, in nanoseconds as the scheduler counts them (the
-// sum of /proc/PID/task/*/schedstat, without its loss of ended threads). A thread that runs at this
-// moment is counted up to its last tick: read it when the server sleeps. 0: no such process.
-int64_t read_cpu_ns(pid_t pid);
-
-// The same, after waiting (5 ms at most) until it stands still.
-int64_t wait_settled_cpu_ns(pid_t pid);
-
-ProcessUsage read_usage(pid_t pid);
 
 // False: no such CPU, or not allowed. 0 is this process.
 bool pin(pid_t pid, int cpu);

@@ -1,4 +1,4 @@
-// Command lines of trireme_load and ab_timer: `--name value`, `--name=value`, `--flag`, words.
+// Command lines of ab_timer and pause_timer: `--name value`, `--name=value`, `--flag`, words.
 // A mistake prints one sentence and ends the process with status 2.
 #pragma once
 

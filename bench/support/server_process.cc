@@ -1,6 +1,5 @@
-#include "process.h"
+#include "server_process.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -14,7 +13,7 @@
 #include <cstring>
 #include <utility>
 
-#include "clocks.h"
+#include "tool/bench/clocks.h"
 
 namespace bench {
 namespace {
@@ -25,62 +24,7 @@ void sleep_ns(int64_t duration_ns) {
   nanosleep(&duration, nullptr);
 }
 
-// Calls `use(name, value)` for each line `name: value` of a status file of /proc.
-template <typename Use>
-void read_status(const std::string& path, Use use) {
-  FILE* file = std::fopen(path.c_str(), "re");
-  if (file == nullptr) return;
-  char line[256];
-  while (std::fgets(line, sizeof line, file) != nullptr) {
-    char* colon = std::strchr(line, ':');
-    if (colon == nullptr) continue;
-    *colon = '\0';
-    use(std::string_view(line), std::strtoull(colon + 1, nullptr, 10));
-  }
-  std::fclose(file);
-}
-
 }  // namespace
-
-int64_t read_cpu_ns(pid_t pid) {
-  clockid_t clock{};
-  return clock_getcpuclockid(pid, &clock) == 0 ? read_clock_ns(clock) : 0;
-}
-
-int64_t wait_settled_cpu_ns(pid_t pid) {
-  // The first pause lets a server that has just sent its last reply get to sleep: while it runs
-  // the count stands still too, until the next tick.
-  constexpr int64_t kPauseNs = 250'000;
-  sleep_ns(kPauseNs);
-  int64_t last = read_cpu_ns(pid);
-  for (int i = 0; i < 20; ++i) {
-    sleep_ns(kPauseNs);
-    const int64_t now = read_cpu_ns(pid);
-    if (now == last) return now;
-    last = now;
-  }
-  return last;
-}
-
-ProcessUsage read_usage(pid_t pid) {
-  ProcessUsage usage{.cpu_ns = read_cpu_ns(pid)};
-  const std::string process = "/proc/" + std::to_string(pid);
-  read_status(process + "/status", [&](std::string_view name, uint64_t value) {
-    if (name == "VmRSS") usage.resident_bytes = value * 1024;
-    if (name == "Threads") usage.threads = static_cast<uint32_t>(value);
-  });
-  DIR* tasks = opendir((process + "/task").c_str());
-  if (tasks == nullptr) return usage;
-  while (const dirent* task = readdir(tasks)) {
-    if (task->d_name[0] == '.') continue;
-    read_status(process + "/task/" + task->d_name + "/status",
-                [&](std::string_view name, uint64_t value) {
-                  if (name.ends_with("voluntary_ctxt_switches")) usage.context_switches += value;
-                });
-  }
-  closedir(tasks);
-  return usage;
-}
 
 bool pin(pid_t pid, int cpu) {
   cpu_set_t cpus;

@@ -1,0 +1,91 @@
+// Goal: `trireme bench` refuses what makes no sense, with one sentence that says why, before it
+// sends anything. Method: the real program; tables.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tool/bench_runs.h"
+#include "tool/peer.h"
+
+namespace {
+
+using support::bench;
+using support::contains;
+using support::Ended;
+using support::Peer;
+using support::TextFile;
+using support::Words;
+
+TEST(BenchProgram, SaysThatDescriptorsDoNotSuffice) {
+  Peer peer;
+  const Ended run = bench({"echo", peer.url(), "--connections", "100"}, {.descriptors_max = 64});
+  EXPECT_EQ(run.status, 1);
+  EXPECT_TRUE(contains(run.errors, "100 connections need 133 descriptors")) << run.errors;
+  EXPECT_TRUE(contains(run.errors, "is 64")) << run.errors;
+}
+
+TEST(BenchProgram, WrongCommandLines) {
+  const TextFile good("send \"a\"\nexpect \"a\"\n");
+  const TextFile pausing("send \"a\"\nexpect \"a\"\npause 1ms\n");
+  const TextFile wrong("sned \"a\"\n");
+  const std::string url = "tcp://127.0.0.1:1";  // why: never connected to
+  const struct {
+    Words words;
+    std::string said;
+  } lines[] = {
+      {{}, "expected a scenario: echo, lines, churn, idle, stream, script"},
+      {{"row", url}, ""},
+      {{"echo"}, "URL"},
+      {{"echo", "nonsense"}, "expected a URL"},
+      {{"echo", "tcp://127.0.0.1"}, "expected a URL"},
+      {{"echo", "tcp://127.0.0.1:0"}, "expected a URL"},
+      {{"echo", "tcp://127.0.0.1:65536"}, "expected a URL"},  // why: no port at all
+      {{"echo", "tcp://::1:7"}, "expected a URL"},            // why: never connected to
+      {{"echo", "http://127.0.0.1:80"}, "expected a URL"},    // why: never connected to
+      {{"echo", "unix:relative"}, "expected a URL"},
+      {{"echo", "unix:/" + std::string(200, 'x')}, "at most 107 bytes"},
+      {{"echo", url, "--connections", "0"}, "--connections"},
+      {{"echo", url, "--duration", "0"}, "more than 0"},
+      {{"echo", url, "--duration", "10"}, "expected a duration"},
+      {{"echo", url, "--bytes", "0"}, "1 byte to 1GiB"},
+      {{"echo", url, "--rate", "fast"}, "expected a number above 0"},
+      {{"echo", url, "--rate", "0"}, "expected a number above 0"},
+      {{"echo", url, "--rate", "nan"}, "expected a number above 0"},
+      {{"echo", url, "--codec", "length-prefix:3"}, "expected bytes, lines"},
+      {{"echo", url, "--codec", "length-prefix:1", "--bytes", "256"}, "does not fit"},
+      {{"echo", url, "--codec", "fixed:10", "--bytes", "11"}, "contradict"},
+      {{"echo", url, "--threads", "9", "--connections", "8"}, "here 8"},
+      {{"echo", url, "--block", "0.1"}, "belongs to the scenario lines"},
+      {{"echo", url, "--active", "3"}, "belongs to the scenario idle"},
+      {{"echo", url, "--direction", "up"}, "belongs to the scenario stream"},
+      {{"echo", url, "--congestion", "nonsense"}, "does not know"},
+      {{"echo", "unix:@nobody", "--congestion", "reno"}, "needs tcp"},
+      {{"echo", "unix:@nobody", "--sources", "2"}, "127.0.0.0/8"},
+      {{"echo", url, "--pid", "4194303"}, "no process"},
+      {{"echo", url, "--plot", "/nonexistent/a.svg"}, "cannot write"},
+      {{"churn", url, "--depth", "2"}, "one request a connection"},
+      {{"churn", url, "--ramp", "1s"}, "no ramp"},
+      {{"lines", url, "--bytes", "10"}, "no size"},
+      {{"lines", url, "--codec", "bytes"}, "belongs to the scenarios"},
+      {{"lines", url, "--block-time", "1ms"}, "without --block"},
+      {{"lines", url, "--block", "1.5"}, "from 0 to 1"},
+      {{"idle", url, "--connections", "5", "--active", "6"}, "at most --connections"},
+      {{"stream", url, "--direction", "sideways"}, "expected both or up"},
+      {{"stream", url, "--direction", "up", "--depth", "3"}, "needs replies"},
+      {{"script", url}, "--script FILE is needed"},
+      {{"script", url, "--script", "/nonexistent"}, "cannot read"},
+      {{"script", url, "--script", wrong.path()}, "line 1: there is no step \"sned\""},
+      {{"script", url, "--script", pausing.path(), "--rate", "5"}, "rhythm of its own"},
+      {{"script", url, "--script", good.path(), "--depth", "2"}, "what is in flight"},
+  };
+  for (const auto& line : lines) {
+    const Ended run = bench(line.words);
+    const std::string all = ::testing::PrintToString(line.words);
+    EXPECT_EQ(run.status, 2) << all << run.errors;
+    EXPECT_EQ(run.out, "") << all;
+    EXPECT_EQ(run.errors.find('\n'), run.errors.size() - 1) << all << run.errors;
+    EXPECT_TRUE(contains(run.errors, line.said)) << all << run.errors;
+  }
+}
+
+}  // namespace

@@ -1,0 +1,70 @@
+// What the help of `trireme bench` says beside the options.
+#include "tool/bench/options.h"
+
+namespace bench {
+namespace {
+
+constexpr const char* kUrl =
+    "URL: tcp://HOST:PORT, tcp://[::1]:PORT, unix:/path or unix:@abstract.\n"
+    "TIME: 250us, 10ms, 5s, 2m, 1h. SIZE: 64KiB, 1MiB or a number of bytes.\n";
+
+constexpr const char* kExit =
+    "Exit status: 0; 1 a byte was wrong, a connection broke or was not made, a reply is missing, "
+    "or\n"
+    "nothing was answered; 2 a wrong option or URL. SIGINT ends the measurement and prints what "
+    "was\n"
+    "measured so far; a second one does not wait for replies that are still due.\n";
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  trireme bench echo tcp://127.0.0.1:7000 --connections 200 --depth 8\n"
+    "  trireme bench lines tcp://127.0.0.1:7000 --rate 5000 --block 0.01 --block-time 20ms\n"
+    "  trireme bench idle tcp://127.0.0.1:7000 --connections 10000 --pid $(pgrep -x trireme)\n"
+    "  trireme bench script tcp://127.0.0.1:6379 --script ping.txt --json\n"
+    "\n"
+    "`trireme bench SCENARIO --help` lists the options of a scenario.\n";
+
+constexpr const char* kRate =
+    "Latency: with --rate, from the moment when a request was due to be sent, so that a server "
+    "that\n"
+    "stalls shows what its stall would cost clients that do not know of each other. Without "
+    "--rate,\n"
+    "from the send: a stalled server is asked less, and looks better than it is.\n";
+
+constexpr const char* kScript =
+    "The steps of a script, one a line; # begins a comment:\n"
+    "  send \"TEXT\"            queues bytes; \\n \\r \\t \\0 \\\\ \\\" \\$ \\xHH, ${connection}, "
+    "${round}\n"
+    "  expect \"TEXT\"          exactly these bytes come next\n"
+    "  expect-line [\"TEXT\"]   a line comes next, this one if there is a text\n"
+    "  expect-regex \"RE\"      a line comes next, with a match of the POSIX extended expression\n"
+    "  expect-close           the server closes; the next step is on a new connection\n"
+    "  pause TIME             waits before it goes on\n"
+    "  repeat N | forever     the steps up to `end`, so many times\n"
+    "  end\n"
+    "  close                  closes; the next step is on a new connection\n"
+    "From its end a script goes on at its beginning. A request is what is sent and the expects "
+    "that\n"
+    "follow it, up to the next send, pause or close.\n";
+
+}  // namespace
+
+std::string help_above(const std::string& scenario) {
+  if (scenario.empty()) {
+    return "Loads a server and checks every byte that comes back. Closed loop, or a fixed rate "
+           "with\n"
+           "latency from when each request was due.";
+  }
+  for (const ScenarioHelp& help : scenarios()) {
+    if (scenario == help.name) return help.description;
+  }
+  return {};
+}
+
+std::string help_below(const std::string& scenario) {
+  if (scenario.empty()) return std::string(kUrl) + "\n" + kExit + "\n" + kExamples;
+  return (scenario == "script" ? std::string(kScript) + "\n" : std::string()) + kRate + "\n" +
+         kUrl + "\n" + kExit;
+}
+
+}  // namespace bench

@@ -1,0 +1,347 @@
+#include "tool/bench/options.h"
+
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+#include "tool/units.h"
+
+namespace bench {
+namespace {
+
+constexpr const char* kLoadGroup = "What is sent";
+constexpr const char* kTimeGroup = "When";
+constexpr const char* kSocketGroup = "From where";
+constexpr const char* kResultGroup = "What is told";
+
+using Take = std::function<tr::Result<tr::Done>(const std::string&)>;
+
+tr::Error usage(std::string message) { return {tr::Error::Code::kUsage, std::move(message)}; }
+
+template <class T>
+Take count(T& target, tool::CountRange range) {
+  return [&target, range](const std::string& text) -> tr::Result<tr::Done> {
+    const auto number = tool::parse_count(text, range);
+    if (!number) return number.error();
+    target = static_cast<T>(number.value());
+    return tr::Done{};
+  };
+}
+
+Take duration(std::chrono::nanoseconds& target, bool may_be_zero) {
+  return [&target, may_be_zero](const std::string& text) -> tr::Result<tr::Done> {
+    const auto time = tool::parse_duration(text);
+    if (!time) return time.error();
+    if (!may_be_zero && time.value().count() == 0) return usage("expected more than 0");
+    target = time.value();
+    return tr::Done{};
+  };
+}
+
+Take number(double& target, double min, double max, const char* range) {
+  return [&target, min, max, range](const std::string& text) -> tr::Result<tr::Done> {
+    double value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, problem] = std::from_chars(text.data(), end, value);
+    if (problem != std::errc() || stop != end || !(value >= min && value <= max)) {
+      return usage(std::string("expected a number ") + range + ", got \"" + text + "\"");
+    }
+    target = value;
+    return tr::Done{};
+  };
+}
+
+Take words(std::string& target) {
+  return [&target](const std::string& text) -> tr::Result<tr::Done> {
+    if (text.empty()) return usage("expected a text");
+    target = text;
+    return tr::Done{};
+  };
+}
+
+Take size(uint64_t& target) {
+  return [&target](const std::string& text) -> tr::Result<tr::Done> {
+    const auto bytes = tool::parse_size(text);
+    if (!bytes) return bytes.error();
+    if (bytes.value() == 0 || bytes.value() > uint64_t{1} << 30) {
+      return usage("expected 1 byte to 1GiB, got \"" + text + "\"");
+    }
+    target = bytes.value();
+    return tr::Done{};
+  };
+}
+
+Take refuse(const char* why) {
+  return [why](const std::string&) -> tr::Result<tr::Done> { return usage(why); };
+}
+
+// The help puts options into a column of 30, and breaks no lines itself.
+std::string wrap(std::string text) {
+  constexpr size_t kColumns = 68;
+  for (size_t begin = 0; text.size() - begin > kColumns;) {
+    const size_t blank = text.rfind(' ', begin + kColumns);
+    if (blank == text.npos || blank <= begin) break;
+    text[blank] = '\n';
+    begin = blank + 1;
+  }
+  return text;
+}
+
+// Builds the table: every option, with those hidden that this scenario refuses.
+class Table {
+ public:
+  explicit Table(BenchOptions& options) : options_(options), scenario_(options.run.load.scenario) {}
+
+  std::vector<Option> build() {
+    add_load();
+    add_times();
+    add_sockets();
+    add_results();
+    return std::move(table_);
+  }
+
+ private:
+  // `refusal` is a sentence if the scenario has no such option.
+  void add(Option option, const char* refusal = nullptr) {
+    option.description = wrap(option.description);
+    if (refusal != nullptr) {
+      option.group = "";
+      option.take = refuse(refusal);
+    }
+    option.take = [take = std::move(option.take), name = option.name,
+                   this_given = &options_.given](const std::string& text) {
+      this_given->insert(name);
+      return take(text);
+    };
+    table_.push_back(std::move(option));
+  }
+
+  bool is(Scenario scenario) const { return scenario_ == scenario; }
+  const char* only(Scenario scenario, const char* refusal) const {
+    return is(scenario) ? nullptr : refusal;
+  }
+
+  void add_load() {
+    LoadOptions& load = options_.run.load;
+    add({"--connections", "N", std::to_string(load.connections),
+         is(Scenario::kIdle) ? "connections open at once, active ones among them"
+                             : "connections open at once",
+         kLoadGroup, count(load.connections, {1, 1'000'000})});
+    add({"--active", "N", "8", "so many of the connections send; the others are idle", kLoadGroup,
+         count(load.active, {1, 1'000'000})},
+        only(Scenario::kIdle, "belongs to the scenario idle: elsewhere all connections send"));
+    add({"--depth", "N", std::to_string(load.depth),
+         "requests in flight on each connection; 64 with --rate", kLoadGroup,
+         count(load.depth, {1, 100'000})},
+        is(Scenario::kChurn)    ? "churn has one request a connection: there is no depth"
+        : is(Scenario::kScript) ? "a script decides itself what is in flight: there is no depth"
+                                : nullptr);
+    add({"--rate", "R", "",
+         "requests a second, all connections together; without it a reply allows the next request",
+         kLoadGroup, number(load.rate, 0.001, 1e8, "above 0")});
+    add_contents(load);
+  }
+
+  void add_contents(LoadOptions& load) {
+    add({"--bytes", "SIZE", is(Scenario::kStream) ? "64KiB" : "64",
+         is(Scenario::kStream) ? "bytes of a chunk, which counts as one request"
+                               : "bytes of a message, without what the codec adds",
+         kLoadGroup, size(load.bytes)},
+        is(Scenario::kLines)    ? "the requests of lines are what they are: there is no size"
+        : is(Scenario::kScript) ? "a script says itself what is sent: there is no size"
+                                : nullptr);
+    const auto codec = [&load](const std::string& text) -> tr::Result<tr::Done> {
+      const auto framing = parse_framing(text);
+      if (!framing) return framing.error();
+      load.framing = framing.value();
+      return tr::Done{};
+    };
+    add({"--codec", "CODEC", "bytes",
+         "how messages are cut: bytes, lines, fixed:N (N bytes each), length-prefix:WIDTH (a "
+         "length "
+         "of 1, 2, 4 or 8 bytes before each, most significant first)",
+         kLoadGroup, codec},
+        is(Scenario::kLines) || is(Scenario::kStream) || is(Scenario::kScript)
+            ? "belongs to the scenarios echo, churn and idle"
+            : nullptr);
+    const char* const lines_only = "belongs to the scenario lines";
+    add({"--block", "FRACTION", "0", "so many of the requests, 0 to 1, ask the server to block",
+         kLoadGroup, number(load.block_fraction, 0, 1, "from 0 to 1")},
+        only(Scenario::kLines, lines_only));
+    const auto block_time = [&load](const std::string& text) -> tr::Result<tr::Done> {
+      const auto time = tool::parse_duration(text);
+      if (!time) return time.error();
+      const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time.value()).count();
+      if (us < 1 || us > 60'000'000) return usage("expected 1us to 60s, got \"" + text + "\"");
+      load.block_microseconds = static_cast<uint32_t>(us);
+      return tr::Done{};
+    };
+    add({"--block-time", "TIME", "20ms", "for so long", kLoadGroup, block_time},
+        only(Scenario::kLines, lines_only));
+    const auto direction = [&load](const std::string& text) -> tr::Result<tr::Done> {
+      if (text != "both" && text != "up") return usage("expected both or up, got \"" + text + "\"");
+      load.one_way = text == "up";
+      return tr::Done{};
+    };
+    add({"--direction", "WAY", "both",
+         "both: the server sends everything back; up: it takes everything and sends nothing",
+         kLoadGroup, direction},
+        only(Scenario::kStream, "belongs to the scenario stream"));
+    add({"--script", "FILE", "", "the steps; see below", kLoadGroup, words(options_.script)},
+        only(Scenario::kScript, "belongs to the scenario script"));
+  }
+
+  void add_times() {
+    RunOptions& run = options_.run;
+    add({"--duration", "TIME", "10s", "measure for so long", kTimeGroup,
+         duration(run.duration, false)});
+    add({"--warm-up", "TIME", "1s", "load before that, not counted", kTimeGroup,
+         duration(run.warm_up, true)});
+    add({"--ramp", "TIME", "0", "open the connections over this time, before the warm-up",
+         kTimeGroup, duration(run.load.ramp, true)},
+        is(Scenario::kChurn) ? "churn opens connections all the time: there is no ramp" : nullptr);
+    add({"--connect-timeout", "TIME", "10s", "give up when a connect takes longer", kTimeGroup,
+         duration(run.load.connect_time_max, false)});
+    add({"--grace", "TIME", "5s", "wait so long for replies that are due at the end", kTimeGroup,
+         duration(run.grace, true)});
+  }
+
+  void add_sockets() {
+    RunOptions& run = options_.run;
+    add({"--threads", "N", "1", "threads that send and receive, each with its own epoll set",
+         kSocketGroup, count(run.threads, {1, 256})});
+    add({"--sources", "N", std::to_string(run.load.sources),
+         "spread connections over 127.0.0.1 to 127.0.0.N, each with 28,000 ports", kSocketGroup,
+         count(run.load.sources, {1, 250})});
+    add({"--congestion", "NAME", "",
+         "TCP congestion control of the client's sockets: cubic, reno, "
+         "bbr, ... as the kernel has them",
+         kSocketGroup, words(run.load.congestion)});
+  }
+
+  void add_results() {
+    add({"--json", "", "", "print one JSON object instead of text", kResultGroup,
+         [this_options = &options_](const std::string&) -> tr::Result<tr::Done> {
+           this_options->json = true;
+           return tr::Done{};
+         }});
+    add({"--plot", "FILE", "", "draw latency by percentile and throughput over time, as SVG",
+         kResultGroup, words(options_.plot)});
+    add({"--pid", "PID", "",
+         "process of the server: tell its CPU, memory, threads and context "
+         "switches",
+         kResultGroup, count(options_.run.pid, {1, 1 << 22})});
+  }
+
+  BenchOptions& options_;
+  const Scenario scenario_;
+  std::vector<Option> table_;
+};
+
+struct Known {
+  ScenarioHelp help;
+  Scenario scenario;
+  uint32_t connections;
+};
+const std::vector<Known>& known_scenarios() {
+  static const std::vector<Known> kKnown = {
+      {{"echo", "messages that come back as they were"}, Scenario::kEcho, 64},
+      {{"lines", "`ID MICROSECONDS` is answered `ID` after that time: serve delay"},
+       Scenario::kLines,
+       64},
+      {{"churn", "connect, one message of echo, close"}, Scenario::kChurn, 64},
+      {{"idle", "many connections of which few send"}, Scenario::kIdle, 1000},
+      {{"stream", "bulk: as many bytes as go through"}, Scenario::kStream, 4},
+      {{"script", "what a file says, to any server"}, Scenario::kScript, 64}};
+  return kKnown;
+}
+
+}  // namespace
+
+const std::vector<ScenarioHelp>& scenarios() {
+  static const std::vector<ScenarioHelp> kHelp = [] {
+    std::vector<ScenarioHelp> help;
+    for (const Known& known : known_scenarios()) help.push_back(known.help);
+    return help;
+  }();
+  return kHelp;
+}
+
+std::vector<Option> option_table(BenchOptions& options) {
+  LoadOptions& load = options.run.load;
+  for (const Known& known : known_scenarios()) {
+    if (options.scenario != known.help.name) continue;
+    load.scenario = known.scenario;
+    load.connections = known.connections;
+  }
+  if (load.scenario == Scenario::kIdle) load.active = 8;
+  if (load.scenario == Scenario::kChurn) load.sources = 16;
+  if (load.scenario == Scenario::kStream) {
+    load.bytes = 64 << 10;
+    load.depth = 16;
+  }
+  return Table(options).build();
+}
+
+tr::Result<tr::Done> complete(BenchOptions& options) {
+  LoadOptions& load = options.run.load;
+  const auto given = [&options](const char* name) { return options.given.contains(name); };
+  const bool has_depth = load.scenario != Scenario::kChurn && load.scenario != Scenario::kScript;
+  if (load.rate > 0 && has_depth && !given("--depth")) load.depth = 64;
+  if (load.one_way) {
+    if (given("--depth")) return usage("--depth needs replies: --direction up has none");
+    load.depth = 1;
+  }
+  if (load.active > load.connections) {
+    if (given("--active")) return usage("--active is at most --connections");
+    load.active = load.connections;
+  }
+  const uint32_t active = load.active == 0 ? load.connections : load.active;
+  if (options.run.threads > active) {
+    return usage("--threads is at most the number of connections that send, here " +
+                 std::to_string(active));
+  }
+  if (given("--block-time") && !given("--block")) {
+    return usage("--block-time without --block: no request would ask for it");
+  }
+  if (load.framing.kind == Framing::Kind::kFixed) {
+    if (given("--bytes") && load.bytes != load.framing.number) {
+      return usage("--bytes and --codec fixed:N contradict each other");
+    }
+    load.bytes = load.framing.number;
+  }
+  const std::string refusal = refusal_of(load.framing, load.bytes);
+  if (!refusal.empty()) return usage("--bytes: " + refusal);
+  // Each connection remembers every request in flight.
+  if (uint64_t{load.depth} * active > 50'000'000) {
+    return usage("--depth times connections is at most 50,000,000");
+  }
+  if (load.scenario == Scenario::kScript) {
+    if (options.script.empty()) return usage("--script FILE is needed");
+    auto script = read_script(options.script);
+    if (!script) return script.error();
+    if (load.rate > 0 && script.value().pauses()) {
+      return usage("--rate: a script with a pause has a rhythm of its own");
+    }
+    load.script = std::make_shared<const Script>(std::move(script.value()));
+  }
+  return tr::Done{};
+}
+
+tr::Result<tr::Done> check_endpoint(BenchOptions& options, const Endpoint& server) {
+  LoadOptions& load = options.run.load;
+  if (!server.is_loopback4()) {
+    if (options.given.contains("--sources") && load.sources > 1) {
+      return usage("--sources needs a URL on 127.0.0.0/8: only there is every address ours");
+    }
+    load.sources = 1;
+  }
+  if (!load.congestion.empty()) {
+    if (!server.is_tcp()) return usage("--congestion needs tcp: a unix socket has none");
+    const std::string problem = check_congestion(load.congestion);
+    if (!problem.empty()) return usage("--congestion: " + problem);
+  }
+  return tr::Done{};
+}
+
+}  // namespace bench

@@ -1,0 +1,34 @@
+// The result of a run, for people and for programs.
+//
+// Part of the tool; pure functions, any thread.
+#pragma once
+
+#include <string>
+
+#include "tool/bench/runner.h"
+
+namespace bench {
+
+struct Subject {
+  std::string scenario;
+  std::string url;
+  RunOptions options;
+};
+
+// Exit status: 0, or 1 if a byte was wrong, a connection broke or was not made, a reply is missing,
+// or nothing was answered.
+int exit_status(const Measured& measured);
+
+// Several lines.
+std::string text_of(const Subject& subject, const Measured& measured);
+// One object, as docs/bench.md describes it.
+std::string json_of(const Subject& subject, const Measured& measured);
+
+// "123 ns", "1.23 us", "45.6 ms", "7.89 s": three digits.
+std::string show_time(double nanoseconds);
+// "1,234,567".
+std::string show_count(uint64_t count);
+// "512 B", "1.50 KiB", "3.25 MiB".
+std::string show_bytes(double bytes);
+
+}  // namespace bench

@@ -1,0 +1,49 @@
+// What a load has counted.
+//
+// Part of the load engine. A value: each thread of a load has its own until they are merged.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tool/bench/histogram.h"
+
+namespace bench {
+
+struct Tally {
+  uint64_t requests = 0;  // answered
+  uint64_t refused = 0;   // of them with BUSY
+  uint64_t sent_bytes = 0;
+  uint64_t received_bytes = 0;
+  uint64_t opened = 0;  // connections
+  uint64_t wrong_bytes = 0;
+  uint64_t broken = 0;      // connections
+  uint64_t unanswered = 0;  // sent, and no reply by the end of the drain
+  uint64_t unsent = 0;      // due at a fixed rate, not sent by the end
+  std::string problem;      // the first thing that went wrong, as a sentence
+  Histogram fast;           // of requests that do not ask the server to block
+  Histogram blocking;
+
+  bool failed() const { return wrong_bytes + broken + unanswered > 0; }
+
+  void note(std::string sentence) {
+    if (problem.empty()) problem = std::move(sentence);
+  }
+
+  void merge(const Tally& other) {
+    requests += other.requests;
+    refused += other.refused;
+    sent_bytes += other.sent_bytes;
+    received_bytes += other.received_bytes;
+    opened += other.opened;
+    wrong_bytes += other.wrong_bytes;
+    broken += other.broken;
+    unanswered += other.unanswered;
+    unsent += other.unsent;
+    note(other.problem);
+    fast.merge(other.fast);
+    blocking.merge(other.blocking);
+  }
+};
+
+}  // namespace bench
