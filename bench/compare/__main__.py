@@ -26,11 +26,16 @@ import tables
 WHAT = ("all", "control", "echo", "lines", "offload", "churn", "stream", "latency", "idle",
         "memory", "peers")
 
+DESCRIPTION = ("Trireme beside floor programs and peers: tables and charts in bench/results/. "
+               "`./dev bench blocking` measures mixes of requests that block.")
+
 
 def parse(words):
-    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n")[0])
-    parser.add_argument("bin_dir", type=pathlib.Path)
-    parser.add_argument("what", nargs="?", default="all", choices=WHAT)
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", usage="./dev bench [WHAT] [option]...", description=DESCRIPTION)
+    parser.add_argument("bin_dir", type=pathlib.Path, help=argparse.SUPPRESS)
+    parser.add_argument("what", nargs="?", default="all", choices=WHAT, metavar="WHAT",
+                        help=f"one of {', '.join(WHAT)} (all)")
     parser.add_argument("--quick", action="store_true", help="one short run a row, 5 minutes")
     parser.add_argument("--name", help="of the folder of results (WHAT)")
     parser.add_argument("--only", default="", help="rows whose id matches this expression")
