@@ -175,7 +175,9 @@ void add_scenario(CLI::App& command, const bench::ScenarioHelp& help,
   CLI::App* const app = command.add_subcommand(help.name, help.description);
   options.scenario = help.name;
   app->footer("\n" + bench::help_below(help.name));
-  app->add_option("URL", options.url, "of the server")->required();
+  app->add_option("URL", options.url, "tcp://HOST:PORT, tcp://[::1]:PORT, unix:/path, unix:@name")
+      ->required()
+      ->type_name("");
   for (const bench::Option& option : bench::option_table(options)) {
     const auto take = [option](const std::string& text) {
       const auto taken = option.take(text);

@@ -6,7 +6,9 @@ that fail. Method: Python's own readers, and the table of docs/bench.md.
 """
 
 import json
+import os
 import pathlib
+import pty
 import re
 import socket
 import subprocess
@@ -38,6 +40,17 @@ class Serve:
 def bench(*words):
     return subprocess.run([TRIREME, "bench", *words], text=True, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=50)
+
+
+def read_all(terminal):
+    """What was written to a terminal whose other end is closed."""
+    said = b""
+    while True:
+        try:
+            said += os.read(terminal, 65536)
+        except OSError:  # the end
+            os.close(terminal)
+            return said.decode()
 
 
 def fields_of(value, name=""):
@@ -93,6 +106,19 @@ class Output(unittest.TestCase):
             for point in line.get("points").split():
                 x, y = map(float, point.split(","))
                 self.assertTrue(0 <= x <= width and 0 <= y <= height, point)
+
+    def test_progress_is_for_terminals(self):
+        with Serve("echo") as url:
+            terminal, end = pty.openpty()
+            done = subprocess.run([TRIREME, "bench", "echo", url, "--duration", "600ms",
+                                   "--warm-up", "0", "--json"], stdout=subprocess.PIPE,
+                                  stderr=end, timeout=50, check=False)
+            os.close(end)
+            said = read_all(terminal)
+        self.assertEqual(done.returncode, 0)
+        json.loads(done.stdout)
+        self.assertRegex(said, r"\rmeasuring, \d of 1 s: [\d,]+ requests/s")
+        self.assertTrue(said.endswith("\r\x1b[K"), "the line is taken away")
 
     def test_json_of_runs_that_fail(self):
         with socket.socket() as closed:

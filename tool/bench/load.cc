@@ -16,8 +16,6 @@
 namespace bench {
 namespace {
 
-constexpr int64_t kLookAtInterruptsNs = 100'000'000;
-
 std::unique_ptr<Traffic> make_traffic(const LoadOptions& options) {
   switch (options.scenario) {
     case Scenario::kLines:
@@ -281,7 +279,7 @@ void Load::hang_up_if_wanted(Connection& connection) {
   if (!connection.close_wanted || !traffic_->unwritten(connection).empty()) return;
   connection.close_wanted = false;
   hang_up(connection);
-  wake_at(connection, 0);
+  wake_at(connection, now_ns() + 1);  // not in this turn: others want theirs, too
 }
 
 void Load::break_connection(Connection& connection, const std::string& why) {

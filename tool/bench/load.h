@@ -82,6 +82,8 @@ class Load {
   };
   using Timers = std::priority_queue<Timer, std::vector<Timer>, std::greater<>>;
 
+  static constexpr int64_t kLookAtInterruptsNs = 100'000'000;
+
   bool is_active(uint32_t place) const { return place < active_count_; }
   uint32_t place_of(const Connection& connection) const {
     return connection.index / options_.parts;

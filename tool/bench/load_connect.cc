@@ -14,7 +14,6 @@ namespace {
 
 constexpr uint32_t kUnderWayMax = 128;  // a listener's backlog may be small
 constexpr int64_t kRetryNs = 1'000'000;
-constexpr int64_t kLookAtInterruptsNs = 100'000'000;
 
 }  // namespace
 

@@ -250,8 +250,7 @@ std::string summary_of(const Subject& subject, const Measured& measured) {
   const Histogram& latencies =
       measured.tally.fast.count() > 0 ? measured.tally.fast : measured.tally.blocking;
   const LoadOptions& load = subject.options.load;
-  const double rate =
-      measured.seconds > 0 ? static_cast<double>(measured.requests) / measured.seconds : 0;
+  const double rate = per(static_cast<double>(measured.requests), measured.seconds);
   const auto shown = [&](double fraction) {
     return show_time(static_cast<double>(latencies.percentile(fraction)));
   };

@@ -36,8 +36,6 @@ std::string scaled(double value, double step, const std::array<const char*, kCou
   return text;
 }
 
-double per(double amount, double count) { return count > 0 ? amount / count : 0; }
-
 void add_latencies(std::string& text, const char* name, const Histogram& latencies) {
   if (latencies.count() == 0) return;
   add(text, "  %-18s", name);
@@ -74,7 +72,12 @@ void add_rates(std::string& text, const Subject& subject, const Measured& measur
   const auto requests = static_cast<double>(measured.requests);
   add(text, "  %-18s%s", "requests/s",
       show_count(static_cast<uint64_t>(per(requests, measured.seconds))).c_str());
-  if (subject.options.load.rate > 0) add(text, " of %g asked for", subject.options.load.rate);
+  const double rate = subject.options.load.rate;
+  if (rate >= 1000) {
+    add(text, " of %s asked for", show_count(static_cast<uint64_t>(rate)).c_str());
+  } else if (rate > 0) {
+    add(text, " of %g asked for", rate);
+  }
   add(text, "  (%s in %.2f s", show_count(measured.requests).c_str(), measured.seconds);
   uint64_t slowest = UINT64_MAX;
   uint64_t fastest = 0;

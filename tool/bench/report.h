@@ -19,6 +19,9 @@ struct Subject {
 // or nothing was answered.
 int exit_status(const Measured& measured);
 
+// `amount` for each of `count`; 0 if there is none.
+inline double per(double amount, double count) { return count > 0 ? amount / count : 0; }
+
 // Several lines.
 std::string text_of(const Subject& subject, const Measured& measured);
 // One object, as docs/bench.md describes it.

@@ -6,8 +6,6 @@
 namespace bench {
 namespace {
 
-double per(double amount, double count) { return count > 0 ? amount / count : 0; }
-
 double us(uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1000; }
 
 double seconds(std::chrono::nanoseconds time) {

@@ -21,6 +21,10 @@ constexpr int64_t kStretchNs = 100'000'000;  // between two looks at interrupts
 constexpr int kStretchesASecond = 10;
 constexpr auto kTick = std::chrono::milliseconds(200);
 
+bool interrupted(const RunOptions& options) {
+  return options.load.interrupts != nullptr && options.load.interrupts->load() > 0;
+}
+
 // Where the parts are, and what the caller lets them do.
 class Stages {
  public:
@@ -126,12 +130,8 @@ class Part {
     load_.finish_streams(options_.grace.count());
   }
 
-  bool interrupted() const {
-    return options_.load.interrupts != nullptr && options_.load.interrupts->load() > 0;
-  }
-
   void run_until(int64_t begin, int64_t end, std::vector<Second>* seconds) {
-    for (int64_t stretch = 0; load_.alive() && !interrupted(); ++stretch) {
+    for (int64_t stretch = 0; load_.alive() && !interrupted(options_); ++stretch) {
       const int64_t stretch_end = std::min(end, begin + (stretch + 1) * kStretchNs);
       const uint64_t requests = load_.tally().requests;
       const uint64_t bytes = load_.tally().sent_bytes + load_.tally().received_bytes;
@@ -184,7 +184,8 @@ class Runner {
     for (std::thread& thread : threads_) thread.join();
     for (Part& part : parts_) part.add_to(measured_);
     set_lengths();
-    measured_.interrupted = measured_.interrupted || (!measured_.connected && was_interrupted());
+    measured_.interrupted =
+        measured_.interrupted || (!measured_.connected && interrupted(options_));
     return std::move(measured_);
   }
 
@@ -215,7 +216,7 @@ class Runner {
     }
     wait_for(Stages::kMeasured, Progress::Phase::kMeasuring, INT64_MAX,
              switches ? &*switches : nullptr);
-    measured_.interrupted = now_ns() < begin + options_.duration.count() && was_interrupted();
+    measured_.interrupted = now_ns() < begin + options_.duration.count() && interrupted(options_);
     const int64_t cpu_after = pid > 0 ? read_cpu_ns(pid) : 0;
     if (cpu_after > 0) {  // else it has ended meanwhile
       figures.cpu_ns = cpu_after - cpu_before;
@@ -225,10 +226,6 @@ class Runner {
       measured_.server = figures;
     }
     wait_for(Stages::kDone, Progress::Phase::kDraining);
-  }
-
-  bool was_interrupted() const {
-    return options_.load.interrupts != nullptr && options_.load.interrupts->load() > 0;
   }
 
   // Until all parts have arrived, or until then.
