@@ -147,17 +147,14 @@ def idle_rows(drivers):
         yield Row(f"idle-change-{server.program}", "idle",
                   f"{server.name}: {IDLE_MAX:,} idle beside 100 active, over none", server, server,
                   load=active, idle=(0, IDLE_MAX), overhead=5.0, claim=True)
-    series = {"epoll": (s.FLOOR, (0, 6_000, IDLE_MAX)), "io_uring": (s.FLOOR_URING,
-                                                                    (0, 6_000, IDLE_MAX)),
-              "thread each": (s.THREADS, (0, 6_000, 10_000))}
-    if "poll" in drivers:
-        series["poll"] = (s.trireme("inline", "poll"), (0, 1_000, 6_000, IDLE_MAX))
-    if "select" in drivers:
-        series["select"] = (s.trireme("inline", "select"), (0, 400, 800))
-    series["Trireme epoll"] = (s.trireme("inline"), (0, 6_000, IDLE_MAX))
-    if "io_uring" in drivers:
-        series["Trireme io_uring"] = (s.trireme("inline", drivers["io_uring"]),
-                                      (0, 6_000, IDLE_MAX))
+    usual = (0, 6_000, IDLE_MAX)
+    series = {"floor epoll": (s.FLOOR, usual), "floor io_uring": (s.FLOOR_URING, usual),
+              "thread each": (s.THREADS, (0, 6_000, 10_000)),
+              "Trireme epoll": (s.trireme("inline"), usual)}
+    counts_of = {"io_uring": usual, "poll": (0, 1_000, 6_000, IDLE_MAX), "select": (0, 400, 800)}
+    for driver, counts in counts_of.items():
+        if driver in drivers:
+            series[f"Trireme {driver}"] = (s.trireme("inline", drivers[driver]), counts)
     for name, (server, counts) in series.items():
         for count in counts:
             yield Row(f"idle-{name.replace(' ', '-')}-{count}", "idle-chart", f"{name}|{count}",
