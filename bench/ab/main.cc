@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "congestion.h"
 #include "slices.h"
 #include "statistics.h"
 #include "support/arguments.h"
@@ -29,6 +30,7 @@ constexpr char kHelp[] =
     "  --warmup-slices N not counted (8)\n"
     "  --server-cpu N    pin both servers that are started (not pinned)\n"
     "  --load-cpu N      pin the load (not pinned)\n"
+    "  --congestion NAME congestion control of all sockets, at both ends (the machine's default)\n"
     "  --out FILE        all slices as JSON\n";
 
 struct Figures {
@@ -66,6 +68,7 @@ void print_side(const char* name, const Figures& figures) {
 struct Setting {
   std::string scenario;
   std::string out;
+  std::string congestion;
   double seconds = 12;
   int slice_ms = 100;
   int warmup_slices = 8;
@@ -120,6 +123,7 @@ Setting take_setting(Arguments& arguments) {
   Setting setting;
   setting.scenario = arguments.text("--scenario", "echo");
   setting.out = arguments.text("--out", "");
+  setting.congestion = arguments.text("--congestion", "");
   setting.seconds = arguments.number("--seconds", 12, 0.4, 3600);
   setting.slice_ms = static_cast<int>(arguments.number("--slice-ms", 100, 1, 10'000));
   setting.warmup_slices = static_cast<int>(arguments.number("--warmup-slices", 8, 0, 1000));
@@ -141,12 +145,21 @@ Side take_side(Arguments& arguments, char name, int server_cpu) {
   return {name, command, server_cpu, url, pid};
 }
 
+// Before connecting for what the servers will accept, after it for all that there is.
+bool set_all_congestion(const Setting& setting, const Side& a, const Side& b) {
+  if (setting.congestion.empty()) return true;
+  return set_congestion(a.pid(), setting.congestion) &&
+         set_congestion(b.pid(), setting.congestion) && set_congestion(0, setting.congestion);
+}
+
 int measure(const Setting& setting, Side& a, Side& b) {
   if (setting.load_cpu >= 0 && !pin(0, setting.load_cpu)) {
     std::fprintf(stderr, "cannot run on CPU %d\n", setting.load_cpu);
     return 1;
   }
+  if (!set_all_congestion(setting, a, b)) return 1;
   if (!a.connect(setting.load) || !b.connect(setting.load)) return 1;
+  if (!set_all_congestion(setting, a, b)) return 1;
   const int quadruples = std::max(1, static_cast<int>(setting.seconds * 250 / setting.slice_ms));
   const Result result =
       run_slices(a, b, quadruples, int64_t{setting.slice_ms} * 1'000'000, setting.warmup_slices);

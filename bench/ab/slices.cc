@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "family.h"
 #include "tool/bench/clocks.h"
 #include "tool/bench/endpoint.h"
 
@@ -37,7 +38,7 @@ bool Side::connect(const LoadOptions& options) {
 
 Slice Side::run_slice(int64_t duration_ns) {
   Slice slice{.side = name_};
-  const ProcessUsage before = read_usage(pid_);
+  const ProcessUsage before = read_family_usage(pid_);
   const uint64_t requests_before = load_->tally().requests;
   const int64_t own_before = own_cpu_ns();
   const int64_t start = now_ns();
@@ -45,9 +46,9 @@ Slice Side::run_slice(int64_t duration_ns) {
   load_->drain(5 * kNanosecondsPerSecond);
   slice.seconds = static_cast<double>(now_ns() - start) / kNanosecondsPerSecond;
   slice.load_cpu_ns = own_cpu_ns() - own_before;
-  slice.server_cpu_ns = wait_settled_cpu_ns(pid_) - before.cpu_ns;
+  slice.server_cpu_ns = wait_settled_family_cpu_ns(pid_) - before.cpu_ns;
   slice.requests = load_->tally().requests - requests_before;
-  const uint64_t switches = read_usage(pid_).context_switches.sum();
+  const uint64_t switches = read_family_usage(pid_).context_switches.sum();
   // Threads that ended take their switches with them.
   const uint64_t switches_before = before.context_switches.sum();
   slice.context_switches = switches > switches_before ? switches - switches_before : 0;

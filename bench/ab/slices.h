@@ -41,6 +41,7 @@ class Side {
   // Begins and ends with no request in flight, so that no work leaks into the other's slice.
   Slice run_slice(int64_t duration_ns);
 
+  pid_t pid() const { return pid_; }
   const std::string& url() const { return url_; }
   const std::string& command() const { return command_; }
   Tally& tally() { return load_->tally(); }

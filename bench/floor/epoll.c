@@ -14,33 +14,15 @@
 // then only EPOLLOUT is watched: while a rest waits nothing is read. That is the back-pressure, and
 // it is also why half-close needs no state: the end of the stream is read only when every reply is
 // with the kernel, and closing without unread input delivers them all.
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "lines.h"
+#include "listener.h"
+
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 enum {
   kReadBytes = 64 * 1024,
-  kLineMax = 4096,  // and so the most a connection keeps of an unfinished line
-  kIdMax = 64,
-  kMicrosecondsMax = 60000000,
   kEventsMax = 512,
-  kBacklog = 4096,
 };
-
-static const char kError[] = "ERR malformed line\n";
 
 struct connection {
   int fd;
@@ -56,13 +38,7 @@ static bool lines;
 // The unfinished line of the connection is copied in front of what is read, so that every line is
 // contiguous and only connections that really have one hold memory.
 static char input[kLineMax + kReadBytes];
-// The shortest bad line is one byte.
-static char output[sizeof input * (sizeof kError - 1)];
-
-static void die(const char* what) {
-  perror(what);
-  exit(1);
-}
+static char output[sizeof input * kReplyGrowthMax];
 
 static void watch(struct connection* connection, int operation, uint32_t events) {
   struct epoll_event event = {.events = events, .data.ptr = connection};
@@ -74,12 +50,6 @@ static void close_connection(struct connection* connection) {
   free(connection->rest);
   free(connection->partial);
   free(connection);
-}
-
-static void* allocate(size_t size) {
-  void* memory = malloc(size);
-  if (memory == NULL) die("floor_epoll: malloc");
-  return memory;
 }
 
 // False: the connection is broken and now closed.
@@ -114,31 +84,6 @@ static void send_rest(struct connection* connection) {
   connection->rest = NULL;
   connection->rest_bytes = 0;
   watch(connection, EPOLL_CTL_MOD, EPOLLIN);
-}
-
-static void sleep_microseconds(long microseconds) {
-  struct timespec left = {microseconds / 1000000, microseconds % 1000000 * 1000};
-  while (nanosleep(&left, &left) != 0 && errno == EINTR) {
-  }
-}
-
-// Does the work of one line (without its newline) and returns the end of its reply.
-static char* answer_line(const char* line, const char* end, char* reply) {
-  const char* space = line;
-  while (space < end && *space != ' ' && *space != '\t') ++space;
-  size_t id_bytes = (size_t)(space - line);
-  const char* digit = space + 1;
-  bool good = id_bytes > 0 && id_bytes <= kIdMax && digit < end && *space == ' ';
-  long microseconds = 0;
-  for (; good && digit < end; ++digit) {
-    microseconds = microseconds * 10 + (*digit - '0');
-    good = *digit >= '0' && *digit <= '9' && microseconds <= kMicrosecondsMax;
-  }
-  if (!good) return mempcpy(reply, kError, sizeof kError - 1);
-  if (microseconds > 0) sleep_microseconds(microseconds);
-  reply = mempcpy(reply, line, id_bytes);
-  *reply = '\n';
-  return reply + 1;
 }
 
 // `size` bytes of input, which begin with the unfinished line of this connection, if it had one.
@@ -190,33 +135,11 @@ static void accept_connections(int listen_fd) {
       if (errno == EAGAIN) return;
       continue;  // this client left before we came
     }
-    int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    set_no_delay(fd);
     struct connection* connection = allocate(sizeof *connection);
     *connection = (struct connection){.fd = fd};
     watch(connection, EPOLL_CTL_ADD, EPOLLIN);
   }
-}
-
-static int open_listener(uint16_t port) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) die("floor_epoll: socket");
-  int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  struct sockaddr_in address = {
-      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof address;
-  if (bind(fd, (struct sockaddr*)&address, size) != 0) die("floor_epoll: bind");
-  if (listen(fd, kBacklog) != 0) die("floor_epoll: listen");
-  if (getsockname(fd, (struct sockaddr*)&address, &size) != 0) die("floor_epoll: getsockname");
-  printf("listening on tcp://127.0.0.1:%u\n", ntohs(address.sin_port));
-  fflush(stdout);
-  return fd;
-}
-
-static void end_process(int signal_number) {
-  (void)signal_number;
-  _exit(0);
 }
 
 int main(int argc, char** argv) {
@@ -228,15 +151,12 @@ int main(int argc, char** argv) {
     fprintf(stderr, "usage: floor_epoll echo|lines PORT\n");
     return 2;
   }
-  signal(SIGTERM, end_process);
-  struct rlimit files;
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-  }
+  prepare_process();
   epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   if (epoll_fd < 0) die("floor_epoll: epoll_create1");
-  int listen_fd = open_listener((uint16_t)port);
+  uint16_t bound = (uint16_t)port;
+  int listen_fd = open_listener(&bound, false);
+  say_listening(bound);
   struct epoll_event listening = {.events = EPOLLIN, .data.ptr = NULL};  // NULL: the listener
   if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listen_fd, &listening) != 0) die("floor_epoll: epoll_ctl");
 

@@ -1,0 +1,177 @@
+// latency_timer: two servers under the same load in alternating slices, A B B A; what is told of
+// each slice is how many requests were answered and how long they took. For loads whose cost means
+// little: a fixed rate, or handlers that block. Every slice opens connections of its own, so that
+// the schedule of a fixed rate begins anew. All slices go to standard output as JSON. Exit as
+// ab_timer.
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ab/family.h"
+#include "support/arguments.h"
+#include "support/load_options.h"
+#include "support/server_process.h"
+#include "tool/bench/clocks.h"
+#include "tool/bench/endpoint.h"
+#include "tool/bench/json.h"
+#include "tool/bench/load.h"
+
+namespace bench {
+namespace {
+
+constexpr char kHelp[] =
+    "latency_timer --a COMMAND --b COMMAND [option]...\n"
+    "\n"
+    "A COMMAND starts a server that prints `listening on tcp://...`; it is ended afterwards.\n"
+    "\n"
+    "  --scenario NAME   echo, lines or churn (echo)\n"
+    "  --rate R          requests a second in all, latency from when each was due (closed loop)\n"
+    "  --seconds S       of slices (8)\n"
+    "  --slice-ms N      length of a slice (500)\n"
+    "  --warmup-ms N     before each, not counted (200)\n"
+    "  --warmup-slices N the first ones, not counted (2)\n"
+    "  --server-cpu N    pin both servers (not pinned)\n"
+    "  --load-cpu N      pin the load (not pinned)\n";
+
+struct Setting {
+  std::string scenario;
+  double seconds = 8;
+  int64_t slice_ns = 0;
+  int64_t warmup_ns = 0;
+  int warmup_slices = 2;
+  int server_cpu = -1;
+  int load_cpu = -1;
+  LoadOptions load;
+};
+
+struct LatencySlice {
+  char side = 'A';
+  double seconds = 0;
+  int64_t server_cpu_ns = 0;
+  uint64_t context_switches = 0;
+  Tally tally;
+};
+
+Setting take_setting(Arguments& arguments) {
+  Setting setting;
+  setting.scenario = arguments.text("--scenario", "echo");
+  setting.seconds = arguments.number("--seconds", 8, 0.4, 3600);
+  setting.slice_ns =
+      static_cast<int64_t>(arguments.number("--slice-ms", 500, 10, 60'000)) * 1'000'000;
+  setting.warmup_ns =
+      static_cast<int64_t>(arguments.number("--warmup-ms", 200, 0, 60'000)) * 1'000'000;
+  setting.warmup_slices = static_cast<int>(arguments.number("--warmup-slices", 2, 0, 1000));
+  setting.server_cpu = static_cast<int>(arguments.number("--server-cpu", -1, 0, 1023));
+  setting.load_cpu = static_cast<int>(arguments.number("--load-cpu", -1, 0, 1023));
+  setting.load = take_load_options(arguments, setting.scenario);
+  return setting;
+}
+
+std::optional<LatencySlice> run_slice(const Setting& setting, char side,
+                                      const ServerProcess& server) {
+  const auto address = resolve_url(server.url());
+  if (!address) return std::nullopt;
+  Load load(address.value(), setting.load);
+  if (!load.connect_all()) return std::nullopt;
+  load.run_until(now_ns() + setting.warmup_ns);
+  Tally counted;
+  counted.wrong_bytes = load.tally().wrong_bytes;  // what went wrong before is still wrong
+  counted.broken = load.tally().broken;
+  load.tally() = counted;
+  const ProcessUsage before = read_family_usage(server.pid());
+  const int64_t start = now_ns();
+  load.run_until(start + setting.slice_ns);
+  LatencySlice slice{.side = side};
+  slice.seconds = static_cast<double>(now_ns() - start) / kNanosecondsPerSecond;
+  const ProcessUsage after = read_family_usage(server.pid());
+  slice.tally = load.tally();
+  load.count_unsent();
+  load.drain(10 * kNanosecondsPerSecond);
+  slice.server_cpu_ns = after.cpu_ns - before.cpu_ns;
+  slice.context_switches = after.context_switches.sum() -
+                           std::min(before.context_switches.sum(), after.context_switches.sum());
+  // What was answered in time is the rate; the latencies are those of all, the late ones too.
+  const uint64_t in_time = slice.tally.requests;
+  slice.tally = load.tally();
+  slice.tally.requests = in_time;
+  return slice;
+}
+
+void print_latencies(const char* name, const Histogram& latencies) {
+  const auto microseconds = [&](double fraction) {
+    return static_cast<double>(latencies.percentile(fraction)) / 1000;
+  };
+  std::printf(", \"%s\": {\"count\": %" PRIu64
+              ", \"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}",
+              name, latencies.count(), microseconds(0.5), microseconds(0.99), microseconds(0.999),
+              static_cast<double>(latencies.max()) / 1000);
+}
+
+void print_slice(const LatencySlice& slice) {
+  std::printf("    {\"side\": \"%c\", \"requests\": %" PRIu64
+              ", \"seconds\": %.6f, \"server_cpu_ns\": %" PRId64 ", \"context_switches\": %" PRIu64
+              ", \"refused\": %" PRIu64 ", \"unsent\": %" PRIu64,
+              slice.side, slice.tally.requests, slice.seconds, slice.server_cpu_ns,
+              slice.context_switches, slice.tally.refused, slice.tally.unsent);
+  print_latencies("latency_us", slice.tally.fast);
+  print_latencies("blocking_latency_us", slice.tally.blocking);
+  std::printf("}");
+}
+
+int measure(const Setting& setting, const ServerProcess& a, const ServerProcess& b) {
+  if (setting.load_cpu >= 0 && !pin(0, setting.load_cpu)) {
+    std::fprintf(stderr, "cannot run on CPU %d\n", setting.load_cpu);
+    return 1;
+  }
+  constexpr char kOrder[] = {'A', 'B', 'B', 'A'};
+  const double slice_seconds = static_cast<double>(setting.slice_ns) / kNanosecondsPerSecond;
+  const int counted = 4 * std::max(1, static_cast<int>(setting.seconds / slice_seconds / 4));
+  bool good = true;
+  const char* separator = "\n";
+  std::printf("{\n  \"scenario\": %s, \"connections\": %u, \"depth\": %u, \"rate\": %g,\n",
+              json_string(setting.scenario).c_str(), setting.load.connections, setting.load.depth,
+              setting.load.rate);
+  std::printf("  \"block\": %g, \"block_us\": %u,\n  \"slices\": [", setting.load.block_fraction,
+              setting.load.block_microseconds);
+  for (int i = -setting.warmup_slices; i < counted; ++i) {
+    const char side = i < 0 ? (i % 2 == 0 ? 'A' : 'B') : kOrder[i % 4];
+    const auto slice = run_slice(setting, side, side == 'A' ? a : b);
+    if (!slice || slice->tally.failed()) {
+      std::fprintf(stderr, "%c: wrong bytes, broken connections or missing replies\n", side);
+      good = false;
+      break;
+    }
+    if (i < 0) continue;
+    std::printf("%s", separator);
+    print_slice(*slice);
+    separator = ",\n";
+  }
+  std::printf("\n  ]\n}\n");
+  return good ? 0 : 1;
+}
+
+int main_of(int argc, char** argv) {
+  Arguments arguments(argc, argv);
+  if (arguments.flag("--help")) {
+    std::printf("%s%s", kHelp, kLoadOptionsHelp);
+    return 0;
+  }
+  const Setting setting = take_setting(arguments);
+  const std::string a_command = arguments.text("--a", "");
+  const std::string b_command = arguments.text("--b", "");
+  if (!arguments.words().empty()) fail_usage("latency_timer takes options only");
+  if (a_command.empty() || b_command.empty()) fail_usage("--a COMMAND and --b COMMAND are needed");
+  raise_descriptor_limit();
+  const auto a = ServerProcess::start(a_command, setting.server_cpu);
+  const auto b = a ? ServerProcess::start(b_command, setting.server_cpu) : std::nullopt;
+  return a && b ? measure(setting, *a, *b) : 1;
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) { return bench::main_of(argc, argv); }
