@@ -1,7 +1,7 @@
 # Target `headers`: every header compiles alone. One generated source file a header, not part of `all`.
 
 set(header_sources "")
-set(header_patterns include/*.h src/*.h services/*.h)
+set(header_patterns include/*.h src/*.h services/*.h tool/*.h)
 if(TARGET trireme_sim)
   list(APPEND header_patterns components/sim/*.h)
 endif()

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <deque>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -178,6 +179,7 @@ int fail(std::string sentence) {
 void add_scenario(CLI::App& command, const bench::ScenarioHelp& help,
                   bench::BenchOptions& options) {
   CLI::App* const app = command.add_subcommand(help.name, help.description);
+  app->group("Scenarios");
   options.scenario = help.name;
   app->footer("\n" + bench::help_below(help.name));
   app->add_option("URL", options.url, "tcp://HOST:PORT, tcp://[::1]:PORT, unix:/path, unix:@name")
@@ -205,6 +207,9 @@ void add_scenario(CLI::App& command, const bench::ScenarioHelp& help,
 CLI::App* add_bench(CLI::App& app, std::deque<bench::BenchOptions>& all) {
   CLI::App* const command = app.add_subcommand("bench", bench::help_above(""));
   command->require_subcommand(0, 1);
+  const auto formatter = std::make_shared<CLI::Formatter>();  // its own: a label is for all it has
+  formatter->label("SUBCOMMAND", "SCENARIO URL");
+  command->formatter(formatter);
   command->footer("\n" + bench::help_below(""));
   for (const bench::ScenarioHelp& help : bench::scenarios()) {
     add_scenario(*command, help, all.emplace_back());

@@ -3,13 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
+#include "tool/bench/options.h"
 #include "tool/bench_runs.h"
 #include "tool/peer.h"
 
 namespace {
 
-using support::bench;
 using support::contains;
 using support::Ended;
 using support::Peer;
@@ -18,10 +19,34 @@ using support::Words;
 
 TEST(BenchProgram, SaysThatDescriptorsDoNotSuffice) {
   Peer peer;
-  const Ended run = bench({"echo", peer.url(), "--connections", "100"}, {.descriptors_max = 64});
+  const Ended run =
+      support::bench({"echo", peer.url(), "--connections", "100"}, {.descriptors_max = 64});
   EXPECT_EQ(run.status, 1);
   EXPECT_TRUE(contains(run.errors, "100 connections need 133 descriptors")) << run.errors;
   EXPECT_TRUE(contains(run.errors, "is 64")) << run.errors;
+}
+
+TEST(BenchOptions, ManyConnectionsHaveManySources) {
+  const auto ipv4 = bench::resolve_url("tcp://127.0.0.1:1");  // why: looked up, not connected to
+  const auto ipv6 = bench::resolve_url("tcp://[::1]:1");      // why: looked up, not connected to
+  ASSERT_TRUE(ipv4.ok() && ipv6.ok());
+  const struct {
+    const char* scenario;
+    const char* connections;
+    uint32_t sources;
+  } all[] = {
+      {"echo", "4999", 1}, {"echo", "19000", 4}, {"churn", "10", 16}, {"churn", "90000", 19}};
+  for (const auto& each : all) {
+    bench::BenchOptions options;
+    options.scenario = each.scenario;
+    const std::vector<bench::Option> table = bench::option_table(options);
+    ASSERT_TRUE(table[0].take(each.connections).ok());
+    ASSERT_TRUE(bench::complete(options).ok());
+    ASSERT_TRUE(bench::check_endpoint(options, ipv4.value()).ok());
+    EXPECT_EQ(options.run.load.sources, each.sources) << each.scenario << each.connections;
+    ASSERT_TRUE(bench::check_endpoint(options, ipv6.value()).ok());
+    EXPECT_EQ(options.run.load.sources, 1u) << "only 127.0.0.0/8 has more";
+  }
 }
 
 TEST(BenchProgram, WrongCommandLines) {
@@ -79,7 +104,7 @@ TEST(BenchProgram, WrongCommandLines) {
       {{"script", url, "--script", good.path(), "--depth", "2"}, "what is in flight"},
   };
   for (const auto& line : lines) {
-    const Ended run = bench(line.words);
+    const Ended run = support::bench(line.words);
     const std::string all = ::testing::PrintToString(line.words);
     EXPECT_EQ(run.status, 2) << all << run.errors;
     EXPECT_EQ(run.out, "") << all;

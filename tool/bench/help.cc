@@ -51,9 +51,7 @@ constexpr const char* kScript =
 
 std::string help_above(const std::string& scenario) {
   if (scenario.empty()) {
-    return "Loads a server and checks every byte that comes back. Closed loop, or a fixed rate "
-           "with\n"
-           "latency from when each request was due.";
+    return "load a server, and check every byte that comes back";
   }
   for (const ScenarioHelp& help : scenarios()) {
     if (scenario == help.name) return help.description;
@@ -62,7 +60,7 @@ std::string help_above(const std::string& scenario) {
 }
 
 std::string help_below(const std::string& scenario) {
-  if (scenario.empty()) return std::string(kUrl) + "\n" + kExit + "\n" + kExamples;
+  if (scenario.empty()) return std::string(kRate) + "\n" + kUrl + "\n" + kExit + "\n" + kExamples;
   return (scenario == "script" ? std::string(kScript) + "\n" : std::string()) + kRate + "\n" +
          kUrl + "\n" + kExit;
 }

@@ -312,7 +312,8 @@ void Load::send_due(int64_t now) {
   }
 }
 
-// Looks at it again in run_timers(); of two such times, the first.
+// add_requests() is tried again then. A connection has one timer: what it waits for with it is over
+// before it waits for something else.
 void Load::wake_at(Connection& connection, int64_t at_ns) {
   if (connection.has_timer) return;
   connection.has_timer = true;

@@ -1,5 +1,6 @@
 #include "tool/bench/options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <utility>
@@ -9,6 +10,7 @@
 namespace bench {
 namespace {
 
+constexpr uint32_t kSourcesMax = 250;  // 127.0.0.1 to 127.0.0.250
 constexpr const char* kLoadGroup = "What is sent";
 constexpr const char* kTimeGroup = "When";
 constexpr const char* kSocketGroup = "From where";
@@ -109,8 +111,8 @@ class Table {
       option.take = refuse(refusal);
     }
     option.take = [take = std::move(option.take), name = option.name,
-                   this_given = &options_.given](const std::string& text) {
-      this_given->insert(name);
+                   &given = options_.given](const std::string& text) {
+      given.insert(name);
       return take(text);
     };
     table_.push_back(std::move(option));
@@ -157,9 +159,8 @@ class Table {
       return tr::Done{};
     };
     add({"--codec", "CODEC", "bytes",
-         "how messages are cut: bytes, lines, fixed:N (N bytes each), length-prefix:WIDTH (a "
-         "length "
-         "of 1, 2, 4 or 8 bytes before each, most significant first)",
+         "how messages are cut: bytes, lines, fixed:N (N bytes each), length-prefix:WIDTH "
+         "(a length of 1, 2, 4 or 8 bytes before each, most significant first)",
          kLoadGroup, codec},
         is(Scenario::kLines) || is(Scenario::kStream) || is(Scenario::kScript)
             ? "belongs to the scenarios echo, churn and idle"
@@ -211,26 +212,25 @@ class Table {
     add({"--threads", "N", "1", "threads that send and receive, each with its own epoll set",
          kSocketGroup, count(run.threads, {1, 256})});
     add({"--sources", "N", std::to_string(run.load.sources),
-         "spread connections over 127.0.0.1 to 127.0.0.N, each with 28,000 ports", kSocketGroup,
-         count(run.load.sources, {1, 250})});
+         "spread connections over 127.0.0.1 to 127.0.0.N; if not given, one more for every "
+         "5,000 connections",
+         kSocketGroup, count(run.load.sources, {1, kSourcesMax})});
     add({"--congestion", "NAME", "",
-         "TCP congestion control of the client's sockets: cubic, reno, "
-         "bbr, ... as the kernel has them",
+         "TCP congestion control of the client's sockets, as the kernel knows it: cubic, reno",
          kSocketGroup, words(run.load.congestion)});
   }
 
   void add_results() {
     add({"--json", "", "", "print one JSON object instead of text", kResultGroup,
-         [this_options = &options_](const std::string&) -> tr::Result<tr::Done> {
-           this_options->json = true;
+         [&json = options_.json](const std::string&) -> tr::Result<tr::Done> {
+           json = true;
            return tr::Done{};
          }});
     add({"--plot", "FILE", "", "draw latency by percentile and throughput over time, as SVG",
          kResultGroup, words(options_.plot)});
     add({"--pid", "PID", "",
-         "process of the server: tell its CPU, memory, threads and context "
-         "switches",
-         kResultGroup, count(options_.run.pid, {1, 1 << 22})});
+         "process of the server: tell its CPU, memory, threads and context switches", kResultGroup,
+         count(options_.run.pid, {1, 1 << 22})});
   }
 
   BenchOptions& options_;
@@ -335,6 +335,9 @@ tr::Result<tr::Done> check_endpoint(BenchOptions& options, const Endpoint& serve
       return usage("--sources needs a URL on 127.0.0.0/8: only there is every address ours");
     }
     load.sources = 1;
+  } else if (!options.given.contains("--sources")) {
+    // An address has 28,000 ports, and the kernel takes long to find one when half are in use.
+    load.sources = std::max(load.sources, std::min(1 + load.connections / 5000, kSourcesMax));
   }
   if (!load.congestion.empty()) {
     if (!server.is_tcp()) return usage("--congestion needs tcp: a unix socket has none");

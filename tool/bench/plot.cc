@@ -183,6 +183,11 @@ class LatencyPanel {
     panel_.frame(svg);
   }
 
+  // Steps that nobody can see only make the file longer.
+  static bool far(const Point& from, const Point& to) {
+    return std::abs(from.x - to.x) + std::abs(from.y - to.y) > 0.5;
+  }
+
   void draw_curve(Svg& svg, const Histogram& latencies, const char* colour) const {
     if (latencies.count() == 0) return;
     const auto all = static_cast<double>(latencies.count());
@@ -194,8 +199,10 @@ class LatencyPanel {
     uint64_t before = 0;
     for (const Histogram::Step& step : latencies.steps()) {
       const double y = height_of(static_cast<double>(step.value));
-      points.push_back(panel_.at(place(before), y));
-      points.push_back(panel_.at(place(step.count), y));
+      for (const uint64_t count : {before, step.count}) {
+        const Point point = panel_.at(place(count), y);
+        if (points.empty() || far(points.back(), point)) points.push_back(point);
+      }
       before = step.count;
     }
     svg.curve(points, colour);
@@ -224,7 +231,7 @@ void draw_throughput(Svg& svg, const Subject& subject, const Measured& measured)
     points.push_back({time += second.seconds, rate});
     most = std::max(most, rate);
   }
-  const std::vector<double> rates = round_ticks(std::max(most, 1.0), 5);
+  const std::vector<double> rates = round_ticks(std::max(most * 1.02, 1.0), 5);
   for (const double rate : rates) {
     const bool whole = rates.back() >= 5;
     panel.tick_y(svg, rate / rates.back(),

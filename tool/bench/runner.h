@@ -68,8 +68,8 @@ struct Progress {
 // Called by the caller's thread, several times a second.
 using Watch = std::function<void(const Progress&)>;
 
-// Main thread. Blocks until the run is over: at most ramp and connect timeout, warm-up, duration
-// and twice grace.
+// Main thread. Blocks until the run is over: at most ramp, warm-up, duration, twice grace, and the
+// connects, of which each has its timeout.
 Measured run_load(const Endpoint& server, const RunOptions& options, const Watch& watch);
 
 }  // namespace bench

@@ -85,8 +85,8 @@ class ScriptTraffic final : public Traffic {
   enum class Match { kMore, kYes, kNo };
   struct Look {
     Match match;
-    size_t size = 0;       // kYes: to take; kNo: wrong
-    std::string wanted{};  // kNo
+    size_t size = 0;            // kYes: to take; kNo: wrong
+    std::string_view wanted{};  // kNo: in `wanted_`
   };
 
   // Steps over repeats and their ends, and from the last step to the first. True if a round or a
@@ -141,18 +141,17 @@ class ScriptTraffic final : public Traffic {
   }
 
   // `got` is what was received and not yet expected.
-  Look look_at(const Connection& connection, std::string_view got) const {
+  Look look_at(const Connection& connection, std::string_view got) {
     const ScriptStep& step = script_.steps[connection.script.step];
     if (step.kind == Kind::kExpectClose) {
       return got.empty() ? Look{Match::kMore} : Look{Match::kNo, got.size()};
     }
-    std::string wanted;
-    step.text.append_to(wanted, connection.index, connection.script.round);
+    wanted_.clear();
+    step.text.append_to(wanted_, connection.index, connection.script.round);
+    const std::string_view wanted = wanted_;
     if (step.kind == Kind::kExpect) {
       const size_t size = std::min(got.size(), wanted.size());
-      if (got.substr(0, size) != std::string_view(wanted).substr(0, size)) {
-        return {Match::kNo, size, wanted};
-      }
+      if (got.substr(0, size) != wanted.substr(0, size)) return {Match::kNo, size, wanted};
       return size < wanted.size() ? Look{Match::kMore} : Look{Match::kYes, size};
     }
     const size_t newline = got.find('\n');
@@ -190,6 +189,7 @@ class ScriptTraffic final : public Traffic {
     connection.out.clear();
     connection.out_written = 0;
     connection.close_wanted = true;
+    connection.ready_ns = 0;
     connection.script = {.step = 0, .repeats = {}, .round = connection.script.round + 1};
   }
 
@@ -201,6 +201,7 @@ class ScriptTraffic final : public Traffic {
 
   const Script& script_;
   std::vector<Regex> regexes_;  // one a step
+  std::string wanted_;          // of the last look: its memory is used again
 };
 
 }  // namespace

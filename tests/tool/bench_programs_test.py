@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""The programs of bench/ that share the load engine. Usage: bench_programs_test.py FOLDER
+
+Goal: command lines and results of ab_timer and pause_timer stay what scripts rely on. Method: each
+for a moment against a real server; the figures are not looked at.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+FOLDER = None
+
+
+def run(program, *words):
+    return subprocess.run([FOLDER / program, *words], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=50, check=False)
+
+
+class Programs(unittest.TestCase):
+    def test_ab_timer(self):
+        floor = f"{FOLDER}/floor_epoll lines 0"
+        done = run("ab_timer", "--a", floor, "--b", floor, "--scenario", "lines", "--seconds",
+                   "0.4", "--slice-ms", "20", "--warmup-slices", "2", "--depth", "4")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        names = [line.split()[0] for line in done.stdout.splitlines()]
+        self.assertEqual(names[:4], ["ratio", "ratio_low", "ratio_high", "quadruples"])
+        for side in "ab":
+            for name in ("requests_per_second", "server_cpu_us", "load_cpu_us",
+                         "context_switches"):
+                self.assertIn(f"{side}_{name}", names)
+
+    def test_pause_timer(self):
+        with subprocess.Popen([FOLDER / "trireme", "serve", "delay", "--listen",
+                               "tcp://127.0.0.1:0"], text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL) as server:
+            url = server.stdout.readline().split()[-1]
+            done = run("pause_timer", url, "--pairs", "2", "--gap-ms", "20", "--sleep-ms", "40")
+            server.terminate()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^added_us p50 -?\d+ p90 -?\d+ p99 -?\d+ max -?\d+$")
+        self.assertTrue(re.search(r"felt \d of 2", done.stdout), done.stdout)
+
+    def test_mistakes(self):
+        for words in (("ab_timer",), ("ab_timer", "--a", "true", "--b", "true", "--rate", "5"),
+                      ("pause_timer",), ("pause_timer", "nonsense")):
+            done = run(*words)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), words)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+
+
+if __name__ == "__main__":
+    FOLDER = pathlib.Path(sys.argv.pop(1)).resolve()
+    unittest.main()
