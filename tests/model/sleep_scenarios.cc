@@ -99,6 +99,29 @@ void two_posts_of_one_sender(Model& model) {
   require(loop.signals <= loop.sleeps, "one signal for a sleep");
 }
 
+// The holder looks some times before it falls asleep; meanwhile senders wake nobody.
+void holder_that_polls_first(Model& model) {
+  Note::start();
+  Loop<> loop;
+  model.thread("holder", [&] {
+    for (int left = 2; left > 0;) {
+      if (loop.mailbox.empty()) {
+        left -= loop.wait_and_count();
+      } else {
+        require(loop.sleep.wake_up() == nullptr, "nobody parks beside a holder that polls");
+        left -= loop.mailbox.take_count();
+      }
+    }
+  });
+  model.thread("sender", [&] {
+    loop.post(new Note(0, 0));
+    loop.post(new Note(0, 1));
+  });
+  model.run();
+  require(loop.signals <= loop.sleeps, "one signal for a sleep");
+  require(!loop.sleep.asleep(), "the holder is awake");
+}
+
 // The first signal fails; whoever comes next tries again.
 void signal_that_fails(Model& model) {
   Note::start();
@@ -122,7 +145,6 @@ void watcher_beside_a_sleeper(Model& model) {
   model.thread("holder", [&] { loop.wait_and_count(); });
   model.thread("watcher", [&] {
     loop.sleep.set_watcher(&spot);
-    static_cast<void>(loop.sleep.asleep());  // a hint: nothing depends on it
     parked = loop.sleep.try_park_watcher();
     if (parked) spot.take();
     loop.sleep.set_watcher(nullptr);
@@ -167,6 +189,7 @@ void watchers_one_after_the_other(Model& model) {
   Loop<> loop;
   Signal spot(Signal::Carries::kKnowledge);
   loop.sleep.fall_asleep();
+  require(loop.sleep.asleep(), "it can be seen to sleep");
   const auto watch = [&] {
     loop.sleep.set_watcher(&spot);
     require(loop.sleep.try_park_watcher(), "a watcher may park beside a sleeper");
@@ -230,6 +253,7 @@ void return_that_nobody_awaits(Model& model) {
 std::vector<NamedScenario> sleep_scenarios() {
   return {{"two senders", two_senders},
           {"two posts of one sender", two_posts_of_one_sender},
+          {"a holder that polls first", holder_that_polls_first},
           {"a signal that fails", signal_that_fails},
           {"a watcher beside a sleeper", watcher_beside_a_sleeper},
           {"the next watcher", next_watcher},

@@ -145,7 +145,8 @@ TEST(BenchProgram, FindsBytesThatNobodyHasAskedFor) {
 
 TEST(BenchProgram, FindsConnectionsThatBreak) {
   Peer peer({.close_after = 3000});
-  const Ended run = short_run({"echo", peer.url(), "--connections", "3", "--bytes", "1000"});
+  // It ends when no connection is left.
+  const Ended run = short_run({"echo", peer.url(), "--connections", "3", "--bytes", "1000"}, "20s");
   EXPECT_EQ(run.status, 1) << run.out;
   EXPECT_EQ(number(run.out, "broken_connections"), 3);
   EXPECT_TRUE(contains(run.out, "closed by the server")) << run.out;

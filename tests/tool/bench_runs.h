@@ -36,8 +36,8 @@ inline Ended bench(const Words& words, const Child::Options& options = {}) {
 }
 
 // A short run with its result as JSON.
-inline Ended short_run(Words words) {
-  for (const char* word : {"--duration", "300ms", "--warm-up", "50ms", "--json"}) {
+inline Ended short_run(Words words, const char* duration = "300ms") {
+  for (const char* word : {"--duration", duration, "--warm-up", "50ms", "--json"}) {
     words.emplace_back(word);
   }
   return bench(words);
