@@ -124,6 +124,10 @@ echo_rows() {
   compare echo-inline "$floor" "$serve --dispatch inline" --scenario echo
   compare echo-adaptive "$floor" "$serve --dispatch adaptive" --scenario echo
   compare echo-epoll-et "$floor" "$serve --dispatch inline --driver epoll-et" --scenario echo
+  # A component, and not of every system.
+  if "$bin/trireme" serve echo --help | grep -q io_uring; then
+    compare echo-io_uring "$floor" "$serve --dispatch inline --driver io_uring" --scenario echo
+  fi
 }
 
 lines_rows() {

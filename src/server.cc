@@ -16,6 +16,7 @@
 #include "reply/core.h"
 #include "reply/outbox.h"
 #include "runtime/check.h"
+#include "runtime/driver_factory.h"
 #include "runtime/mutex.h"
 #include "runtime/readiness_driver.h"
 #include "runtime/real_signals.h"
@@ -126,7 +127,7 @@ Result<Done> Server::Impl::build() {
   int64_t descriptors = platform.kernel.raise_descriptor_limit();
   const auto io_count = static_cast<uint32_t>(
       options.io_workers > 0 ? options.io_workers : platform.threads.allowed_cpus());
-  const bool selects = options.driver == DriverKind::kSelect;
+  const bool selects = options.driver == DriverKind::kSelect && options.driver_factory == nullptr;
   if (selects) descriptors = std::min<int64_t>(descriptors, SelectPoller::kDescriptorsMax);
   const int64_t own =
       kDescriptorsReserved + 2 * (io_count + 1) + static_cast<int64_t>(listenings.size());
@@ -144,13 +145,17 @@ Result<Done> Server::Impl::build() {
     const bool is_listener = index == io_count;
     EventLoop& loop = is_listener ? made->listener_loop() : made->loop(index);
     const bool edge = options.driver == DriverKind::kEpollEdge;
-    auto driver = std::make_unique<ReadinessDriver>(
-        platform.kernel, made->buffers, loop.counters,
-        edge && is_listener ? DriverKind::kEpoll : options.driver);
-    const int result = driver->open();
-    CHECK(driver->traits().loop_may_move || options.dispatch != Dispatch::kAdaptive,
-          "adaptive dispatch needs a driver whose loop may move");
-    loop.use_driver(std::move(driver));
+    int result = 0;
+    if (options.driver_factory != nullptr && !is_listener) {
+      loop.use_driver(
+          options.driver_factory->make(platform.kernel, made->buffers, loop.counters, result));
+    } else {
+      auto driver = std::make_unique<ReadinessDriver>(
+          platform.kernel, made->buffers, loop.counters,
+          edge && is_listener ? DriverKind::kEpoll : options.driver);
+      result = driver->open();
+      loop.use_driver(std::move(driver));
+    }
     if (result < 0) {
       return Error{Error::Code::kSystem, "cannot make an event loop: " + why_not_watched(-result)};
     }
@@ -167,8 +172,15 @@ Result<Done> Server::Impl::start() {
   if (!valid) return valid;
   Result<Done> built = build();
   if (!built) return built;
-  crew = std::make_unique<Crew>(*core.get(), static_cast<uint32_t>(options.data_workers),
-                                options.dispatch);
+  // Where no loop may move there is nothing for a reserve to do.
+  Dispatch dispatch = options.dispatch;
+  const Driver::Traits driver = core.get()->loop(0).driver_traits();
+  if (dispatch == Dispatch::kAdaptive && !driver.loop_may_move) {
+    dispatch = Dispatch::kWorkers;
+    core.get()->log.info("no loop changes hands with the driver " + std::string(driver.name) +
+                         ": handlers start on data workers, unless their kind is pinned");
+  }
+  crew = std::make_unique<Crew>(*core.get(), static_cast<uint32_t>(options.data_workers), dispatch);
   std::vector<HeldLoop*> loops;
   for (auto& io_worker : io_workers) {
     io_worker->use_crew(crew.get());

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,9 @@ enum class Ordering : uint8_t {
 };
 
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
+
+// Brings drivers of its own: made by components, as trireme/uring.h does.
+class DriverFactory;
 
 // Receives log lines. Called by any thread, several at once; must not block for long and must not
 // call the server.
@@ -90,6 +94,8 @@ struct ServerOptions {
   int data_workers = 32;
   Dispatch dispatch = Dispatch::kAdaptive;
   DriverKind driver = DriverKind::kEpoll;
+  // Set by a component: its drivers are used instead. Owners: the copies of these options.
+  std::shared_ptr<const DriverFactory> driver_factory{};
   // Open connections at once. 0: the descriptor limit less a reserve of 32 and what the server
   // itself needs, at least 16. Over it, clients wait in the backlog.
   size_t connections_max = 0;

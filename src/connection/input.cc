@@ -346,8 +346,12 @@ Job* IoWorker::dispatch_in_loop(Job* job) {
     KindRecord& record =
         job->job_kind == JobKind::kRequest ? kinds.of(job->requests[0].kind) : kinds.of_callbacks();
     job->kind = &record;
-    here = (kForceHandOver || !record.on_data_workers()) &&
-           has_reserve.load(std::memory_order_seq_cst);
+    if (driver_.loop_may_move) {
+      here = (kForceHandOver || !record.on_data_workers()) &&
+             has_reserve.load(std::memory_order_seq_cst);
+    } else {
+      here = record.pinned() && !record.on_data_workers();  // nobody can take the loop
+    }
     job->timed = !here || record.wants_sample();
   }
   if (here) {

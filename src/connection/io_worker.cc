@@ -18,6 +18,7 @@ IoWorker::IoWorker(Core& core, uint32_t index,
     : core_(core),
       loop_(core.loop(index)),
       dispatch_(core.options.dispatch),
+      driver_(loop_.driver_traits()),
       listenings_(listenings),
       kinds_(std::make_shared<KindTable>()),
       out_(core.buffers.make_fixed(kOutBytes)) {
@@ -62,7 +63,8 @@ HeldLoop::End IoWorker::hold(void* as) {
     const TimePoint begin = job->timed ? core_.platform.clock.now() : TimePoint();
     job->begin();
     do {
-      if (kForceHandOver && dispatch_ == Dispatch::kAdaptive) crew_->force_take(*this, lent);
+      if (kForceHandOver && dispatch_ == Dispatch::kAdaptive && driver_.loop_may_move)
+        crew_->force_take(*this, lent);
     } while (job->run_next() && loop_.relend(lent));
     job->end();
     if (job->timed) job->time = core_.platform.clock.now() - begin;
@@ -226,6 +228,9 @@ void IoWorker::handle_in_loop(const Completion& completion) {
       break;
     case Completion::Kind::kWritable:
       resume_write_in_loop(connection);
+      break;
+    case Completion::Kind::kUnsent:
+      take_back_unsent_in_loop(connection, completion.bytes, completion.result);
       break;
     case Completion::Kind::kClosed:
       connection.channel_closed = true;
