@@ -3,7 +3,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <new>
 
 #include "runtime/check.h"
@@ -11,23 +13,24 @@
 namespace trireme::inline v0::uring {
 namespace {
 
-// From the best to what every kernel with io_uring has.
-constexpr unsigned kBase = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+// Of Linux 6.1, and of 6.0, the first that receives as we need it.
+constexpr unsigned kBase =
+    IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_R_DISABLED;
 constexpr unsigned kFlags[] = {
-    kBase | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER |
-        IORING_SETUP_DEFER_TASKRUN,
-    kBase | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_R_DISABLED | IORING_SETUP_COOP_TASKRUN,
-    kBase | IORING_SETUP_R_DISABLED,
+    kBase | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+    kBase | IORING_SETUP_COOP_TASKRUN,
 };
+constexpr int kFirstBuffers = 16;
 constexpr unsigned kFeatures =
     IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_FAST_POLL | IORING_FEAT_CQE_SKIP;
 
 }  // namespace
 
-int Ring::open(Faults* faults) {
+int Ring::open_with(size_t age, Faults* faults) {
+  static_assert(std::size(kFlags) == kAges);
   faults_ = faults;
   int result = -EINVAL;
-  for (const unsigned flags : kFlags) {
+  for (const unsigned flags : std::span(kFlags).subspan(age)) {
     io_uring_params params{};
     params.flags = flags;
     params.cq_entries = kCompletionsMax;
@@ -107,8 +110,13 @@ int BufferGroup::register_with(Ring& ring) {
   registration.bgid = id_;
   const int result = io_uring_register_buf_ring(ring.raw(), &registration, 0);
   if (result < 0) return result;
-  for (uint16_t buffer = 0; buffer < count_; ++buffer) give_back(buffer);
+  grow();
   return 0;
+}
+
+void BufferGroup::grow() {
+  const int wanted = std::min<int>(std::max<int>(2 * in_use_, kFirstBuffers), count_);
+  while (in_use_ < wanted) give_back(in_use_++);
 }
 
 void BufferGroup::give_back(uint16_t buffer) {

@@ -42,7 +42,10 @@ class Ring {
   Ring& operator=(const Ring&) = delete;
 
   // 0 or -errno. Any thread; nothing runs before enable().
-  int open(Faults* faults);
+  int open(Faults* faults) { return open_with(0, faults); }
+  // As on an older kernel: `age` better sets of flags are left out.
+  static constexpr size_t kAges = 2;
+  int open_with(size_t age, Faults* faults);
   // 0 or -errno. The calling thread is the ring's from now on.
   int enable();
   bool enabled() const { return enabled_; }
@@ -109,13 +112,16 @@ class Ring {
   bool enabled_ = false;
 };
 
-// Buffers of one size that the kernel takes from as data arrives.
+// Buffers of one size that the kernel takes from as data arrives. It takes them in turn, so few are
+// better: those stay in the cache. There are more only when they were not enough.
 class BufferGroup {
  public:
   BufferGroup(uint16_t id, uint32_t buffer_bytes, uint16_t count);
 
   // 0 or -errno. `count` is a power of two.
   int register_with(Ring& ring);
+  // There were too few: as many again, at most `count`.
+  void grow();
   uint16_t id() const { return id_; }
   uint32_t buffer_bytes() const { return buffer_bytes_; }
   std::span<char> bytes(uint16_t buffer, size_t size) {
@@ -131,6 +137,7 @@ class BufferGroup {
   const uint16_t id_;
   const uint32_t buffer_bytes_;
   const uint16_t count_;
+  uint16_t in_use_ = 0;  // by the kernel or by us; those above were never touched
   std::unique_ptr<char[]> memory_;
   std::unique_ptr<io_uring_buf_ring, Free> ring_;
 };

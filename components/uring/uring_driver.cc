@@ -17,6 +17,7 @@ UringDriver::UringDriver(Kernel& kernel, Buffers& buffers, LoopCounters& counter
       buffers_(buffers),
       counters_(counters),
       faults_(faults),
+      kernel_age_(sizes.kernel_age),
       small_(std::make_unique<BufferGroup>(0, sizes.small_bytes, sizes.small_count)),
       large_(std::make_unique<BufferGroup>(1, sizes.large_bytes, sizes.large_count)) {
   for (auto& arena : arenas_) arena.reset(new char[kArenaBytes]);
@@ -30,7 +31,7 @@ UringDriver::~UringDriver() {
 int UringDriver::open() {
   wake_fd_ = kernel_.event_create();
   if (wake_fd_ < 0) return wake_fd_;
-  int result = ring_.open(faults_);
+  int result = ring_.open_with(kernel_age_, faults_);
   if (result == 0) result = small_->register_with(ring_);
   if (result == 0) result = large_->register_with(ring_);
   return result;
@@ -45,7 +46,7 @@ void UringDriver::wait(TimePoint now, TimePoint until) {
   CHECK(event_cursor_ == events_.size(), "wait before all completions of the last turn were taken");
   give_back_last();
   events_.clear();
-  starved_ = false;
+  starved_ = has_grown_ = false;
   event_cursor_ = 0;
   if (!ring_.enabled()) {
     const int result = ring_.enable();
@@ -187,7 +188,11 @@ void UringDriver::take_received(State& state, uint32_t who, const Done& done) {
     state.over = true;
     events_.push_back({Event::Kind::kError, who, done.result});
   }
-  if (done.result == -ENOBUFS) starved_ = true;
+  if (done.result == -ENOBUFS) {
+    starved_ = true;
+    if (!has_grown_) group_of(large).grow();
+    has_grown_ = true;  // not once for each of those that found none
+  }
   if (state.receiving) return;
   if (state.wants_read) {
     queue_start(state, who);

@@ -39,6 +39,7 @@ class UringDriver final : public Driver {
     uint16_t small_count = 256;
     uint32_t large_bytes = 64 << 10;  // for streams
     uint16_t large_count = 8;
+    size_t kernel_age = 0;  // Ring::open_with
   };
 
   // Before start(). `open` must succeed before any other call.
@@ -143,6 +144,7 @@ class UringDriver final : public Driver {
   Buffers& buffers_;
   LoopCounters& counters_;
   Faults* const faults_;
+  const size_t kernel_age_;
   int wake_fd_ = -1;
   bool wake_watched_ = false;
   size_t receive_bytes_max_ = SIZE_MAX;
@@ -157,7 +159,8 @@ class UringDriver final : public Driver {
   size_t reads_cursor_ = 0;
   std::vector<Event> events_;
   size_t event_cursor_ = 0;
-  bool starved_ = false;          // something came that found no buffer
+  bool starved_ = false;  // something came that found no buffer
+  bool has_grown_ = false;
   std::vector<uint32_t> closed_;  // to be told
 
   // What send() gathers in a turn; the other one holds what came back from the last wait.

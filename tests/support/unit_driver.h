@@ -225,7 +225,7 @@ class DriverFixture : public ::testing::TestWithParam<DriverCase> {
 inline std::string driver_name(const ::testing::TestParamInfo<DriverCase>& info) {
   std::string name = info.param.name;
   std::replace_if(
-      name.begin(), name.end(), [](char c) { return c == '-' || c == ' '; }, '_');
+      name.begin(), name.end(), [](char c) { return c == '-' || c == ' ' || c == '.'; }, '_');
   return name;
 }
 

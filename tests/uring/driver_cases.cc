@@ -1,5 +1,5 @@
-// The driver io_uring with its own sizes and with few and little buffers, for the conformance
-// suite. No case where the system refuses io_uring.
+// The driver io_uring with its own sizes, with few and little buffers, and with the flags that
+// older kernels have, for the conformance suite. No case where the system refuses io_uring.
 #include "support/unit_driver.h"
 #include "trireme/uring.h"
 #include "uring/uring_driver.h"
@@ -7,13 +7,29 @@
 namespace trireme::inline v0::unit {
 namespace {
 
-template <bool scarce>
-std::unique_ptr<Driver> make(Kernel& kernel, Buffers& buffers, LoopCounters& counters) {
-  uring::UringDriver::Sizes sizes;
-  if (scarce) sizes = {.small_bytes = 512, .small_count = 4, .large_bytes = 2048, .large_count = 2};
+using Sizes = uring::UringDriver::Sizes;
+
+std::unique_ptr<Driver> make_with(const Sizes& sizes, Kernel& kernel, Buffers& buffers,
+                                  LoopCounters& counters) {
   auto driver = std::make_unique<uring::UringDriver>(kernel, buffers, counters, sizes);
   EXPECT_EQ(driver->open(), 0);
   return driver;
+}
+
+template <size_t kernel_age>
+std::unique_ptr<Driver> make(Kernel& kernel, Buffers& buffers, LoopCounters& counters) {
+  return make_with({.kernel_age = kernel_age}, kernel, buffers, counters);
+}
+
+std::unique_ptr<Driver> make_scarce(Kernel& kernel, Buffers& buffers, LoopCounters& counters) {
+  return make_with({.small_bytes = 512, .small_count = 4, .large_bytes = 2048, .large_count = 2},
+                   kernel, buffers, counters);
+}
+
+DriverCase ring(const char* name, decltype(DriverCase::make) make_it) {
+  DriverCase it{.name = name, .make = make_it, .refuses = Refuses::kNothing};
+  it.accepts = false;
+  return it;
 }
 
 }  // namespace
@@ -21,12 +37,8 @@ std::unique_ptr<Driver> make(Kernel& kernel, Buffers& buffers, LoopCounters& cou
 std::vector<DriverCase> drivers() {
   ServerOptions options;
   if (!use_io_uring(options)) return {};
-  DriverCase plenty{.name = "io_uring", .make = make<false>, .refuses = Refuses::kNothing};
-  plenty.accepts = false;
-  DriverCase scarce = plenty;
-  scarce.name = "io_uring scarce";
-  scarce.make = make<true>;
-  return {plenty, scarce};
+  return {ring("io_uring", make<0>), ring("io_uring scarce", make_scarce),
+          ring("io_uring of 6.0", make<1>)};
 }
 
 }  // namespace trireme
