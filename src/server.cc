@@ -172,11 +172,15 @@ Result<Done> Server::Impl::start() {
   if (!valid) return valid;
   Result<Done> built = build();
   if (!built) return built;
-  // Where no loop may move there is nothing for a reserve to do.
+  // Where no loop may move there is nothing for a reserve to do but to report.
   Dispatch dispatch = options.dispatch;
   const Driver::Traits driver = core.get()->loop(0).driver_traits();
   if (dispatch == Dispatch::kAdaptive && !driver.loop_may_move) {
-    dispatch = Dispatch::kWorkers;
+    const bool pins_inline = std::any_of(listenings.begin(), listenings.end(), [](const auto& it) {
+      return std::any_of(it->options.pinned_kinds.begin(), it->options.pinned_kinds.end(),
+                         [](const PinnedKind& pin) { return pin.dispatch == Dispatch::kInline; });
+    });
+    dispatch = pins_inline ? Dispatch::kInline : Dispatch::kWorkers;
     core.get()->log.info("no loop changes hands with the driver " + std::string(driver.name) +
                          ": handlers start on data workers, unless their kind is pinned");
   }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <string>
@@ -131,6 +132,7 @@ TEST(UringAllowed, AdaptiveStartsOnDataWorkersUnlessPinned) {
     if (pinned) listen.pinned_kinds = {{0, tr::Dispatch::kInline}};
     server.listen(
         [](const tr::Request& request) -> tr::Answer {
+          if (request.text() == "block") support::let_pass(std::chrono::milliseconds(80));
           char name[16] = "";
           pthread_getname_np(pthread_self(), name, sizeof(name));
           return request.text() == "who" ? std::string(name) : std::string("?");
@@ -140,7 +142,9 @@ TEST(UringAllowed, AdaptiveStartsOnDataWorkersUnlessPinned) {
     Client client(server.url());
     const std::string thread = client.ask("who");
     EXPECT_EQ(thread.rfind(pinned ? "io-" : "data-", 0), 0u) << thread;
+    EXPECT_EQ(client.ask("block"), "?");
     EXPECT_EQ(server.stats().hand_overs, 0u);
+    EXPECT_EQ(server.log().find("holds its loop") != std::string::npos, pinned) << server.log();
   }
 }
 
