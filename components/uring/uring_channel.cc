@@ -130,7 +130,8 @@ bool UringDriver::stage(State& state, uint32_t who, std::span<const iovec> piece
   }
   if (state.staged_bytes == 0) {
     state.staged_at = arena_used_;
-    staged_.push_back(who);
+    if (!state.stage_queued) staged_.push_back(who);  // it may have been sent at once before
+    state.stage_queued = true;
   } else if (state.staged_at + state.staged_bytes != arena_used_) {
     return false;
   }
@@ -197,7 +198,6 @@ Unsent UringDriver::settle(Channel& channel) {
   const std::array<iovec, 1> all{
       iovec{arenas_[arena_].get() + state.staged_at, state.staged_bytes}};
   state.staged_bytes = 0;
-  std::erase(staged_, channel.place);
   const Sent sent = send_now(state, all, all[0].iov_len);
   if (sent.error == 0 && sent.bytes == all[0].iov_len) return {};
   return {{static_cast<char*>(all[0].iov_base) + sent.bytes, all[0].iov_len - sent.bytes},
@@ -213,10 +213,8 @@ void UringDriver::close(Channel& channel) {
   CHECK(channel.fd >= 0, "a channel is closed twice");
   const uint32_t who = channel.place;
   State& state = states_[who];
-  if (state.staged_bytes > 0 && sends_open_) {
-    send_staged(state);
-    std::erase(staged_, who);
-  }
+  if (state.staged_bytes > 0 && sends_open_) send_staged(state);
+  if (state.stage_queued) std::erase(staged_, who);
   state.staged_bytes = state.unsent_bytes = 0;
   state.closing = true;
   state.held = Block();

@@ -84,7 +84,8 @@ void UringDriver::start_all() {
   if (!sends_open_) return;
   for (const uint32_t who : staged_) {
     State& state = states_[who];
-    if (state.staged_bytes == 0) continue;  // was sent, or closed, meanwhile
+    state.stage_queued = false;
+    if (state.staged_bytes == 0) continue;  // was sent meanwhile
     // WAITALL: a short send counts as failed, so it is told.
     ring_.start(Op::kSend, who, IOSQE_CQE_SKIP_SUCCESS, [&](io_uring_sqe* sqe) {
       io_uring_prep_send(sqe, state.channel->fd, arenas_[arena_].get() + state.staged_at,

@@ -88,6 +88,7 @@ class UringDriver final : public Driver {
     bool stopping : 1 = false;   // ...was told not to
     bool start_queued : 1 = false;
     bool read_queued : 1 = false;
+    bool stage_queued : 1 = false;
     bool waits_writable : 1 = false;  // in the kernel
     bool waits_hang_up : 1 = false;   // in the kernel
     bool reads_large : 1 = false;     // from now on

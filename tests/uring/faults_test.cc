@@ -128,6 +128,25 @@ TEST_P(RingFaults, WhatWasNotSentComesBackWhole) {
   }
 }
 
+// A large send lets go of the small one before it, and a small one behind it is gathered anew.
+TEST_P(RingFaults, SmallAndLargeSendsInOneTurnLeaveOnceAndInOrder) {
+  Channel& channel = fresh();
+  const int client = connected(channel);
+  const std::string large(40 << 10, 'L');
+  std::string said;
+  for (const std::string& part :
+       {std::string("a"), large, std::string("b"), std::string("c"), large, std::string("d")}) {
+    ASSERT_EQ(send(channel, part).bytes, part.size());
+    said += part;
+  }
+  turn(0);
+  let_go(channel);
+  EXPECT_EQ(send(channel, "end").bytes, 3u);
+  let_go(channel);
+  EXPECT_TRUE(hear(client, said.size() + 3) == said + "end");
+  EXPECT_EQ(counters.bytes_out.get(), said.size() + 3);
+}
+
 // A send that comes before the rest of the last one is told must not overtake it.
 TEST_P(RingFaults, NothingOvertakesWhatCameBack) {
   Channel& channel = fresh();
