@@ -16,6 +16,7 @@
 #include "reply/core.h"
 #include "reply/outbox.h"
 #include "runtime/check.h"
+#include "runtime/driver_factory.h"
 #include "runtime/mutex.h"
 #include "runtime/readiness_driver.h"
 #include "runtime/real_signals.h"
@@ -132,7 +133,7 @@ Result<Done> Server::Impl::build() {
   int64_t descriptors = platform.kernel.raise_descriptor_limit();
   const auto io_count = static_cast<uint32_t>(
       options.io_workers > 0 ? options.io_workers : platform.threads.allowed_cpus());
-  const bool selects = options.driver == DriverKind::kSelect;
+  const bool selects = options.driver == DriverKind::kSelect && options.driver_factory == nullptr;
   if (selects) descriptors = std::min<int64_t>(descriptors, SelectPoller::kDescriptorsMax);
   const int64_t own =
       kDescriptorsReserved + 2 * (io_count + 1) + static_cast<int64_t>(listenings.size());
@@ -150,11 +151,17 @@ Result<Done> Server::Impl::build() {
     const bool is_listener = index == io_count;
     EventLoop& loop = is_listener ? made->listener_loop() : made->loop(index);
     const bool edge = options.driver == DriverKind::kEpollEdge;
-    auto driver = std::make_unique<ReadinessDriver>(
-        platform.kernel, made->buffers, loop.counters,
-        edge && is_listener ? DriverKind::kEpoll : options.driver);
-    const int result = driver->open();
-    loop.use_driver(std::move(driver));
+    int result = 0;
+    if (options.driver_factory != nullptr && !is_listener) {
+      loop.use_driver(
+          options.driver_factory->make(platform.kernel, made->buffers, loop.counters, result));
+    } else {
+      auto driver = std::make_unique<ReadinessDriver>(
+          platform.kernel, made->buffers, loop.counters,
+          edge && is_listener ? DriverKind::kEpoll : options.driver);
+      result = driver->open();
+      loop.use_driver(std::move(driver));
+    }
     if (result < 0) {
       return Error{Error::Code::kSystem, "cannot make an event loop: " + why_not_watched(-result)};
     }
@@ -174,7 +181,13 @@ Result<Done> Server::Impl::start() {
   const bool adaptive =
       std::any_of(listenings.begin(), listenings.end(),
                   [](const auto& listening) { return listening->dispatch == Dispatch::kAdaptive; });
-  crew = std::make_unique<Crew>(*core.get(), static_cast<uint32_t>(options.data_workers), adaptive);
+  const Driver::Traits driver = core.get()->loop(0).driver_traits();
+  if (adaptive && !driver.loop_may_move) {
+    core.get()->log.info("no loop changes hands with the driver " + std::string(driver.name) +
+                         ": handlers start on data workers, unless their kind is pinned");
+  }
+  crew = std::make_unique<Crew>(*core.get(), static_cast<uint32_t>(options.data_workers),
+                                adaptive && driver.loop_may_move);
   std::vector<HeldLoop*> loops;
   for (auto& io_worker : io_workers) {
     io_worker->use_crew(crew.get());

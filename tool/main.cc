@@ -20,6 +20,7 @@
 namespace {
 
 using tool::CountRange;
+using tool::DriverChoice;
 using tool::ServeOptions;
 namespace tr = trireme;
 
@@ -83,13 +84,21 @@ void add_threads(CLI::App& app, ServeOptions& options) {
                            {"POLICY", "adaptive", "where handlers run: inline, workers, adaptive"});
   add(app, "--poll-time", options.server.poll_time_max, tool::parse_duration,
       {"TIME", "0", "how long threads look for work before they sleep; at most 10ms"});
-  add_choice<tr::DriverKind>(
-      app, "--driver", options.server.driver,
-      {{"epoll", tr::DriverKind::kEpoll},
-       {"epoll-et", tr::DriverKind::kEpollEdge},
-       {"poll", tr::DriverKind::kPoll},
-       {"select", tr::DriverKind::kSelect}},
-      {"DRIVER", "epoll", "what event loops wait on: epoll, epoll-et, poll, select"});
+  Names<DriverChoice> drivers = {{"epoll", {tr::DriverKind::kEpoll}},
+                                 {"epoll-et", {tr::DriverKind::kEpollEdge}},
+                                 {"poll", {tr::DriverKind::kPoll}},
+                                 {"select", {tr::DriverKind::kSelect}}};
+#ifdef TRIREME_HAS_URING
+  drivers.push_back({"io_uring", {.uring = DriverChoice::Uring::kRequired}});
+  drivers.push_back({"auto", {.uring = DriverChoice::Uring::kWherePossible}});
+  constexpr const char* kDrivers =
+      "what event loops wait on: epoll, epoll-et, poll, select, io_uring (handlers start on data "
+      "workers under adaptive: no loop changes hands), auto (io_uring where the system has it)";
+#else
+  constexpr const char* kDrivers = "what event loops wait on: epoll, epoll-et, poll, select";
+#endif
+  add_choice<DriverChoice>(app, "--driver", options.driver, std::move(drivers),
+                           {"DRIVER", "epoll", kDrivers});
 }
 
 void add_limits(CLI::App& app, ServeOptions& options) {

@@ -12,11 +12,30 @@
 #include "services/echo.h"
 #include "tool/log.h"
 #include "trireme/server.h"
+#ifdef TRIREME_HAS_URING
+#include "trireme/uring.h"
+#endif
 
 namespace tool {
 namespace {
 
 int exit_status(const tr::Error& error) { return error.code == tr::Error::Code::kUsage ? 2 : 1; }
+
+// False, and a sentence in the log: what was asked for by name cannot be had.
+bool choose_driver(ServeOptions& options) {
+  options.server.driver = options.driver.kind;
+#ifdef TRIREME_HAS_URING
+  if (options.driver.uring == DriverChoice::Uring::kNo) return true;
+  const auto used = tr::use_io_uring(options.server);
+  if (used) return true;
+  if (options.driver.uring == DriverChoice::Uring::kRequired) {
+    options.server.log(tr::LogLevel::kError, used.error().message);
+    return false;
+  }
+  options.server.log(tr::LogLevel::kInfo, used.error().message + "; using epoll");
+#endif
+  return true;
+}
 
 }  // namespace
 
@@ -25,6 +44,7 @@ int serve(ServeOptions options) {
   std::signal(SIGPIPE, SIG_IGN);
   options.server.log = make_log(options.server.log_level);
   options.listen.name = options.service;
+  if (!choose_driver(options)) return 1;
 
   std::unique_ptr<services::Collect> collect;  // outlives the server
   if (options.service == "collect") {

@@ -12,11 +12,19 @@ namespace tool {
 
 namespace tr = trireme;
 
+// What event loops wait on. io_uring is a component: it is there if the tool was built with it.
+struct DriverChoice {
+  enum class Uring { kNo, kRequired, kWherePossible };
+  tr::DriverKind kind = tr::DriverKind::kEpoll;
+  Uring uring = Uring::kNo;
+};
+
 struct ServeOptions {
   std::string service;            // "echo", "discard", "delay" or "collect"
   std::vector<std::string> urls;  // at least one
   tr::ServerOptions server;
   tr::ListenOptions listen;
+  DriverChoice driver;
   std::string database;  // file of `collect`
 };
 

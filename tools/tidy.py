@@ -186,7 +186,8 @@ class Tidy:
     def resolve(self, file, name):
         """The path of an included file of ours, or None."""
         top = file.split("/")[0]
-        for base in (pathlib.PurePosixPath(file).parent, "include", "src", "components", top, "."):
+        for base in (pathlib.PurePosixPath(file).parent, "include", "src", "components",
+                     "components/uring", top, "."):
             path = (self.root / base / name).resolve()
             if path.is_file() and path.is_relative_to(self.root):
                 return path.relative_to(self.root).as_posix()
@@ -216,6 +217,8 @@ class Tidy:
             if to_step not in STEPS or STEPS.index(to_step) < STEPS.index(step):
                 return f"{step} comes after {to_step} in the data path"
             return None
+        if re.match(r"components/[^/]+/trireme/", target):
+            return None  # the public headers of a component
         own = "/".join(file.split("/")[:2]) if area == "components" else area
         allowed = {"components": [own, "src/runtime"], "tool": ["tool", "services"],
                    "services": ["services"], "examples": ["examples"]}.get(area)

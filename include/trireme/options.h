@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,9 @@ enum class Ordering : uint8_t {
 };
 
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
+
+// Brings drivers of its own: made by components, as trireme/uring.h does.
+class DriverFactory;
 
 // Receives log lines. Called by any thread, several at once; must not block for long and must not
 // call the server.
@@ -95,6 +99,8 @@ struct ServerOptions {
   int data_workers = 32;
   Dispatch dispatch = Dispatch::kAdaptive;
   DriverKind driver = DriverKind::kEpoll;
+  // Set by a component: its drivers are used instead. Owners: the copies of these options.
+  std::shared_ptr<const DriverFactory> driver_factory{};
   // Event loops and idle data workers look for work for so long before they sleep, each as long as
   // that pays: the time doubles where it finds something, and halves to nothing where it does not.
   // Zero: they sleep at once. A wake-up across CPUs costs some 40 us, at low load nearly all of the

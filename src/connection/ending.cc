@@ -139,6 +139,7 @@ void IoWorker::advance_ending_in_loop(Connection& connection) {
     write_in_loop(connection, connection.codec->goodbye());
   }
   if (out_connection_ == &connection) flush_in_loop();
+  settle_in_loop(connection);
   if (!connection.is_live() || !connection.out.empty()) return;
   if (connection.input_ended) return close_in_loop(connection, connection.reason);
   loop_.driver().shutdown_write(connection);

@@ -1,6 +1,7 @@
 // Steps 2 to 4 of the I/O worker: received bytes become requests, requests become jobs.
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -10,7 +11,10 @@
 namespace trireme::inline v0 {
 void IoWorker::on_received_in_loop(Connection& connection, const Completion& completion) {
   if (!connection.is_live() || connection.close_pending) return;
-  if (completion.result < 0) return close_in_loop(connection, CloseReason::kReset);
+  if (completion.result < 0) {
+    const bool no_memory = completion.result == -ENOMEM;  // the driver's, or the kernel's
+    return close_in_loop(connection, no_memory ? CloseReason::kOutOfMemory : CloseReason::kReset);
+  }
   const auto bytes = static_cast<size_t>(completion.result);
   if (connection.phase != Connection::Phase::kOpen) {
     if (bytes == 0) connection.input_ended = true;
@@ -352,11 +356,15 @@ Job* IoWorker::dispatch_in_loop(Job* job) {
     KindRecord& record =
         job->job_kind == JobKind::kRequest ? kinds.of(job->requests[0].kind) : kinds.of_callbacks();
     job->kind = &record;
-    here = (kForceHandOver || !record.on_data_workers()) &&
-           (has_reserve.load(std::memory_order_seq_cst) || record.pinned());
+    if (driver_.loop_may_move) {
+      here = (kForceHandOver || !record.on_data_workers()) &&
+             (has_reserve.load(std::memory_order_seq_cst) || record.pinned());
+    } else {
+      here = record.pinned() && !record.on_data_workers();  // nobody can take the loop
+    }
     job->timed = !here || record.wants_sample();
     job->cpu_timed = job->timed && record.wants_cpu_sample();
-    if (here) job->lent_by = this;
+    if (here && driver_.loop_may_move) job->lent_by = this;
   }
   if (here) {
     loop_.counters.jobs_inline.add(std::max(job->requests_count, 1u));

@@ -17,6 +17,7 @@ IoWorker::IoWorker(Core& core, uint32_t index,
                    const std::vector<std::unique_ptr<Listening>>& listenings)
     : core_(core),
       loop_(core.loop(index)),
+      driver_(loop_.driver_traits()),
       listenings_(listenings),
       kinds_(std::make_shared<KindTable>()),
       out_(core.buffers.make_fixed(kOutBytes)) {
@@ -233,6 +234,9 @@ void IoWorker::handle_in_loop(const Completion& completion) {
       break;
     case Completion::Kind::kWritable:
       resume_write_in_loop(connection);
+      break;
+    case Completion::Kind::kUnsent:
+      take_back_unsent_in_loop(connection, completion.bytes, completion.result);
       break;
     case Completion::Kind::kClosed:
       connection.channel_closed = true;

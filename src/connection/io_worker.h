@@ -128,6 +128,9 @@ class IoWorker final : public HeldLoop {
   void resume_write_in_loop(Connection& connection) REQUIRES(loop_);
   void after_write_in_loop(Connection& connection) REQUIRES(loop_);
   bool send_failed_in_loop(Connection& connection, int error) REQUIRES(loop_);
+  void settle_in_loop(Connection& connection) REQUIRES(loop_);
+  void take_back_unsent_in_loop(Connection& connection, std::span<const char> bytes, int error)
+      REQUIRES(loop_);
 
   // --- ending.cc ---
   void adopt_in_loop(AdoptMail& mail) REQUIRES(loop_);
@@ -152,6 +155,7 @@ class IoWorker final : public HeldLoop {
   Core& core_;
   EventLoop& loop_;
   Crew* crew_ = nullptr;
+  const Driver::Traits driver_;
   const std::vector<std::unique_ptr<Listening>>& listenings_;
   const std::shared_ptr<KindTable> kinds_;  // what is in it is the holder's
 

@@ -134,8 +134,9 @@ bool IoWorker::owns_writing_in_loop(Connection& connection) {
 void IoWorker::grant_writing_in_loop(Connection& connection, Job& job) {
   if (job.job_kind != JobKind::kRequest || connection.listening->pipelined() || connection.draining)
     return;
-  if (!loop_.driver().traits().worker_may_write) return;
+  if (!driver_.worker_may_write) return;
   if (out_connection_ == &connection) flush_in_loop();
+  settle_in_loop(connection);
   if (!connection.is_live() || !connection.out.empty()) return;
   job.fd = connection.fd;
   job.return_flag = &core_.record(connection.id.home(), connection.id.slot()).return_flag;
@@ -273,6 +274,22 @@ bool IoWorker::send_failed_in_loop(Connection& connection, int error) {
   }
   close_in_loop(connection, CloseReason::kReset);
   return false;
+}
+
+// Nothing is with the driver any more: it is the socket's, or in the write queue.
+void IoWorker::settle_in_loop(Connection& connection) {
+  if (!driver_.gathers_sends || !connection.is_live()) return;
+  const Unsent unsent = loop_.driver().settle(connection);
+  if (!unsent.bytes.empty()) take_back_unsent_in_loop(connection, unsent.bytes, unsent.error);
+}
+
+void IoWorker::take_back_unsent_in_loop(Connection& connection, std::span<const char> bytes,
+                                        int error) {
+  if (!connection.is_live()) return;
+  if (error != 0 && !send_failed_in_loop(connection, error)) return;
+  if (!connection.out.prepend(core_.buffers, bytes))
+    return close_in_loop(connection, CloseReason::kOutOfMemory);
+  after_write_in_loop(connection);
 }
 
 void IoWorker::resume_write_in_loop(Connection& connection) {

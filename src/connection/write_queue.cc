@@ -42,6 +42,18 @@ void WriteQueue::append(ChargedBytes bytes, size_t skip, bool latest) {
   chunks_.push_back(std::move(chunk));
 }
 
+bool WriteQueue::prepend(Buffers& budget, std::span<const char> bytes) {
+  if (bytes.empty()) return true;
+  Chunk chunk;
+  chunk.block = budget.make(std::max(kBlockBytes, bytes.size()));
+  if (!chunk.block) return false;
+  std::memcpy(chunk.block.data(), bytes.data(), bytes.size());
+  chunk.end = bytes.size();
+  bytes_ += bytes.size();
+  chunks_.insert(chunks_.begin() + static_cast<std::ptrdiff_t>(first_), std::move(chunk));
+  return true;
+}
+
 void WriteQueue::drop_latest() {
   std::erase_if(chunks_, [this](const Chunk& chunk) {
     const bool drop = chunk.latest && chunk.begin == 0 && &chunk >= &chunks_[first_];

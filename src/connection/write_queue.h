@@ -25,6 +25,8 @@ class WriteQueue {
   // Takes `bytes`, of which the first `skip` have left already. `latest`: may be dropped by
   // drop_latest.
   void append(ChargedBytes bytes, size_t skip, bool latest);
+  // Copies `bytes` in front of what is there. False when the budget refuses.
+  [[nodiscard]] bool prepend(Buffers& budget, std::span<const char> bytes);
   // Drops chunks that were appended as `latest` and of which nothing has left.
   void drop_latest();
   void clear();

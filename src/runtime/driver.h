@@ -36,11 +36,12 @@ struct Completion {
     kAccepted,  // result: the new descriptor, or -errno; peer: its address
     kReceived,  // result: bytes, 0 for the end of the stream, or -errno
     kWritable,  // a send that was cut short may go on
+    kUnsent,    // bytes that `send` had taken to send later, and could not; result: 0 or -errno
     kClosed,    // the channel is the caller's again
   } kind = Kind::kReceived;
   Channel* channel = nullptr;
   int32_t result = 0;
-  std::span<char> bytes{};  // kReceived: in the driver's read buffer, valid until the next `next`
+  std::span<char> bytes{};  // kReceived, kUnsent: the driver's memory, valid until the next `next`
   const SocketAddress* peer = nullptr;  // kAccepted: valid until the next `next`
 };
 
@@ -52,12 +53,21 @@ struct Sent {
       0;  // -errno; nothing of the connection can be sent any more, -ENOBUFS and -ENOMEM excepted
 };
 
+// What `send` had taken and the socket did not take: the caller's again.
+struct Unsent {
+  std::span<const char> bytes{};  // the driver's memory, valid until the next `wait`
+  int error = 0;                  // as in Sent
+};
+
 class Driver {
  public:
   struct Traits {
     std::string_view name;
     bool loop_may_move = true;     // another thread may call it next: hand-over is possible
     bool worker_may_write = true;  // a data worker may send on a descriptor that the driver watches
+    // `send` may take bytes that leave with the next `wait` only. What the socket does not take of
+    // them comes back as kUnsent, in front of all that is sent later.
+    bool gathers_sends = false;
   };
 
   virtual ~Driver() = default;
@@ -78,6 +88,10 @@ class Driver {
   virtual void receive(Channel& channel) = 0;  // after pause(): armed again
   virtual void pause(Channel& channel) = 0;    // no kReceived (kAccepted) until receive()
   virtual Sent send(Channel& channel, std::span<const iovec> pieces) = 0;
+  // Sends at once what `send` has taken to send later, and gives back what the socket does not take
+  // (kWritable comes when it can). Needed before shutdown_write and close in good order, and before
+  // anybody else sends.
+  virtual Unsent settle(Channel&) { return {}; }
   virtual void shutdown_write(Channel& channel) = 0;
   virtual void close(Channel& channel) = 0;
   // Bytes that have arrived and were not received yet.

@@ -36,6 +36,8 @@ class CAPABILITY("event loop") EventLoop {
   void set_poll_time_max(Duration time) { poll_window_ = PollWindow(time); }
 
   uint32_t index() const { return index_; }
+  // Before start(), after use_driver().
+  Driver::Traits driver_traits() const NO_THREAD_SAFETY_ANALYSIS { return driver_->traits(); }
 
   // Any thread. Takes ownership of the mail and wakes the holder if it sleeps.
   void post(std::unique_ptr<Mail> mail);

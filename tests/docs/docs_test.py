@@ -104,7 +104,8 @@ class Documents(unittest.TestCase):
             source.write_text(text, encoding="utf-8")
             done = subprocess.run(
                 [os.environ.get("CXX", "c++"), "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra",
-                 "-Wno-missing-field-initializers", "-Werror", f"-I{ROOT / 'include'}", source],
+                 "-Wno-missing-field-initializers", "-Werror", f"-I{ROOT / 'include'}",
+                 f"-I{ROOT / 'components/uring'}", source],
                 text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         self.assertEqual(done.returncode, 0, done.stdout)
 

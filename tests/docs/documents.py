@@ -126,7 +126,8 @@ def fields_of_header(text):
     found = {}
     for struct in re.findall(r"^struct (?:\w*Options|Limits) \{\n(.*?)^\};", text, re.M | re.S):
         code = re.sub(r"//.*", "", struct)
-        for field in re.finditer(r"^  [\w:<>]+ (\w+)(?: = ([^;]*)|\{(.*?)\})?;", code, re.M):
+        for field in re.finditer(r"^  [\w:<>]+(?:<const \w+>)? (\w+)(?: = ([^;]*)|\{(.*?)\})?;",
+                                 code, re.M):
             found[field[1]] = standard_of(field[2] or field[3] or "")
     return found
 

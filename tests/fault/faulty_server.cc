@@ -37,7 +37,6 @@ std::span<const support::Setup> setups() {
 }
 
 std::span<const support::Setup> setups_of(tr::FaultyKernel::Site site) {
-  using Site = tr::FaultyKernel::Site;
   switch (site) {
     case Site::kEpollCreate:
     case Site::kEpollAdd:

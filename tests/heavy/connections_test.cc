@@ -5,10 +5,12 @@
 #include <sys/resource.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/child.h"
 #include "support/client.h"
+#include "support/test_server.h"
 
 namespace {
 
@@ -17,7 +19,7 @@ using support::Client;
 
 constexpr size_t kConnections = 10'000;
 
-class ManyConnections : public ::testing::TestWithParam<const char*> {
+class ManyConnections : public ::testing::TestWithParam<std::pair<const char*, const char*>> {
  protected:
   void SetUp() override {
     rlimit limit{};
@@ -29,7 +31,9 @@ class ManyConnections : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(ManyConnections, EachIsAnswered) {
-  Child child({"serve", "delay", "--listen", "tcp://127.0.0.1:0", "--dispatch", GetParam()});
+  const auto [dispatch, driver] = GetParam();
+  Child child({"serve", "delay", "--listen", "tcp://127.0.0.1:0", "--dispatch", dispatch,
+               "--driver", driver});
   const std::string url = child.url();
   std::vector<Client> clients;
   clients.reserve(kConnections);
@@ -54,8 +58,16 @@ TEST_P(ManyConnections, EachIsAnswered) {
   EXPECT_EQ(child.wait_exit(), 0) << child.errors();
 }
 
-INSTANTIATE_TEST_SUITE_P(Dispatch, ManyConnections,
-                         ::testing::Values("inline", "workers", "adaptive"),
-                         [](const auto& test) { return std::string(test.param); });
+std::vector<std::pair<const char*, const char*>> setups() {
+  std::vector<std::pair<const char*, const char*>> all = {
+      {"inline", "epoll"}, {"workers", "epoll"}, {"adaptive", "epoll"}};
+  if (support::has_uring()) all.emplace_back("inline", "io_uring");
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Dispatch, ManyConnections, ::testing::ValuesIn(setups()),
+                         [](const auto& test) {
+                           return std::string(test.param.first) + "_" + test.param.second;
+                         });
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "support/child.h"
 #include "support/client.h"
+#include "support/test_server.h"
 
 namespace {
 
@@ -108,12 +109,19 @@ TEST_P(MemoryTest, LargeRequestsThenRepliesThatAreNotRead) {
   expect_within_budget(child);
 }
 
-INSTANTIATE_TEST_SUITE_P(Setups, MemoryTest,
-                         ::testing::Combine(::testing::Values("workers", "adaptive"),
-                                            ::testing::Values("epoll", "epoll-et")),
-                         [](const auto& test) {
-                           const bool edge = std::string(std::get<1>(test.param)) == "epoll-et";
-                           return std::string(std::get<0>(test.param)) + (edge ? "Edge" : "Level");
-                         });
+std::vector<std::tuple<const char*, const char*>> setups() {
+  std::vector<std::tuple<const char*, const char*>> all;
+  for (const char* dispatch : {"workers", "adaptive"}) {
+    for (const char* driver : {"epoll", "epoll-et"}) all.emplace_back(dispatch, driver);
+  }
+  if (support::has_uring()) all.emplace_back("workers", "io_uring");
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Setups, MemoryTest, ::testing::ValuesIn(setups()), [](const auto& test) {
+  const std::string driver = std::get<1>(test.param);
+  const char* name = driver == "io_uring" ? "Uring" : driver == "epoll" ? "Level" : "Edge";
+  return std::string(std::get<0>(test.param)) + name;
+});
 
 }  // namespace

@@ -5,6 +5,9 @@
 #include <fstream>
 
 #include "support/wait.h"
+#ifdef TRIREME_HAS_URING
+#include "trireme/uring.h"
+#endif
 
 namespace support {
 
@@ -24,7 +27,7 @@ std::string text_of(const Setup& setup) {
       break;
   }
   constexpr const char* kDrivers[] = {"Level", "Edge", "Poll", "Select"};
-  name += kDrivers[static_cast<size_t>(setup.driver)];
+  name += setup.uring ? "Uring" : kDrivers[static_cast<size_t>(setup.driver)];
   return name + std::to_string(setup.io_workers);
 }
 
@@ -49,15 +52,32 @@ std::vector<Setup> setups_of(tr::Dispatch dispatch) {
   return setups;
 }
 
+bool has_uring() {
+#ifdef TRIREME_HAS_URING
+  static const bool has = [] {
+    tr::ServerOptions options;
+    return tr::use_io_uring(options).ok();
+  }();
+  return has;
+#else
+  return false;
+#endif
+}
+
 std::vector<Setup> blocking_setups() {
   std::vector<Setup> setups = setups_of(tr::Dispatch::kWorkers);
   for (const Setup& setup : setups_of(tr::Dispatch::kAdaptive)) setups.push_back(setup);
+  if (has_uring()) {
+    setups.push_back({tr::Dispatch::kWorkers, tr::DriverKind::kEpoll, 1, true});
+    setups.push_back({tr::Dispatch::kAdaptive, tr::DriverKind::kEpoll, 4, true});
+  }
   return setups;
 }
 
 std::vector<Setup> every_setup() {
   std::vector<Setup> setups = blocking_setups();
   for (const Setup& setup : setups_of(tr::Dispatch::kInline)) setups.push_back(setup);
+  if (has_uring()) setups.push_back({tr::Dispatch::kInline, tr::DriverKind::kEpoll, 1, true});
   return setups;
 }
 
@@ -66,6 +86,11 @@ tr::ServerOptions options_of(const Setup& setup) {
   options.io_workers = setup.io_workers;
   options.dispatch = setup.dispatch;
   options.driver = setup.driver;
+#ifdef TRIREME_HAS_URING
+  if (setup.uring) {
+    EXPECT_TRUE(tr::use_io_uring(options).ok());
+  }
+#endif
   return options;
 }
 

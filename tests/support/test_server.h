@@ -23,14 +23,16 @@ struct Setup {
   tr::Dispatch dispatch;
   tr::DriverKind driver;
   int io_workers;
+  bool uring = false;  // instead of `driver`
 };
 
 std::string name_of(const ::testing::TestParamInfo<Setup>& info);
 void PrintTo(const Setup& setup, std::ostream* out);  // found by GoogleTest
 // For parameters of tests: every setup, those where handlers may block, and those with one kind of
-// dispatch.
+// dispatch and a driver whose loops may change hands. io_uring only where the system allows it.
 std::vector<Setup> every_setup();
 std::vector<Setup> blocking_setups();
+bool has_uring();
 std::vector<Setup> setups_of(tr::Dispatch dispatch);
 
 tr::ServerOptions options_of(const Setup& setup);
