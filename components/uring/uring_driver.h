@@ -19,7 +19,7 @@
 // 5. A closed channel is told as kClosed when the kernel has ended all that it did for it.
 // 6. It does not accept: a multishot accept takes clients out of the backlog before anybody has
 //    asked whether there is room for them, and tells no address
-//    (docs/decisions/0012-what-the-ring-leaves-out.md). The Listener waits with epoll.
+//    (docs/decisions/0014-what-the-ring-leaves-out.md). The Listener waits with epoll.
 #pragma once
 
 #include <array>
@@ -51,6 +51,9 @@ class UringDriver final : public Driver {
   Traits traits() const override;
   void wait(TimePoint now, TimePoint until) override;
   bool next(Completion& out) override;
+  bool ready() const override {
+    return event_cursor_ < events_.size() || !reads_now_.empty() || !closed_.empty();
+  }
   bool drained() const override { return events_.size() < kEventsMax && !starved_; }
   int attach(Channel& channel, Channel::Role role, int fd) override;
   void receive(Channel& channel) override;

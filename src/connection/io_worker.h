@@ -3,7 +3,8 @@
 // Steps 2, 4 and 6. Thread: the holder of the loop - a different thread after each hand-over. Its
 // parts:
 //   io_worker.cc  the turn: what comes next, lend, take back; mail
-//   input.cc      received bytes -> requests -> jobs
+//   input.cc      received bytes -> requests
+//   dispatch.cc   requests -> jobs: here, or for data workers
 //   batch.cc      several requests in one job
 //   replies.cc    answers in request order
 //   output.cc     finished jobs -> replies -> socket
@@ -86,6 +87,8 @@ class IoWorker final : public HeldLoop {
   [[nodiscard]] bool append_input_in_loop(Connection& connection, std::string_view bytes)
       REQUIRES(loop_);
   void balance_reading_in_loop(Connection& connection) REQUIRES(loop_);
+
+  // --- dispatch.cc ---
   Job* make_job_in_loop(Connection& connection, JobKind kind) REQUIRES(loop_);
   Job* dispatch_in_loop(Job* job) REQUIRES(loop_);
   void learn_in_loop(Job& job) REQUIRES(loop_);

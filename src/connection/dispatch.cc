@@ -1,0 +1,108 @@
+// How a job is made, and where it runs.
+#include <algorithm>
+
+#include "connection/io_worker.h"
+
+namespace trireme::inline v0 {
+
+Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
+  Job* job = jobs_free_;
+  if (job != nullptr) {
+    jobs_free_ = static_cast<Job*>(job->next);
+    --jobs_free_count_;
+    job->next = nullptr;
+  } else {
+    job = new Job;
+  }
+  job->core = &core_;
+  job->service = connection.listening->service.get();
+  job->service_name = connection.listening->options.name.c_str();
+  job->session = connection.session;
+  job->job_kind = kind;
+  job->close_reason = connection.reason;
+  job->id = connection.id;
+  job->codec = connection.codec;
+  job->number = 0;
+  job->requests_count = job->requests_run = 0;
+  job->replies_count = job->replies_bytes = job->left_count = job->left_bytes = 0;
+  job->gathers = false;
+  connection.callback_out = kind != JobKind::kRequest;
+  job->on_data_worker = job->lost_loop = job->timed = job->cpu_timed = false;
+  job->lent_by = nullptr;
+  job->asked_as = 0;
+  job->kind = nullptr;
+  job->published.reset();
+  job->cancelled.store(0, std::memory_order_relaxed);
+  job->reply_taken = false;
+  job->threw = false;
+  job->in_read_buffer = false;
+  job->written_bytes = 0;
+  job->write_error = 0;
+  job->run_no_more.store(false, std::memory_order_relaxed);
+  job->codec_switches = connection.codec_switches;
+  job->connection = &connection;
+  job->previous_running = nullptr;
+  job->next_running = connection.running;
+  if (connection.running != nullptr) connection.running->previous_running = job;
+  connection.running = job;
+  ++connection.running_count;
+  return job;
+}
+
+// Decides where a job runs. Returns it if that is here and now, with the loop lent.
+Job* IoWorker::dispatch_in_loop(Job* job) {
+  // A loop without reserve starts no handler, for nobody could take the loop from one that blocks;
+  // but those of which the user has promised that they do not.
+  const Listening& listening = *job->connection->listening;
+  bool here = crew_ == nullptr || listening.dispatch == Dispatch::kInline;
+  if (!here && listening.dispatch == Dispatch::kAdaptive) {
+    Kinds& kinds = *(*kinds_)[listening.index];
+    KindRecord& record =
+        job->job_kind == JobKind::kRequest ? kinds.of(job->requests[0].kind) : kinds.of_callbacks();
+    job->kind = &record;
+    if (driver_.loop_may_move) {
+      here = (kForceHandOver || !record.on_data_workers()) &&
+             (has_reserve.load(std::memory_order_seq_cst) || record.pinned());
+    } else {
+      here = record.pinned() && !record.on_data_workers();  // nobody can take the loop
+    }
+    job->timed = !here || record.wants_sample();
+    job->cpu_timed = job->timed && record.wants_cpu_sample();
+    if (here && driver_.loop_may_move) job->lent_by = this;
+  }
+  if (here) {
+    loop_.counters.jobs_inline.add(std::max(job->requests_count, 1u));
+    lent_job = job;
+    lent_service.store(job->service_name, std::memory_order_relaxed);
+    lent_kind.store(job->reported_kind(), std::memory_order_relaxed);
+    lent_id.store(job->id.value, std::memory_order_relaxed);
+    lent_since_ns.store(loop_.now().time_since_epoch().count(), std::memory_order_relaxed);
+    return job;
+  }
+  Connection& connection = *job->connection;
+  // A session's callbacks cost nothing: on_close must come however little memory is left.
+  const size_t cost =
+      job->job_kind == JobKind::kRequest ? sizeof(Job) + job->request_bytes().size() : 0;
+  if (!core_.buffers.charge(cost)) {
+    connection.running_count -= 1;
+    connection.running = job->next_running;  // it is the newest
+    if (connection.running != nullptr) connection.running->previous_running = nullptr;
+    recycle_in_loop(*job);
+    close_in_loop(connection, CloseReason::kOutOfMemory);
+    return nullptr;
+  }
+  job->charge = Charge(core_.buffers, cost);
+  own_requests_in_loop(*job);
+  loop_.counters.jobs_on_data_workers.add(std::max(job->requests_count, 1u));
+  grant_writing_in_loop(connection, *job);
+  job->next = nullptr;
+  if (to_workers_tail_ == nullptr) {
+    to_workers_head_ = job;
+  } else {
+    to_workers_tail_->next = job;
+  }
+  to_workers_tail_ = job;
+  return nullptr;
+}
+
+}  // namespace trireme
