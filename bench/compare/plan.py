@@ -108,8 +108,8 @@ def delay_rows():
 
 
 def blocking_rows():
-    goals = {s.FLOOR_OFFLOAD: 1.0, s.ASIO: 1.3, s.ASIO_COROUTINE: 1.3, s.LIBUV: 1.3, s.GO: 2.0,
-             s.NETTY: 1.3}
+    goals = {s.FLOOR_OFFLOAD: 1.0, s.ASIO: 1.4, s.ASIO_COROUTINE: 1.4, s.LIBUV: 1.4, s.GO: 2.2,
+             s.NETTY: 2.5}
     for dispatch, pool in (("workers", 16), ("adaptive", 32)):
         for peer, goal in goals.items():
             if dispatch == "adaptive" and peer in (s.ASIO_COROUTINE, s.LIBUV):
@@ -132,6 +132,12 @@ def other_rows(congestion):
     yield Row("one-connection", "latency", "one connection, requests/s", s.FLOOR, ours,
               kind="rate", load=("--scenario", "echo", "--connections", "1"),
               goal=Goal(1.0, "higher"), slice_ms=100, claim=True)
+    polls = s.trireme("inline", poll_time="200us")
+    yield Row("one-connection-polling", "latency", "one connection, polling, requests/s", s.FLOOR,
+              polls, kind="rate", goal=Goal(5.0, "higher"), slice_ms=100, claim=True,
+              load=("--scenario", "echo", "--connections", "1", "--busy", "1"))
+    yield Row("rate-20000-p99-polling", "latency", "20,000 requests/s, polling, p99", s.FLOOR, polls,
+              kind="p99", load=FIXED_RATE + ("--busy", "1"), goal=Goal(0.5), claim=True, **RATE_CASE)
     yield Row("rate-20000-p99", "latency", "20,000 requests/s, p99", s.FLOOR, ours, kind="p99",
               load=FIXED_RATE, goal=Goal(1.10), claim=True, **RATE_CASE)
 

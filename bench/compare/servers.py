@@ -42,9 +42,11 @@ class Server:
         return shlex.join(map(str, words))
 
 
-def trireme(dispatch, driver="epoll"):
+def trireme(dispatch, driver="epoll", poll_time=None):
     options = ("--dispatch", dispatch) + (() if driver == "epoll" else ("--driver", driver))
+    options += ("--poll-time", poll_time) if poll_time else ()
     name = f"trireme {dispatch}" + ("" if driver == "epoll" else f" {driver}")
+    name += ", polling" if poll_time else ""
     return Server(name, "trireme", pool=dispatch != "inline", options=options)
 
 

@@ -42,11 +42,12 @@ TEST_P(AdaptiveTest, ABlockedHandlerLosesItsLoop) {
     EXPECT_TRUE(wait_until([&] { return threads_named("io-" + std::to_string(i)) == 1; }));
   }
   Client blocked(server.url()), other(server.url());
-  ASSERT_TRUE(support::wait_reserved([&] { return server.stats(); }, blocked));
-  const uint64_t before = server.stats().hand_overs;
+  const auto stats_now = [&] { return server.stats(); };
+  ASSERT_TRUE(support::wait_reserved(stats_now, blocked));
+  const tr::Stats before = server.stats();
   ASSERT_TRUE(blocked.send("wait\n"));
   ASSERT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
-  EXPECT_TRUE(wait_until([&] { return server.stats().hand_overs == before + 1; }));
+  EXPECT_TRUE(support::wait_handed_over(stats_now, before));
   for (int i = 0; i < 20; ++i) ASSERT_EQ(other.ask("x"), "x");
   gate.open();
   EXPECT_EQ(blocked.line(), "wait");

@@ -178,10 +178,11 @@ TEST(BusyHandler, MovesAtOnceWhereACpuIsFree) {
   Gate gate;
   ToldServer server(threads, gate);
   Client client(server.url());
-  ASSERT_TRUE(support::wait_reserved([&] { return server.stats(); }, client));
-  const uint64_t before = server.stats().hand_overs;
+  const auto stats_now = [&] { return server.stats(); };
+  ASSERT_TRUE(support::wait_reserved(stats_now, client));
+  const tr::Stats before = server.stats();
   ASSERT_TRUE(client.send("wait\n"));
-  EXPECT_TRUE(wait_until([&] { return server.stats().hand_overs == before + 1; }));
+  EXPECT_TRUE(support::wait_handed_over(stats_now, before));
   // The loop that moved sleeps again, the handler computes on: still one CPU is free.
   EXPECT_EQ(Client(server.url()).ask("x"), "x");
 }
@@ -196,11 +197,12 @@ TEST(BusyHandler, KeepsItsLoopForSomeTimeWhereNoCpuIsFree) {
   Gate gate;
   ToldServer server(threads, gate);
   Client client(server.url());
-  ASSERT_TRUE(support::wait_reserved([&] { return server.stats(); }, client));
-  const uint64_t before = server.stats().hand_overs;
+  const auto stats_now = [&] { return server.stats(); };
+  ASSERT_TRUE(support::wait_reserved(stats_now, client));
+  const tr::Stats before = server.stats();
   const auto begin = support::Clock::now();
   ASSERT_TRUE(client.send("wait\n"));
-  ASSERT_TRUE(wait_until([&] { return server.stats().hand_overs == before + 1; }));
+  ASSERT_TRUE(support::wait_handed_over(stats_now, before));
   EXPECT_GE(support::Clock::now() - begin, 20ms);
   EXPECT_GE(server.stats().stalls, 1u);
 }
@@ -212,10 +214,11 @@ TEST(BusyHandler, OneThatWaitsMovesAtOnceWhereverCpusAre) {
   Gate gate;
   ToldServer server(threads, gate);
   Client client(server.url());
-  ASSERT_TRUE(support::wait_reserved([&] { return server.stats(); }, client));
-  const uint64_t before = server.stats().hand_overs;
+  const auto stats_now = [&] { return server.stats(); };
+  ASSERT_TRUE(support::wait_reserved(stats_now, client));
+  const tr::Stats before = server.stats();
   ASSERT_TRUE(client.send("wait\n"));
-  EXPECT_TRUE(wait_until([&] { return server.stats().hand_overs == before + 1; }));
+  EXPECT_TRUE(support::wait_handed_over(stats_now, before));
   EXPECT_EQ(server.stats().stalls, 0u);
 }
 

@@ -126,6 +126,11 @@ bool wait_reserved(const std::function<tr::Stats()>& stats, Client& client) {
   });
 }
 
+bool wait_handed_over(const std::function<tr::Stats()>& stats, const tr::Stats& before) {
+  const uint64_t least = before.hand_overs + (kForcedHandOver ? 0 : 1);
+  return wait_until([&] { return stats().hand_overs >= least; });
+}
+
 std::string TestServer::log() const {
   const std::lock_guard lock(lines_->mutex);
   return lines_->text;

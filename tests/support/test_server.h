@@ -84,8 +84,11 @@ class TestServer {
   bool started_ = false;
 };
 
-// Asks until a request has run on its loop, which has a reserve then. `stats` is of its server.
+// Asks until a request has run on its loop, which has a reserve then - but where hand-over is
+// forced, for that request has taken it. `stats` is of its server.
 bool wait_reserved(const std::function<tr::Stats()>& stats, Client& client);
+// Waits until a loop has been handed over since `before` was read, after wait_reserved().
+bool wait_handed_over(const std::function<tr::Stats()>& stats, const tr::Stats& before);
 
 // Echoes lines, with a mark so that a reply is not mistaken for its request.
 inline tr::Answer mark(const tr::Request& request) { return "<" + request.own() + ">"; }

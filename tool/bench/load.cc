@@ -151,7 +151,7 @@ void Load::finish_streams(int64_t patience_ns) {
 // One wait and what came of it.
 void Load::turn(int64_t wait_ns) {
   epoll_event events[512];
-  const timespec timeout = timespec_of(wait_ns);
+  const timespec timeout = timespec_of(options_.busy ? 0 : wait_ns);
   const int count = epoll_pwait2(epoll_fd_, events, std::size(events), &timeout, nullptr);
   for (int i = 0; i < count; ++i) {
     handle(connections_[events[i].data.u32], events[i].events);

@@ -35,6 +35,7 @@ struct LoadOptions {
   double block_fraction = 0;             // of the lines asks the server to block ...
   uint32_t block_microseconds = 20'000;  // ... for this long
   bool one_way = false;                  // stream: nothing comes back
+  bool busy = false;                     // looks for replies again and again, and never sleeps
   std::shared_ptr<const Script> script;  // owners: all parts, and who has read it
   uint32_t sources = 1;                  // source addresses
   std::string congestion;
