@@ -136,8 +136,9 @@ def other_rows(congestion):
     yield Row("one-connection-polling", "latency", "one connection, polling, requests/s", s.FLOOR,
               polls, kind="rate", goal=Goal(5.0, "higher"), slice_ms=100, claim=True,
               load=("--scenario", "echo", "--connections", "1", "--busy", "1"))
-    yield Row("rate-20000-p99-polling", "latency", "20,000 requests/s, polling, p99", s.FLOOR, polls,
-              kind="p99", load=FIXED_RATE + ("--busy", "1"), goal=Goal(0.5), claim=True, **RATE_CASE)
+    yield Row("rate-20000-p99-polling", "latency", "20,000 requests/s, polling, p99", s.FLOOR,
+              polls, kind="p99", load=FIXED_RATE + ("--busy", "1"), goal=Goal(0.5), claim=True,
+              **RATE_CASE)
     yield Row("rate-20000-p99", "latency", "20,000 requests/s, p99", s.FLOOR, ours, kind="p99",
               load=FIXED_RATE, goal=Goal(1.10), claim=True, **RATE_CASE)
 
