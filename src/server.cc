@@ -127,9 +127,7 @@ void Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
 
 // Everything but threads. On failure all is taken down by destructors.
 Result<Done> Server::Impl::build() {
-  for (auto& listening : listenings) {
-    listening->dispatch = listening->options.dispatch.value_or(options.dispatch);
-  }
+  for (auto& listening : listenings) listening->prepare(options.dispatch);
   int64_t descriptors = platform.kernel.raise_descriptor_limit();
   const auto io_count = static_cast<uint32_t>(
       options.io_workers > 0 ? options.io_workers : platform.threads.allowed_cpus());

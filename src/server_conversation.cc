@@ -152,6 +152,7 @@ struct Conversation::Impl {
     listening->has_session = service->has_session();
     listening->service = std::move(service);
     listening->options = std::move(options);
+    listening->prepare(Dispatch::kInline);
     listenings.push_back(std::move(listening));
     EventLoop& loop = core.get()->loop(0);
     auto scripted = std::make_unique<ScriptedDriver>(core.get()->buffers, loop.counters);

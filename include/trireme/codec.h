@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -40,6 +41,14 @@ struct Frame {
   uint32_t request_kind = 0;   // a tag of the kind of request, for statistics and placement
 };
 
+// One of several requests that `Codec::decode_requests` has found.
+struct DecodedRequest {
+  std::string_view payload;  // inside the input
+  const char* end;           // of its frame, in the input
+  DecodeState after;         // what the codec remembers behind it
+  uint32_t kind = 0;         // Frame::request_kind
+};
+
 // Bytes that go around an answer. Small by design: the answer itself is never copied to be framed.
 struct Envelope {
   std::array<char, 16> head{};
@@ -65,8 +74,17 @@ class Codec {
   virtual Frame decode(DecodeState& state, std::string_view input, bool ended,
                        size_t frame_bytes_max) const = 0;
 
+  // Loop thread. As `decode` again and again, for requests of `kind` that follow each other at the
+  // front of `input`, at most into.size(); anything else ends it and is left for `decode`. Returns
+  // how many there are. Override it where a loop of your own is faster.
+  virtual size_t decode_requests(DecodeState& state, std::string_view input, bool ended,
+                                 size_t frame_bytes_max, uint32_t kind,
+                                 std::span<DecodedRequest> into) const;
+
   // Any thread. What goes before and after an answer of `body_bytes`.
   virtual Envelope envelope(size_t body_bytes) const = 0;
+  // Before start(). True: the envelope is the same for every size, and is asked for once.
+  virtual bool has_fixed_envelope() const { return false; }
 
   // Any thread. `sentence` has no newline and no full stop.
   virtual ErrorReply error_reply(std::string_view sentence) const = 0;

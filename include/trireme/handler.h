@@ -22,7 +22,7 @@ namespace trireme::inline v0 {
 // Gives the one answer of a request, or hands out the right to give it later.
 class Responder {
  public:
-  virtual void answer(Answer answer) = 0;
+  virtual void answer(Answer&& answer) = 0;
   virtual Reply take_reply() = 0;
 
  protected:

@@ -16,30 +16,24 @@ constexpr Duration kLookTime = std::chrono::microseconds(16);
 
 }  // namespace
 
-// Adds the requests that have arrived behind the first. Anything else than a request ends it and is
-// decoded again in its turn.
+// Adds the requests that have arrived behind the first. Anything else than a request of its kind
+// (they start in one place) ends it and is decoded in its turn.
 void IoWorker::add_requests_in_loop(Connection& connection, Job& job) {
   if (connection.started != nullptr || core_.buffers.under_pressure()) return;
-  const size_t frame_bytes_max = connection.listening->options.limits.frame_bytes_max;
-  while (job.requests_count < connection.requests_a_job && batch_frames_ < kFramesPerTurn) {
-    const std::string_view input = pending_in_loop(connection);
-    if (input.empty()) break;
-    const DecodeState before = connection.decode_state;
-    const Frame frame = connection.codec->decode(connection.decode_state, input,
-                                                 connection.input_ended, frame_bytes_max);
-    const bool same_kind = frame.request_kind == job.requests[0].kind;  // they start in one place
-    if (frame.kind != Frame::Kind::kRequest || !same_kind) {
-      const bool nothing_lost = frame.kind == Frame::Kind::kIncomplete && frame.consumed == 0;
-      if (!nothing_lost) connection.decode_state = before;
-      break;
-    }
-    consume_in_loop(connection, frame.consumed);
-    job.requests[job.requests_count++] = {frame.payload, input.data() + frame.consumed,
-                                          connection.decode_state, frame.request_kind};
-    connection.sequencer.open();
-    ++batch_frames_;
-  }
-  loop_.counters.requests.add(job.requests_count - 1);
+  const std::string_view input = pending_in_loop(connection);
+  const auto left_of_turn = static_cast<uint32_t>(kFramesPerTurn - batch_frames_);
+  const uint32_t room = std::min(connection.requests_a_job - job.requests_count, left_of_turn);
+  const std::span<DecodedRequest> into = std::span(job.requests).subspan(job.requests_count, room);
+  const size_t found = connection.codec->decode_requests(
+      connection.decode_state, input, connection.input_ended,
+      connection.listening->options.limits.frame_bytes_max, job.requests[0].kind, into);
+  if (found == 0) return;
+  CHECK(found <= room, "a codec found more requests than it was asked for");
+  consume_in_loop(connection, static_cast<size_t>(into[found - 1].end - input.data()));
+  for (size_t i = 0; i < found; ++i) connection.sequencer.open();
+  job.requests_count += static_cast<uint32_t>(found);
+  batch_frames_ += static_cast<int>(found);
+  loop_.counters.requests.add(found);
 }
 
 // What its handlers took, for the placement of the next ones of their kind.
@@ -64,10 +58,10 @@ void IoWorker::own_requests_in_loop(Job& job) {
   job.storage.assign(bytes);
   for (uint32_t i = 0; i < job.requests_count; ++i) {
     Job::Asked& asked = job.requests[i];
-    if (!asked.bytes.empty()) {
-      asked.bytes =
-          std::string_view(job.storage)
-              .substr(static_cast<size_t>(asked.bytes.data() - bytes.data()), asked.bytes.size());
+    if (!asked.payload.empty()) {
+      asked.payload = std::string_view(job.storage)
+                          .substr(static_cast<size_t>(asked.payload.data() - bytes.data()),
+                                  asked.payload.size());
     }
     asked.end = job.storage.data() + (asked.end - bytes.data());
   }

@@ -22,6 +22,7 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   job->close_reason = connection.reason;
   job->id = connection.id;
   job->codec = connection.codec;
+  job->fixed_envelope = connection.listening->fixed_envelope_of(connection.codec);
   job->number = 0;
   job->requests_count = job->requests_run = 0;
   job->replies_count = job->replies_bytes = job->left_count = job->left_bytes = 0;

@@ -64,7 +64,8 @@ HeldLoop::End IoWorker::hold(void* as) {
     job->begin();
     do {
       if (kForceHandOver && job->lent_by != nullptr) crew_->force_take(*this, *job);
-    } while (job->run_next() && loop_.relend(job->lent_as));
+      // A handler of `inline` is not late for itself: nobody takes the loop from it.
+    } while (job->run_next() && (job->lent_by == nullptr || loop_.relend(job->lent_as)));
     job->end(&loop_code_mark);
     if (job->timed) job->end_times(core_.platform);
     if (!loop_.take_back(job->lent_as)) {

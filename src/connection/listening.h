@@ -19,9 +19,22 @@ struct Listening {
   std::shared_ptr<Service> service;
   ListenOptions options;
   bool has_session = false;
-  uint32_t index = 0;                     // among the listeners of its server
-  Dispatch dispatch = Dispatch::kInline;  // its own, or that of the server
+  uint32_t index = 0;  // among the listeners of its server
+  // Of prepare().
+  Dispatch dispatch = Dispatch::kInline;
+  bool has_fixed_envelope = false;
+  Envelope fixed_envelope;
 
+  // Before start(). `of_server`: where handlers run that have no policy of their own.
+  void prepare(Dispatch of_server) {
+    dispatch = options.dispatch.value_or(of_server);
+    has_fixed_envelope = codec->has_fixed_envelope();
+    if (has_fixed_envelope) fixed_envelope = codec->envelope(0);
+  }
+  // What goes around every answer of a connection that speaks `spoken`; null: ask the codec.
+  const Envelope* fixed_envelope_of(const Codec* spoken) const {
+    return has_fixed_envelope && spoken == codec.get() ? &fixed_envelope : nullptr;
+  }
   bool pipelined() const { return options.ordering == Ordering::kPipelined; }
   uint64_t in_flight_max() const { return pipelined() ? options.limits.in_flight_max : 1; }
 };

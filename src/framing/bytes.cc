@@ -15,6 +15,7 @@ class BytesCodec final : public Codec {
     return {.kind = Frame::Kind::kRequest, .consumed = bytes, .payload = input.substr(0, bytes)};
   }
   Envelope envelope(size_t) const override { return {}; }
+  bool has_fixed_envelope() const override { return true; }
   ErrorReply error_reply(std::string_view) const override { return {.body = {}, .close = true}; }
   ErrorReply busy_reply() const override { return {.body = {}, .close = true}; }
 };

@@ -30,12 +30,39 @@ class LinesCodec final : public Codec {
     return {.kind = Frame::Kind::kRequest, .consumed = length + 1, .payload = line};
   }
 
+  size_t decode_requests(DecodeState& state, std::string_view input, bool ended,
+                         size_t frame_bytes_max, uint32_t kind,
+                         std::span<DecodedRequest> into) const override {
+    if (state.flags != 0 || kind != 0) {
+      return Codec::decode_requests(state, input, ended, frame_bytes_max, kind, into);
+    }
+    const char* begin = input.data();
+    const char* const end = begin + input.size();
+    size_t scanned = std::min(state.scanned, input.size());
+    size_t count = 0;
+    while (count < into.size() && begin < end) {
+      const auto rest = static_cast<size_t>(end - begin);
+      const void* found = std::memchr(begin + scanned, '\n', rest - scanned);
+      if (found == nullptr) break;
+      const auto* newline = static_cast<const char*>(found);
+      const bool returns = newline > begin && newline[-1] == '\r';
+      const auto bytes = static_cast<size_t>(newline - begin) - (returns ? 1 : 0);
+      if (bytes > frame_bytes_max) break;
+      into[count++] = {std::string_view(begin, bytes), newline + 1, DecodeState(), 0};
+      begin = newline + 1;
+      scanned = 0;
+    }
+    if (count > 0) state.scanned = 0;
+    return count;
+  }
+
   Envelope envelope(size_t) const override {
     Envelope envelope;
     envelope.tail[0] = '\n';
     envelope.tail_bytes = 1;
     return envelope;
   }
+  bool has_fixed_envelope() const override { return true; }
   ErrorReply error_reply(std::string_view sentence) const override {
     return {.body = "ERR " + std::string(sentence)};
   }

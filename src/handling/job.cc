@@ -16,9 +16,29 @@ bool is_plain(const Answer& answer) {
          answer.next_codec() == nullptr;
 }
 
-char* put(char* to, const char* from, size_t bytes) {
-  std::memcpy(to, from, bytes);
-  return to + bytes;
+// Most answers are short, and then a call costs more than the copy: the first and the last bytes,
+// which may overlap.
+void copy(char* to, std::string_view bytes) {
+  const size_t size = bytes.size();
+  const char* from = bytes.data();
+  const auto ends = [&](auto part) {
+    decltype(part) first, last;
+    std::memcpy(&first, from, sizeof(part));
+    std::memcpy(&last, from + size - sizeof(part), sizeof(part));
+    std::memcpy(to, &first, sizeof(part));
+    std::memcpy(to + size - sizeof(part), &last, sizeof(part));
+  };
+  if (size > 16) {
+    std::memcpy(to, from, size);
+  } else if (size >= 8) {
+    ends(uint64_t{});
+  } else if (size >= 4) {
+    ends(uint32_t{});
+  } else if (size > 0) {
+    to[0] = from[0];
+    to[size / 2] = from[size / 2];
+    to[size - 1] = from[size - 1];
+  }
 }
 
 }  // namespace
@@ -101,7 +121,7 @@ void Job::run_request() {
   const Asked& asked = requests[requests_run];
   outbox.request_number = number + requests_run;
   ++requests_run;
-  service->on_request(session, Request(asked.bytes, asked.kind, id, core, cancelled), *this);
+  service->on_request(session, Request(asked.payload, asked.kind, id, core, cancelled), *this);
   // Answered through its Reply, before it returned.
   if (reply_taken && outbox.answer && outbox.mail.empty() && gather(*outbox.answer)) {
     outbox.answer.reset();
@@ -115,24 +135,29 @@ bool Job::gather(const Answer& given) {
   const std::string_view body = given.text();
   constexpr size_t kEnvelopeBytesMax = sizeof(Envelope::head) + sizeof(Envelope::tail);
   if (body.size() + kEnvelopeBytesMax > replies.size() - replies_bytes) return false;
-  const Envelope envelope = codec->envelope(body.size());
   last_reply_begin = replies_bytes;
-  char* end = replies.data() + replies_bytes;
-  if (envelope.head_bytes > 0) end = put(end, envelope.head.data(), envelope.head_bytes);
-  if (!body.empty()) end = put(end, body.data(), body.size());
-  if (envelope.tail_bytes > 0) end = put(end, envelope.tail.data(), envelope.tail_bytes);
-  replies_bytes = static_cast<uint32_t>(end - replies.data());
+  Envelope made;
+  if (fixed_envelope == nullptr) made = codec->envelope(body.size());
+  const Envelope& around = fixed_envelope != nullptr ? *fixed_envelope : made;
+  char* const begin = replies.data() + replies_bytes;
+  // There is room for head and tail at their full size: copies of a constant size are no calls.
+  std::memcpy(begin, around.head.data(), around.head.size());
+  char* const text = begin + around.head_bytes;
+  copy(text, body);
+  char* const tail = text + body.size();
+  std::memcpy(tail, around.tail.data(), around.tail.size());
+  replies_bytes += static_cast<uint32_t>(tail + around.tail_bytes - begin);
   ++replies_count;
   return true;
 }
 
 // Directly after the handler has returned, on its thread. A view is copied here, unless it is of
 // the request, whose bytes live on: other bytes may change or go as soon as user code runs again.
-void Job::answer(Answer given) {
+void Job::answer(Answer&& given) {
   CHECK(replies_count < requests_run && !outbox.answer, "a request is answered twice");
   if (gather(given)) return;
   const std::string_view view = given.text();
-  const std::string_view bytes = requests[requests_run - 1].bytes;
+  const std::string_view bytes = requests[requests_run - 1].payload;
   const std::less_equal<const char*> not_after;
   const bool in_request = not_after(bytes.data(), view.data()) &&
                           not_after(view.data() + view.size(), bytes.data() + bytes.size());

@@ -52,12 +52,7 @@ struct Job final : Mail, private Responder {
   static constexpr uint32_t kRequestsMax = 16;
   static constexpr uint32_t kRepliesBytes = 2 << 10;
 
-  struct Asked {
-    std::string_view bytes;  // in the read buffer, in `kept`, or in `storage`
-    const char* end;         // of its frame, in the same memory
-    DecodeState after;       // of the connection, when this had been decoded
-    uint32_t kind;
-  };
+  using Asked = DecodedRequest;  // in the read buffer, in `kept`, or in `storage`
 
   Job() : Mail(kMailJob) {}
 
@@ -109,6 +104,7 @@ struct Job final : Mail, private Responder {
   ParkSpot cancel_spot;  // of a handler in wait_until
   int fd = -1;           // for write_directly: good while the token is not the loop's
   const Codec* codec = nullptr;
+  const Envelope* fixed_envelope = nullptr;  // of all its answers; null: depends on their size
   WriteToken write_token;
   // Set by the holder when the loop has something to do as soon as this job comes home. Read after
   // the job was posted: it is in the SlotRecord, which stays.
@@ -167,7 +163,7 @@ struct Job final : Mail, private Responder {
  private:
   void run_request();
   bool gather(const Answer& given);
-  void answer(Answer answer) override;
+  void answer(Answer&& answer) override;
   Reply take_reply() override;
 };
 

@@ -119,18 +119,6 @@ TestServer::~TestServer() {
       << stats.buffer_bytes_now;
 }
 
-bool wait_reserved(const std::function<tr::Stats()>& stats, Client& client) {
-  return wait_until([&] {
-    const uint64_t before = stats().jobs_inline;
-    return !client.ask("x").empty() && stats().jobs_inline > before;
-  });
-}
-
-bool wait_handed_over(const std::function<tr::Stats()>& stats, const tr::Stats& before) {
-  const uint64_t least = before.hand_overs + (kForcedHandOver ? 0 : 1);
-  return wait_until([&] { return stats().hand_overs >= least; });
-}
-
 std::string TestServer::log() const {
   const std::lock_guard lock(lines_->mutex);
   return lines_->text;

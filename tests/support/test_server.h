@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <ostream>
@@ -11,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "support/client.h"
 #include "trireme/trireme.h"
 
 namespace support {
@@ -84,11 +82,11 @@ class TestServer {
   bool started_ = false;
 };
 
-// Asks until a request has run on its loop, which has a reserve then - but where hand-over is
-// forced, for that request has taken it. `stats` is of its server.
-bool wait_reserved(const std::function<tr::Stats()>& stats, Client& client);
-// Waits until a loop has been handed over since `before` was read, after wait_reserved().
-bool wait_handed_over(const std::function<tr::Stats()>& stats, const tr::Stats& before);
+// For requests of kind 0 that must start on their loop, whatever they cost lately and whether it
+// has a reserve: one that comes later takes the loop as well.
+inline tr::ListenOptions pinned_to_the_loop() {
+  return {.pinned_kinds = {{.kind = 0, .dispatch = tr::Dispatch::kInline}}};
+}
 
 // Echoes lines, with a mark so that a reply is not mistaken for its request.
 inline tr::Answer mark(const tr::Request& request) { return "<" + request.own() + ">"; }

@@ -3,6 +3,8 @@
 // reference that sees all.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -247,6 +249,66 @@ TEST(Bytes, HasNoErrorReplyAndCloses) {
   EXPECT_TRUE(bytes()->error_reply("x").close);
   EXPECT_TRUE(bytes()->busy_reply().close);
   EXPECT_EQ(bytes()->envelope(5).head_bytes + bytes()->envelope(5).tail_bytes, 0);
+}
+
+// What decode_requests finds is what decode finds, whatever the bytes and wherever they are cut.
+class PlainLines final : public Codec {  // with the loop that every codec has
+ public:
+  Frame decode(DecodeState& state, std::string_view input, bool ended,
+               size_t frame_bytes_max) const override {
+    return lines()->decode(state, input, ended, frame_bytes_max);
+  }
+  Envelope envelope(size_t bytes) const override { return lines()->envelope(bytes); }
+  ErrorReply error_reply(std::string_view text) const override {
+    return lines()->error_reply(text);
+  }
+  ErrorReply busy_reply() const override { return lines()->busy_reply(); }
+};
+
+TEST(LinesCodec, SeveralRequestsAtOnceAreThoseOfOneByOne) {
+  Random random = unit::seeded_random();
+  const PlainLines plain;
+  for (int round = 0; round < 20'000; ++round) {
+    std::string input;
+    for (uint64_t i = random.below(40); i > 0; --i) input += "ab\r\n\n"[random.below(5)];
+    DecodeState state{.scanned = random.below(4), .flags = random.below(8) == 0 ? 1u : 0u};
+    // Only what has no end may count as looked at.
+    state.scanned = std::min(state.scanned, input.size());
+    while (state.scanned > 0 && input.substr(0, state.scanned).find('\n') != input.npos) {
+      --state.scanned;
+    }
+    DecodeState expected_state = state;
+    const size_t bytes_max = 1 + random.below(6);
+    std::array<DecodedRequest, 5> found, expected;
+    const std::span<DecodedRequest> into = std::span(found).first(random.below(6));
+    const size_t count = lines()->decode_requests(state, input, false, bytes_max, 0, into);
+    const size_t expected_count = plain.decode_requests(expected_state, input, false, bytes_max, 0,
+                                                        std::span(expected).first(into.size()));
+    ASSERT_EQ(count, expected_count) << input;
+    for (size_t i = 0; i < count; ++i) {
+      ASSERT_EQ(found[i].payload, expected[i].payload);
+      ASSERT_EQ(found[i].end, expected[i].end);
+      ASSERT_EQ(found[i].after.flags, expected[i].after.flags);
+      ASSERT_EQ(found[i].after.scanned, expected[i].after.scanned);
+    }
+    // What it remembers of the rest may differ in how far it has looked, not in what it finds.
+    ASSERT_EQ(state.flags, expected_state.flags);
+    ASSERT_LE(state.scanned, input.size());
+  }
+}
+
+TEST(Codecs, AFixedEnvelopeIsTheSameForEverySize) {
+  for (const auto& codec : {lines(), bytes()}) {
+    ASSERT_TRUE(codec->has_fixed_envelope());
+    const Envelope first = codec->envelope(0);
+    for (const size_t size : {1u, 100u, 70'000u}) {
+      const Envelope other = codec->envelope(size);
+      EXPECT_EQ(first.head, other.head);
+      EXPECT_EQ(first.tail, other.tail);
+      EXPECT_EQ(first.head_bytes, other.head_bytes);
+      EXPECT_EQ(first.tail_bytes, other.tail_bytes);
+    }
+  }
 }
 
 }  // namespace
