@@ -126,6 +126,7 @@ TEST_F(EventLoopTest, PollingNeverSleepsAndIsNotSignalled) {
 TEST_F(EventLoopTest, PollsOnlyWhileThatPays) {
   loop_.assume_held();
   const auto wait = [&] {
+    loop_.assume_held();
     loop_.wait(EventLoop::Wait::kPollFirst, kNever);
     return driver_->looks > 0;
   };
@@ -148,6 +149,7 @@ TEST_F(EventLoopTest, WhatPollingFindsEndsItWithoutSleepOrSignal) {
   loop_.assume_held();
   loop_.set_poll_time_max(milliseconds(10));
   const auto found_by_polling = [&] {
+    loop_.assume_held();
     driver_->looks = 0;
     loop_.wait(EventLoop::Wait::kPollFirst, kNever);
     return driver_->looks > 0 && driver_->until <= driver_->now;
@@ -157,6 +159,7 @@ TEST_F(EventLoopTest, WhatPollingFindsEndsItWithoutSleepOrSignal) {
   driver_->has_some = false;
   driver_->while_asleep = [&] { post(); };
   EXPECT_TRUE(support::wait_until([&] {
+    loop_.assume_held();
     const int wakes = driver_->wakes;
     const bool found = found_by_polling();
     const bool mail = open_all(loop_.take_mail()) > 0;
