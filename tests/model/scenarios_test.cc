@@ -11,11 +11,7 @@
 namespace trireme::model {
 namespace {
 
-#if defined(TRIREME_MODEL_SMALL)
-constexpr int kDepth = 0;  // a sanitizer looks at the checker here, not at the scenarios
-#else
 constexpr int kDepth = 1;
-#endif
 
 void explore_all(const std::vector<NamedScenario>& scenarios) {
   const char* depth = std::getenv("TRIREME_MODEL_DEPTH");
