@@ -7,6 +7,7 @@
 
 #include "support/client.h"
 #include "support/gate.h"
+#include "support/lines_codec.h"
 #include "support/test_server.h"
 
 namespace {
@@ -18,22 +19,14 @@ namespace tr = trireme;
 using namespace std::chrono_literals;
 
 // Lines; the kind of a request is its first byte.
-class KindOfFirstByte final : public tr::Codec {
+class KindOfFirstByte final : public support::LinesCodec {
  public:
   tr::Frame decode(tr::DecodeState& state, std::string_view input, bool ended,
                    size_t frame_bytes_max) const override {
-    tr::Frame frame = lines_->decode(state, input, ended, frame_bytes_max);
+    tr::Frame frame = LinesCodec::decode(state, input, ended, frame_bytes_max);
     if (!frame.payload.empty()) frame.request_kind = static_cast<uint32_t>(frame.payload[0] - '0');
     return frame;
   }
-  tr::Envelope envelope(size_t bytes) const override { return lines_->envelope(bytes); }
-  tr::ErrorReply error_reply(std::string_view text) const override {
-    return lines_->error_reply(text);
-  }
-  tr::ErrorReply busy_reply() const override { return lines_->busy_reply(); }
-
- private:
-  const std::shared_ptr<const tr::Codec> lines_ = tr::lines();
 };
 
 class AllDataWorkersAsleep : public ::testing::TestWithParam<tr::Dispatch> {};

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "support/client.h"
+#include "support/lines_codec.h"
 #include "support/test_server.h"
 
 namespace {
@@ -15,22 +16,14 @@ namespace tr = trireme;
 using namespace std::chrono_literals;
 
 // Lines; those that begin with `b` are of kind 1, the others of kind 0.
-class TaggedLines final : public tr::Codec {
+class TaggedLines final : public support::LinesCodec {
  public:
   tr::Frame decode(tr::DecodeState& state, std::string_view input, bool ended,
                    size_t frame_bytes_max) const override {
-    tr::Frame frame = lines_->decode(state, input, ended, frame_bytes_max);
+    tr::Frame frame = LinesCodec::decode(state, input, ended, frame_bytes_max);
     if (frame.payload.starts_with('b')) frame.request_kind = 1;
     return frame;
   }
-  tr::Envelope envelope(size_t bytes) const override { return lines_->envelope(bytes); }
-  tr::ErrorReply error_reply(std::string_view text) const override {
-    return lines_->error_reply(text);
-  }
-  tr::ErrorReply busy_reply() const override { return lines_->busy_reply(); }
-
- private:
-  const std::shared_ptr<const tr::Codec> lines_ = tr::lines();
 };
 
 tr::Answer thread_name(const tr::Request& request) {

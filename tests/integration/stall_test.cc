@@ -5,6 +5,7 @@
 
 #include "support/client.h"
 #include "support/gate.h"
+#include "support/lines_codec.h"
 #include "support/test_server.h"
 #include "support/told_threads.h"
 
@@ -85,23 +86,17 @@ TEST(StallReport, NamesTheHandlerThatKeepsAnInlineLoop) {
 }
 
 // Lines, by a codec that breaks the rule never to block.
-class BlockingCodec final : public tr::Codec {
+class BlockingCodec final : public support::LinesCodec {
  public:
   explicit BlockingCodec(Gate gate) : gate_(std::move(gate)) {}
   tr::Frame decode(tr::DecodeState& state, std::string_view input, bool ended,
                    size_t frame_bytes_max) const override {
     if (input == "wait\n") codec_that_waits_at_the_gate(gate_);
-    return lines_->decode(state, input, ended, frame_bytes_max);
+    return LinesCodec::decode(state, input, ended, frame_bytes_max);
   }
-  tr::Envelope envelope(size_t bytes) const override { return lines_->envelope(bytes); }
-  tr::ErrorReply error_reply(std::string_view text) const override {
-    return lines_->error_reply(text);
-  }
-  tr::ErrorReply busy_reply() const override { return lines_->busy_reply(); }
 
  private:
   const Gate gate_;
-  const std::shared_ptr<const tr::Codec> lines_ = tr::lines();
 };
 
 TEST_P(StallTest, LoopCodeIsWatchedUnderEveryPolicy) {

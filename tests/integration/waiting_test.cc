@@ -8,6 +8,7 @@
 
 #include "support/client.h"
 #include "support/gate.h"
+#include "support/lines_codec.h"
 #include "support/test_server.h"
 #include "trireme/testing/conversation.h"
 
@@ -120,18 +121,13 @@ TEST(WaitFor, SleepsOnAThreadThatIsNotTheServers) {
 }
 
 // Lines, by a codec that waits.
-class WaitingCodec final : public tr::Codec {
+class WaitingCodec final : public support::LinesCodec {
  public:
   tr::Frame decode(tr::DecodeState& state, std::string_view input, bool ended,
                    size_t frame_bytes_max) const override {
     tr::wait_for(1ms);
-    return tr::lines()->decode(state, input, ended, frame_bytes_max);
+    return LinesCodec::decode(state, input, ended, frame_bytes_max);
   }
-  tr::Envelope envelope(size_t bytes) const override { return tr::lines()->envelope(bytes); }
-  tr::ErrorReply error_reply(std::string_view text) const override {
-    return tr::lines()->error_reply(text);
-  }
-  tr::ErrorReply busy_reply() const override { return tr::lines()->busy_reply(); }
 };
 
 TEST(WaitForDeathTest, EndsTheProcessInLoopCode) {

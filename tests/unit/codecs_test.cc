@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "support/lines_codec.h"
 #include "support/unit_seed.h"
 #include "trireme/codec.h"
 
@@ -252,22 +253,10 @@ TEST(Bytes, HasNoErrorReplyAndCloses) {
 }
 
 // What decode_requests finds is what decode finds, whatever the bytes and wherever they are cut.
-class PlainLines final : public Codec {  // with the loop that every codec has
- public:
-  Frame decode(DecodeState& state, std::string_view input, bool ended,
-               size_t frame_bytes_max) const override {
-    return lines()->decode(state, input, ended, frame_bytes_max);
-  }
-  Envelope envelope(size_t bytes) const override { return lines()->envelope(bytes); }
-  ErrorReply error_reply(std::string_view text) const override {
-    return lines()->error_reply(text);
-  }
-  ErrorReply busy_reply() const override { return lines()->busy_reply(); }
-};
 
 TEST(LinesCodec, SeveralRequestsAtOnceAreThoseOfOneByOne) {
   Random random = unit::seeded_random();
-  const PlainLines plain;
+  const support::LinesCodec plain;  // with the loop that every codec has
   for (int round = 0; round < 20'000; ++round) {
     std::string input;
     for (uint64_t i = random.below(40); i > 0; --i) input += "ab\r\n\n"[random.below(5)];
