@@ -54,8 +54,11 @@ Crew::Member* Crew::start_member(Duty duty, HeldLoop* held, int& error) {
   std::string name;
   {
     MutexLock lock(mutex_);
-    members_.push_back(std::make_unique<Member>());
+    if (unused_.empty()) unused_.push_back(std::make_unique<Member>());
+    members_.push_back(std::move(unused_.back()));
+    unused_.pop_back();
     member = members_.back().get();
+    member->number = kNoNumber;
     member->duty = duty;
     member->poll_window = PollWindow(poll_time_max_);
     member->loop = held;
@@ -73,7 +76,10 @@ Crew::Member* Crew::start_member(Duty duty, HeldLoop* held, int& error) {
     threads_now_.subtract();
     if (duty == Duty::kHold) holders_now_.subtract();
     if (member->number != kNoNumber) numbers_[member->number] = false;
-    std::erase_if(members_, [member](const auto& other) { return other.get() == member; });
+    const auto own = std::find_if(members_.begin(), members_.end(),
+                                  [&](const auto& other) { return other.get() == member; });
+    unused_.push_back(std::move(*own));
+    members_.erase(own);
     return nullptr;
   }
   member->thread = std::move(thread);
@@ -175,7 +181,12 @@ bool Crew::retire(Member& me) {
     before = std::exchange(retired_, std::move(*own));
     members_.erase(own);
   }
-  if (before != nullptr) before->thread->join();
+  if (before == nullptr) return true;
+  before->thread->join();
+  before->thread.reset();
+  // Who called it may still be about to unpark its spot: the next thread to start inherits that.
+  MutexLock lock(mutex_);
+  unused_.push_back(std::move(before));
   return true;
 }
 

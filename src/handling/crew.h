@@ -228,6 +228,7 @@ class Crew {
   uint32_t starting_ GUARDED_BY(mutex_) = 0;            // threads on their way
   std::vector<bool> numbers_ GUARDED_BY(mutex_);        // of data workers: which are in use
   std::unique_ptr<Member> retired_ GUARDED_BY(mutex_);  // ended, or about to; joined by the next
+  std::vector<std::unique_ptr<Member>> unused_ GUARDED_BY(mutex_);  // without a thread
   TimePoint no_start_before_ GUARDED_BY(mutex_) = TimePoint::min();
   uint32_t loops_running_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
