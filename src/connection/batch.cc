@@ -19,7 +19,7 @@ constexpr Duration kLookTime = std::chrono::microseconds(16);
 // Adds the requests that have arrived behind the first. Anything else than a request of its kind
 // (they start in one place) ends it and is decoded in its turn.
 void IoWorker::add_requests_in_loop(Connection& connection, Job& job) {
-  if (connection.started != nullptr || core_.buffers.under_pressure()) return;
+  if (connection.listening->has_deadline() || core_.buffers.under_pressure()) return;
   const std::string_view input = pending_in_loop(connection);
   const auto left_of_turn = static_cast<uint32_t>(kFramesPerTurn - batch_frames_);
   const uint32_t room = std::min(connection.requests_a_job - job.requests_count, left_of_turn);
@@ -75,14 +75,15 @@ void IoWorker::give_back_in_loop(Connection& connection, Job& job) {
   if (unrun == 0) {
     const bool all_plain = job.replies_count == job.requests_run;
     if (all_plain && job.requests_count == connection.requests_a_job) {
-      connection.requests_a_job = std::min(2 * connection.requests_a_job, Job::kRequestsMax);
+      connection.requests_a_job =
+          static_cast<uint8_t>(std::min(2u * connection.requests_a_job, Job::kRequestsMax));
     }
     return;
   }
   // As many as fitted, if it was the room for replies that has ended the job.
   const bool was_full = job.outbox.answer && !job.threw && !job.lost_loop &&
                         job.outbox.answer->kind() == Answer::Kind::kBytes;
-  connection.requests_a_job = was_full ? job.requests_run : 1;
+  connection.requests_a_job = was_full ? static_cast<uint8_t>(job.requests_run) : 1;
   if (!connection.is_live()) return;  // counted when it closed
   LoopCounters& counters = loop_.counters;
   connection.sequencer.take_back(unrun);
@@ -92,7 +93,7 @@ void IoWorker::give_back_in_loop(Connection& connection, Job& job) {
     return counters.partial_requests_dropped.add();  // as other input that is not read any more
   }
   // What a codec was switched to begins with the bytes behind the request that switched it.
-  const bool same_codec = job.codec_switches == connection.codec_switches;
+  const bool same_codec = job.codec_switches == connection.codec_switches();
   connection.decode_state = same_codec ? job.requests[job.requests_run - 1].after : DecodeState{};
   if (put_back_in_loop(connection, job)) return;
   close_in_loop(connection, CloseReason::kOutOfMemory);

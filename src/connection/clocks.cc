@@ -23,13 +23,13 @@ void IoWorker::expire_timers_in_loop() {
 
 TimePoint IoWorker::next_deadline_in_loop(const Connection& connection) const {
   const Limits& limits = connection.listening->options.limits;
-  if (connection.phase == Connection::Phase::kLingering) return connection.linger_until;
-  TimePoint deadline = connection.retry_write;
+  TimePoint deadline = connection.out.retry_at();
   if (!connection.out.empty())
-    deadline = std::min(deadline, after(connection.write_progress, limits.write_time_max));
-  if (connection.started != nullptr && !connection.started->empty()) {
-    deadline = std::min(deadline, after(connection.started->front(),
-                                        connection.listening->options.handler_time_max));
+    deadline = std::min(deadline, after(connection.out.last_progress(), limits.write_time_max));
+  const std::deque<TimePoint>* const started = connection.started();
+  if (started != nullptr && !started->empty()) {
+    deadline =
+        std::min(deadline, after(started->front(), connection.listening->options.handler_time_max));
   }
   if (connection.phase == Connection::Phase::kOpen && connection.awaits_more) {
     // While it is we who do not read, the client cannot be late.
@@ -43,7 +43,8 @@ TimePoint IoWorker::next_deadline_in_loop(const Connection& connection) const {
 }
 
 void IoWorker::arm_in_loop(Connection& connection) {
-  if (!connection.is_live()) return;
+  // Lingering, its timer is armed for the end of that, exactly.
+  if (!connection.is_live() || connection.phase == Connection::Phase::kLingering) return;
   const TimePoint deadline = next_deadline_in_loop(connection);
   if (deadline != kNever) loop_.timers().arm_no_later(connection, deadline);
 }
@@ -54,21 +55,20 @@ void IoWorker::on_clock_in_loop(Connection& connection) {
   if (!connection.is_live() || connection.close_pending) return;
   const TimePoint now = loop_.now();
   const Limits& limits = connection.listening->options.limits;
-  if (next_deadline_in_loop(connection) > now) return arm_in_loop(connection);
+  const std::deque<TimePoint>* const started = connection.started();
   if (connection.phase == Connection::Phase::kLingering) {
     if (has_taken_all_in_loop(connection)) return close_in_loop(connection, connection.reason);
-    connection.linger_until = time_after(now, kLookAgain);
-    return arm_in_loop(connection);
+    return loop_.timers().arm(connection, time_after(now, kLookAgain));
   }
-  if (connection.retry_write <= now) {
-    connection.retry_write = kNever;
+  if (next_deadline_in_loop(connection) > now) return arm_in_loop(connection);
+  if (connection.out.retry_at() <= now) {
+    connection.out.set_retry_at(kNever);
     resume_write_in_loop(connection);
   } else if (!connection.out.empty() &&
-             after(connection.write_progress, limits.write_time_max) <= now) {
+             after(connection.out.last_progress(), limits.write_time_max) <= now) {
     close_in_loop(connection, CloseReason::kWriteTimeout);
-  } else if (connection.started != nullptr && !connection.started->empty() &&
-             after(connection.started->front(), connection.listening->options.handler_time_max) <=
-                 now) {
+  } else if (started != nullptr && !started->empty() &&
+             after(started->front(), connection.listening->options.handler_time_max) <= now) {
     if (!owns_writing_in_loop(connection)) {
       // A data worker writes the answer now; its job is on its way home. No mail is opened before
       // the timers are done, so to look again at once would be to look for ever.

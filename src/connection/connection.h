@@ -27,17 +27,30 @@
 
 namespace trireme::inline v0 {
 
-struct Connection : Channel,
-                    Timer {  // the timer: the earliest of its clocks, or earlier (clocks.cc)
+struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc)
+                    Channel {
   enum class Phase : uint8_t { kFree, kOpen, kFinishing, kLingering, kClosed };
 
+  // What few connections need; made when it is needed first.
+  struct Rare {
+    std::shared_ptr<const Codec> switched_codec;  // owns `codec` after Answer::then
+    uint32_t codec_switches = 0;
+    Mail* deferred = nullptr;  // pushes that wait for `writer`, oldest first, owned
+    // When each request in flight was read; only with a handler deadline.
+    std::unique_ptr<std::deque<TimePoint>> started;
+    size_t drain_bytes_left = 0;  // had arrived when the drain began and are not read yet
+    size_t linger_unsent = 0;     // what the client had not taken when we looked last
+  };
+
+  // An idle connection costs this and a SlotRecord, and nothing else (a test counts it): members
+  // are in an order that leaves no gaps, the first one in the padding of Channel.
+  uint32_t running_count = 0;
   ConnectionId id;
   const Listening* listening = nullptr;
   const Codec* codec = nullptr;
-  std::shared_ptr<const Codec> switched_codec;  // owns `codec` after Answer::then
   DecodeState decode_state;
-  uint32_t codec_switches = 0;
-  Sequencer sequencer;
+  [[no_unique_address]] Sequencer sequencer;
+  uint32_t linger_bytes = 0;  // discarded so far
 
   // Bytes that have arrived and are not decoded, [begin, end) of the block. Shared with jobs that
   // were stolen while they looked at it; only appended to while it is shared.
@@ -47,20 +60,20 @@ struct Connection : Channel,
   WriteQueue out;
 
   void* session = nullptr;
-  Job* running = nullptr;    // list of jobs that have not been finished
-  Job* writer = nullptr;     // the one that was granted the write token
-  Mail* deferred = nullptr;  // pushes that wait for `writer`, oldest first, owned
-  uint32_t running_count = 0;
-  uint32_t requests_a_job = Job::kRequestsMax;  // at most; falls to 1 when some came back unrun
-  uint32_t linger_bytes = 0;                    // discarded so far
-  size_t linger_unsent = 0;                     // what the client had not taken when we looked last
-  size_t drain_bytes_left = 0;  // had arrived when the drain began and are not read yet
+  Job* running = nullptr;  // list of jobs that have not been finished
+  Job* writer = nullptr;   // the one that was granted the write token
+  Connection* next_run = nullptr;
+  std::unique_ptr<Rare> rare;
+  TimePoint last_activity;
+  TimePoint
+      request_started;  // first byte of the part of a request that is waiting; with awaits_more
 
   Phase phase = Phase::kFree;
   CloseReason reason = CloseReason::kPeerClosed;
-  bool input_ended : 1 = false;    // the peer's end of stream was read
-  bool input_stopped : 1 = false;  // we read no further requests (drain, close)
-  bool decode_ended : 1 = false;   // nothing more will be decoded
+  uint8_t requests_a_job = Job::kRequestsMax;  // at most; falls to 1 when some came back unrun
+  bool input_ended : 1 = false;                // the peer's end of stream was read
+  bool input_stopped : 1 = false;              // we read no further requests (drain, close)
+  bool decode_ended : 1 = false;               // nothing more will be decoded
   bool reading_paused : 1 = false;
   bool write_blocked : 1 = false;  // over the high watermark, until below the low one
   bool awaits_more : 1 = false;    // the input ends in a part of a request
@@ -77,16 +90,13 @@ struct Connection : Channel,
   bool protocol_failed : 1 = false;  // the codec has given up
   bool close_pending : 1 = false;    // closed for `reason` as soon as `writer` has come home
 
-  TimePoint last_activity;
-  TimePoint
-      request_started;  // first byte of the part of a request that is waiting; with awaits_more
-  TimePoint write_progress;        // last time that the socket took bytes of `out`
-  TimePoint retry_write = kNever;  // after ENOBUFS
-  TimePoint linger_until;
-  std::unique_ptr<std::deque<TimePoint>>
-      started;  // of each request in flight; only with a handler deadline
-  Connection* next_run = nullptr;
-
+  Rare& make_rare() {
+    if (rare == nullptr) rare = std::make_unique<Rare>();
+    return *rare;
+  }
+  // Those requests; null: there is no deadline, or none was read yet.
+  std::deque<TimePoint>* started() const { return rare == nullptr ? nullptr : rare->started.get(); }
+  uint32_t codec_switches() const { return rare == nullptr ? 0 : rare->codec_switches; }
   size_t input_bytes() const { return input_end - input_begin; }
   bool is_live() const { return phase != Phase::kFree && phase != Phase::kClosed; }
 };

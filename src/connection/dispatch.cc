@@ -40,7 +40,7 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   job->written_bytes = 0;
   job->write_error = 0;
   job->run_no_more.store(false, std::memory_order_relaxed);
-  job->codec_switches = connection.codec_switches;
+  job->codec_switches = connection.codec_switches();
   job->connection = &connection;
   job->previous_running = nullptr;
   job->next_running = connection.running;

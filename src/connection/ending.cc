@@ -21,15 +21,12 @@ void IoWorker::adopt_in_loop(AdoptMail& mail) {
     return;
   }
   SlotRecord& record = core_.record(loop_.index(), connection->id.slot());
-  core_.publish_address(record, mail.peer);
+  core_.publish_address(connection->id, mail.peer);
   connection->counts_address = core_.options.connections_per_address_max > 0;
   connection->listening = &listening;
   connection->codec = listening.codec.get();
   connection->close_done = !listening.has_session;
   connection->last_activity = loop_.now();
-  if (listening.options.handler_time_max > Duration(0)) {
-    connection->started = std::make_unique<std::deque<TimePoint>>();
-  }
   const int result = loop_.driver().attach(*connection, Channel::Role::kStream, mail.fd);
   if (result < 0) {
     uint64_t suppressed = 0;
@@ -101,9 +98,12 @@ void IoWorker::drain_in_loop(Connection& connection) {
   cancel_jobs_in_loop(connection, CancelReason::kDrain);
   if (connection.phase != Connection::Phase::kOpen) return;
   connection.drain_due = connection.listening->has_session;
-  connection.drain_bytes_left =
-      connection.input_ended ? 0 : loop_.driver().bytes_readable(connection);
-  if (connection.drain_bytes_left == 0) connection.input_stopped = true;
+  const size_t waiting = connection.input_ended ? 0 : loop_.driver().bytes_readable(connection);
+  if (waiting > 0) {
+    connection.make_rare().drain_bytes_left = waiting;
+  } else {
+    connection.input_stopped = true;
+  }
   schedule_in_loop(connection);
 }
 
@@ -144,11 +144,10 @@ void IoWorker::advance_ending_in_loop(Connection& connection) {
   if (connection.input_ended) return close_in_loop(connection, connection.reason);
   loop_.driver().shutdown_write(connection);
   connection.phase = Connection::Phase::kLingering;
-  connection.linger_until = time_after(loop_.now(), core_.options.linger_time_max);
-  connection.write_progress = loop_.now();
+  connection.last_activity = loop_.now();  // from now on: when the client took bytes
+  loop_.timers().arm(connection, time_after(loop_.now(), core_.options.linger_time_max));
   connection.reading_paused = false;
   loop_.driver().receive(connection);
-  arm_in_loop(connection);
 }
 
 // Lingering. Closing with unread input resets the connection, and a reset destroys what is still in
@@ -156,11 +155,11 @@ void IoWorker::advance_ending_in_loop(Connection& connection) {
 bool IoWorker::has_taken_all_in_loop(Connection& connection) {
   const size_t unsent = loop_.driver().bytes_unsent(connection);
   if (unsent == 0) return true;
-  if (unsent != std::exchange(connection.linger_unsent, unsent)) {
-    connection.write_progress = loop_.now();
+  if (unsent != std::exchange(connection.make_rare().linger_unsent, unsent)) {
+    connection.last_activity = loop_.now();
   }
   const Duration time_max = connection.listening->options.limits.write_time_max;
-  return time_max > Duration(0) && loop_.now() >= time_after(connection.write_progress, time_max);
+  return time_max > Duration(0) && loop_.now() >= time_after(connection.last_activity, time_max);
 }
 
 // Ends a connection at once. Its running handlers are told; their replies will be dropped.
@@ -202,7 +201,7 @@ void IoWorker::connection_gone_in_loop(Connection& connection, CloseReason reaso
   SlotRecord& record = core_.record(loop_.index(), connection.id.slot());
   record.generation.store(0, std::memory_order_relaxed);
   record.unsent_bytes.store(0, std::memory_order_relaxed);
-  if (connection.counts_address) core_.leave_address(record);
+  if (connection.counts_address) core_.leave_address(connection.id);
   resume_accepting_in_loop();
 }
 
@@ -229,8 +228,7 @@ void IoWorker::try_release_in_loop(Connection& connection) {
   CHECK(!connection.timer_armed() && connection.fd == -1, "a slot is given back in use");
   connection.phase = Connection::Phase::kFree;
   connection.input.reset();
-  connection.switched_codec.reset();
-  connection.started.reset();
+  connection.rare.reset();
   free_slots_.push_back(connection.id.slot());
   --slots_live_;
   loop_.counters.slots_gone.add();

@@ -36,8 +36,9 @@ void IoWorker::on_received_in_loop(Connection& connection, const Completion& com
     return;
   }
   if (connection.draining) {
-    connection.drain_bytes_left -= std::min(connection.drain_bytes_left, bytes);
-    if (connection.drain_bytes_left == 0) connection.input_stopped = true;
+    size_t& left = connection.make_rare().drain_bytes_left;
+    left -= std::min(left, bytes);
+    if (left == 0) connection.input_stopped = true;
   }
   const std::string_view received(completion.bytes.data(), bytes);
   if (connection.input_bytes() == 0) {
@@ -161,14 +162,13 @@ Job* IoWorker::decode_in_loop(Connection& connection) {
         connection.awaits_more = false;
         counters.requests.add();
         Job* job = make_job_in_loop(connection, JobKind::kRequest);
-        job->number = connection.sequencer.open();
+        job->number = open_request_in_loop(connection);
         job->requests_begin = input.data();
         job->requests[0] = {frame.payload, input.data() + frame.consumed, connection.decode_state,
                             frame.request_kind};
         job->requests_count = 1;
         job->gathers = !connection.listening->pipelined();
         job->in_read_buffer = in_read_buffer;
-        if (connection.started != nullptr) connection.started->push_back(loop_.now());
         return job;
       }
       case Frame::Kind::kRefused:
@@ -180,8 +180,7 @@ Job* IoWorker::decode_in_loop(Connection& connection) {
           connection.protocol_failed = true;
           refusal = std::move(refusal).close_after();
         }
-        if (connection.started != nullptr) connection.started->push_back(loop_.now());
-        const uint64_t number = connection.sequencer.open();
+        const uint64_t number = open_request_in_loop(connection);
         answer_in_loop(connection, number, std::move(refusal));
         if (++batch_frames_ > kFramesPerTurn) {
           batch_frames_ = -1;

@@ -108,6 +108,7 @@ class IoWorker final : public HeldLoop {
   // --- replies.cc ---
   void answer_in_loop(Connection& connection, uint64_t number, Answer answer) REQUIRES(loop_);
   void leave_held_in_loop(Connection& connection) REQUIRES(loop_);
+  uint64_t open_request_in_loop(Connection& connection) REQUIRES(loop_);
   void note_left_in_loop(Connection& connection, uint32_t count) REQUIRES(loop_);
   void leave_in_turn_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
   void leave_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "runtime/clock.h"
 #include "trireme/codec.h"
 #include "trireme/handler.h"
 #include "trireme/options.h"
@@ -35,6 +36,7 @@ struct Listening {
   const Envelope* fixed_envelope_of(const Codec* spoken) const {
     return has_fixed_envelope && spoken == codec.get() ? &fixed_envelope : nullptr;
   }
+  bool has_deadline() const { return options.handler_time_max > Duration(0); }
   bool pipelined() const { return options.ordering == Ordering::kPipelined; }
   uint64_t in_flight_max() const { return pipelined() ? options.limits.in_flight_max : 1; }
 };

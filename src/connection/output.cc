@@ -58,7 +58,7 @@ void IoWorker::finish_in_loop(Job& job) {
       break;
   }
   recycle_in_loop(job);
-  if (connection.deferred != nullptr) open_deferred_in_loop(connection);
+  if (connection.rare != nullptr) open_deferred_in_loop(connection);
   schedule_in_loop(connection);
 }
 
@@ -104,7 +104,7 @@ void IoWorker::finish_written_in_loop(Connection& connection, Job& job) {
     connection.close_pending = false;
     return close_in_loop(connection, connection.reason);
   }
-  connection.write_progress = connection.last_activity = loop_.now();
+  connection.last_activity = loop_.now();
   if (job.write_error != 0 && !send_failed_in_loop(connection, job.write_error)) return;
   Envelope envelope;
   std::array<std::string_view, 4> rest = job.pieces(envelope);
@@ -230,7 +230,8 @@ void IoWorker::flush_in_loop() {
 void IoWorker::send_in_loop(Connection& connection, std::array<std::string_view, 4> pieces,
                             Answer* owner) {
   size_t sent = 0;
-  if (connection.out.empty()) {
+  const bool was_empty = connection.out.empty();
+  if (was_empty) {
     std::array<iovec, 4> vectors;
     size_t count = 0, total = 0;
     for (const std::string_view piece : pieces) {
@@ -242,7 +243,6 @@ void IoWorker::send_in_loop(Connection& connection, std::array<std::string_view,
     const Sent result = loop_.driver().send(connection, std::span(vectors).first(count));
     if (result.error != 0 && !send_failed_in_loop(connection, result.error)) return;
     sent = result.bytes;
-    connection.write_progress = loop_.now();
     if (sent > 0) connection.last_activity = loop_.now();
     if (sent == total) return;  // the queue is as empty as it was: no watermark is crossed
   }
@@ -262,14 +262,16 @@ void IoWorker::send_in_loop(Connection& connection, std::array<std::string_view,
     }
     return close_in_loop(connection, CloseReason::kOutOfMemory);
   }
+  if (was_empty) connection.out.note_progress(loop_.now());
   after_write_in_loop(connection);
 }
 
 // True if the connection lives on: the kernel is out of memory for a moment.
 bool IoWorker::send_failed_in_loop(Connection& connection, int error) {
   if (error == -ENOBUFS || error == -ENOMEM) {
-    connection.retry_write = loop_.now() + kRetryWrite;
-    loop_.timers().arm_no_later(connection, connection.retry_write);
+    const TimePoint again = loop_.now() + kRetryWrite;
+    connection.out.set_retry_at(again);
+    loop_.timers().arm_no_later(connection, again);
     return true;
   }
   close_in_loop(connection, CloseReason::kReset);
@@ -287,8 +289,10 @@ void IoWorker::take_back_unsent_in_loop(Connection& connection, std::span<const 
                                         int error) {
   if (!connection.is_live()) return;
   if (error != 0 && !send_failed_in_loop(connection, error)) return;
+  const bool was_empty = connection.out.empty();
   if (!connection.out.prepend(core_.buffers, bytes))
     return close_in_loop(connection, CloseReason::kOutOfMemory);
+  if (was_empty) connection.out.note_progress(loop_.now());
   after_write_in_loop(connection);
 }
 
@@ -301,7 +305,10 @@ void IoWorker::resume_write_in_loop(Connection& connection) {
     const Sent result = loop_.driver().send(connection, std::span(vectors).first(count));
     if (result.error != 0 && !send_failed_in_loop(connection, result.error)) return;
     connection.out.pop(result.bytes);
-    if (result.bytes > 0) connection.write_progress = connection.last_activity = loop_.now();
+    if (result.bytes > 0) {
+      connection.last_activity = loop_.now();
+      connection.out.note_progress(loop_.now());
+    }
     if (result.bytes < total) break;
   }
   if (!connection.is_live()) return;
@@ -313,9 +320,10 @@ void IoWorker::resume_write_in_loop(Connection& connection) {
 void IoWorker::after_write_in_loop(Connection& connection) {
   const Limits& limits = connection.listening->options.limits;
   const size_t unsent = connection.out.bytes();
+  const auto published = static_cast<uint32_t>(std::min<size_t>(unsent, UINT32_MAX));
   SlotRecord& record = core_.record(connection.id.home(), connection.id.slot());
-  if (record.unsent_bytes.load(std::memory_order_relaxed) != unsent) {
-    record.unsent_bytes.store(unsent, std::memory_order_relaxed);
+  if (record.unsent_bytes.load(std::memory_order_relaxed) != published) {
+    record.unsent_bytes.store(published, std::memory_order_relaxed);
   }
   if (unsent > limits.write_bytes_high) {
     connection.write_blocked = true;
@@ -329,7 +337,7 @@ void IoWorker::after_write_in_loop(Connection& connection) {
 void IoWorker::push_in_loop(std::unique_ptr<PushMail> mail) {
   Connection* connection = find_in_loop(mail->id);
   if (connection != nullptr && !owns_writing_in_loop(*connection)) {
-    Mail** last = &connection->deferred;
+    Mail** last = &connection->make_rare().deferred;
     while (*last != nullptr) last = &(*last)->next;
     *last = mail.release();
     return;
@@ -357,7 +365,7 @@ void IoWorker::push_in_loop(std::unique_ptr<PushMail> mail) {
 
 // Pushes that came while a data worker was writing.
 void IoWorker::open_deferred_in_loop(Connection& connection) {
-  for (Mail* next = std::exchange(connection.deferred, nullptr); next != nullptr;) {
+  for (Mail* next = std::exchange(connection.rare->deferred, nullptr); next != nullptr;) {
     std::unique_ptr<PushMail> mail(static_cast<PushMail*>(next));
     next = std::exchange(mail->next, nullptr);
     push_in_loop(std::move(mail));

@@ -31,10 +31,20 @@ void IoWorker::leave_held_in_loop(Connection& connection) {
   }
 }
 
+// Gives a request that was read its number.
+uint64_t IoWorker::open_request_in_loop(Connection& connection) {
+  if (connection.listening->has_deadline()) {
+    Connection::Rare& rare = connection.make_rare();
+    if (rare.started == nullptr) rare.started = std::make_unique<std::deque<TimePoint>>();
+    rare.started->push_back(loop_.now());
+  }
+  return connection.sequencer.open();
+}
+
 // The next `count` replies have left, or never will. With a handler deadline that is one.
 void IoWorker::note_left_in_loop(Connection& connection, uint32_t count) {
   connection.sequencer.left(count);
-  if (connection.started != nullptr) connection.started->pop_front();
+  if (connection.started() != nullptr) connection.started()->pop_front();
 }
 
 void IoWorker::leave_in_turn_in_loop(Connection& connection, Answer& answer) {
@@ -71,10 +81,11 @@ void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
   if (answer.next_codec() != nullptr) {
     CHECK(!connection.listening->pipelined(),
           "a codec can be switched with Ordering::kSerial only");
-    connection.switched_codec = answer.next_codec();
-    connection.codec = connection.switched_codec.get();
+    Connection::Rare& rare = connection.make_rare();
+    rare.switched_codec = answer.next_codec();
+    ++rare.codec_switches;
+    connection.codec = rare.switched_codec.get();
     connection.decode_state = {};
-    ++connection.codec_switches;
   }
   if (!closes) return;
   connection.replies_ended = true;

@@ -8,24 +8,29 @@
 
 namespace trireme::inline v0 {
 
+WriteQueue::State& WriteQueue::state() {
+  if (state_ == nullptr) state_ = std::make_unique<State>();
+  return *state_;
+}
+
 bool WriteQueue::append(Buffers& budget, std::span<const char> bytes) {
-  if (chunks_.size() > first_ && chunks_.back().block) {
-    Chunk& last = chunks_.back();
+  if (state_ != nullptr && state_->chunks.size() > state_->first && state_->chunks.back().block) {
+    Chunk& last = state_->chunks.back();
     const size_t room = std::min(bytes.size(), last.block.capacity() - last.end);
     std::memcpy(last.block.data() + last.end, bytes.data(), room);
     last.end += room;
-    bytes_ += room;
+    state_->bytes += room;
     bytes = bytes.subspan(room);
   }
   if (bytes.empty()) return true;
   Block block = budget.make(std::max(kBlockBytes, bytes.size()));
   if (!block) return false;
   std::memcpy(block.data(), bytes.data(), bytes.size());
-  bytes_ += bytes.size();
   Chunk chunk;
   chunk.block = std::move(block);
   chunk.end = bytes.size();
-  chunks_.push_back(std::move(chunk));
+  state().chunks.push_back(std::move(chunk));
+  state_->bytes += bytes.size();
   return true;
 }
 
@@ -33,13 +38,13 @@ void WriteQueue::append(ChargedBytes bytes, size_t skip, bool latest) {
   const size_t size = bytes.bytes().size();
   CHECK(skip <= size, "more bytes have left than there were");
   if (skip == size) return;
-  bytes_ += size - skip;
   Chunk chunk;
   chunk.owned = std::move(bytes);
   chunk.begin = skip;
   chunk.end = size;
   chunk.latest = latest;
-  chunks_.push_back(std::move(chunk));
+  state().chunks.push_back(std::move(chunk));
+  state_->bytes += size - skip;
 }
 
 bool WriteQueue::prepend(Buffers& budget, std::span<const char> bytes) {
@@ -49,51 +54,59 @@ bool WriteQueue::prepend(Buffers& budget, std::span<const char> bytes) {
   if (!chunk.block) return false;
   std::memcpy(chunk.block.data(), bytes.data(), bytes.size());
   chunk.end = bytes.size();
-  bytes_ += bytes.size();
-  chunks_.insert(chunks_.begin() + static_cast<std::ptrdiff_t>(first_), std::move(chunk));
+  std::vector<Chunk>& chunks = state().chunks;
+  chunks.insert(chunks.begin() + static_cast<std::ptrdiff_t>(state_->first), std::move(chunk));
+  state_->bytes += bytes.size();
   return true;
 }
 
 void WriteQueue::drop_latest() {
-  std::erase_if(chunks_, [this](const Chunk& chunk) {
-    const bool drop = chunk.latest && chunk.begin == 0 && &chunk >= &chunks_[first_];
-    if (drop) bytes_ -= chunk.end;
+  if (state_ == nullptr) return;
+  State& state = *state_;
+  std::erase_if(state.chunks, [&state](const Chunk& chunk) {
+    const bool drop = chunk.latest && chunk.begin == 0 && &chunk >= &state.chunks[state.first];
+    if (drop) state.bytes -= chunk.end;
     return drop;
   });
 }
 
-void WriteQueue::clear() {
-  std::vector<Chunk>().swap(chunks_);  // an idle connection holds no buffer
-  first_ = 0;
-  bytes_ = 0;
-}
+void WriteQueue::clear() { state_.reset(); }
 
 size_t WriteQueue::front(std::span<iovec> pieces) const {
+  if (state_ == nullptr) return 0;
   size_t count = 0;
-  for (size_t i = first_; i < chunks_.size() && count < pieces.size(); ++i) {
-    const Chunk& chunk = chunks_[i];
+  for (size_t i = state_->first; i < state_->chunks.size() && count < pieces.size(); ++i) {
+    const Chunk& chunk = state_->chunks[i];
     pieces[count++] = {const_cast<char*>(chunk.data()) + chunk.begin, chunk.end - chunk.begin};
   }
   return count;
 }
 
 void WriteQueue::pop(size_t bytes) {
-  CHECK(bytes <= bytes_, "more bytes have left than there were");
-  bytes_ -= bytes;
+  CHECK(bytes <= this->bytes(), "more bytes have left than there were");
+  if (bytes == 0) return;
+  State& state = *state_;
+  state.bytes -= bytes;
   while (bytes > 0) {
-    Chunk& chunk = chunks_[first_];
+    Chunk& chunk = state.chunks[state.first];
     const size_t gone = std::min(bytes, chunk.end - chunk.begin);
     chunk.begin += gone;
     bytes -= gone;
     if (chunk.begin < chunk.end) break;
     chunk = Chunk();
-    ++first_;
+    ++state.first;
   }
-  if (bytes_ == 0) return clear();
-  if (first_ >= 32 && first_ * 2 > chunks_.size()) {
-    chunks_.erase(chunks_.begin(), chunks_.begin() + static_cast<std::ptrdiff_t>(first_));
-    first_ = 0;
+  if (state.bytes == 0) return clear();
+  if (state.first >= 32 && state.first * 2 > state.chunks.size()) {
+    state.chunks.erase(state.chunks.begin(),
+                       state.chunks.begin() + static_cast<std::ptrdiff_t>(state.first));
+    state.first = 0;
   }
+}
+
+void WriteQueue::set_retry_at(TimePoint time) {
+  if (time == kNever && empty()) return clear();
+  state().retry_at = time;
 }
 
 }  // namespace trireme

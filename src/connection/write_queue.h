@@ -1,24 +1,27 @@
 // Bytes of one connection that the socket has not taken yet.
 //
-// Step 6. Thread: the holder of the loop. Holds memory only while there are such bytes.
+// Step 6. Thread: the holder of the loop. One pointer, for most connections are idle: it holds
+// memory only while there are such bytes, or a time to try again.
 #pragma once
 
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "reply/mail.h"
 #include "runtime/buffers.h"
+#include "runtime/clock.h"
 
 namespace trireme::inline v0 {
 
 class WriteQueue {
  public:
-  bool empty() const { return bytes_ == 0; }
-  size_t bytes() const { return bytes_; }
+  bool empty() const { return bytes() == 0; }
+  size_t bytes() const { return state_ == nullptr ? 0 : state_->bytes; }
 
   // Copies `bytes` behind what is there. False when the budget refuses.
   [[nodiscard]] bool append(Buffers& budget, std::span<const char> bytes);
@@ -36,6 +39,15 @@ class WriteQueue {
   // The first `bytes` have left.
   void pop(size_t bytes);
 
+  // When the socket took bytes for the last time; noted only while there are some.
+  TimePoint last_progress() const { return state_ == nullptr ? kNever : state_->last_progress; }
+  void note_progress(TimePoint now) {
+    if (state_ != nullptr) state_->last_progress = now;
+  }
+  // When to try again although no event tells to; kNever: an event will.
+  TimePoint retry_at() const { return state_ == nullptr ? kNever : state_->retry_at; }
+  void set_retry_at(TimePoint time);
+
  private:
   // Either a block that is filled up to `end`, or bytes that somebody else made.
   struct Chunk {
@@ -48,9 +60,16 @@ class WriteQueue {
   };
   static constexpr size_t kBlockBytes = 16 << 10;
 
-  std::vector<Chunk> chunks_;
-  size_t first_ = 0;  // chunks before it have left
-  size_t bytes_ = 0;
+  struct State {
+    std::vector<Chunk> chunks;
+    size_t first = 0;  // chunks before it have left
+    size_t bytes = 0;
+    TimePoint last_progress = kNever;
+    TimePoint retry_at = kNever;
+  };
+  State& state();
+
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace trireme

@@ -317,10 +317,9 @@ std::vector<StuckJob> Crew::running_jobs() {
   const int64_t now_ns = platform_.clock.now().time_since_epoch().count();
   std::vector<StuckJob> jobs;
   const auto add = [&](const char* service, std::string thread, uint64_t id, int64_t since_ns) {
-    const SlotRecord* record = core_.record(ConnectionId{id});
     jobs.push_back({.service = service,
                     .thread = std::move(thread),
-                    .peer = record != nullptr ? core_.describe(*record) : std::string(),
+                    .peer = core_.describe(ConnectionId{id}),
                     .running_for = Duration(now_ns - since_ns)});
   };
   for (HeldLoop* held : loops_) {

@@ -76,7 +76,7 @@ void Crew::report(const Stall& stall, TimePoint now) {
   // The stack first: the thread may go on at any time.
   const std::string stack =
       stall.computes ? std::string() : platform_.threads.stack_of(stall.thread);
-  const SlotRecord* record = core_.record(stall.id);
+  const std::string client = core_.describe(stall.id);
   const bool callback = stall.kind == Job::kCallback;
   std::string line = "stall: ";
   line += stall.what == Stall::What::kLoopCode ? "the codec"
@@ -86,7 +86,7 @@ void Crew::report(const Stall& stall, TimePoint now) {
   if (stall.what != Stall::What::kLoopCode && !callback) {
     line += ", kind " + std::to_string(stall.kind) + ",";
   }
-  if (record != nullptr) line += " for " + core_.describe(*record);
+  if (!client.empty()) line += " for " + client;
   line += stall.computes ? " computes" : " blocks";
   line +=
       " on thread " + std::to_string(stall.thread) + " since " + milliseconds(now - stall.since);

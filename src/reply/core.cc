@@ -26,6 +26,8 @@ Core::Core(const Platform& given_platform, const ServerOptions& given_options, u
   for (uint32_t home = 0; home < io_workers; ++home) {
     records_.push_back(
         std::make_unique<std::atomic<SlotRecord*>[]>(connections_max / kRecordsPerChunk + 1));
+    wide_addresses_.push_back(
+        std::make_unique<std::atomic<WideAddress*>[]>(connections_max / kRecordsPerChunk + 1));
   }
   for (uint32_t index = 0; index <= io_workers; ++index) {
     loops_.push_back(std::make_unique<EventLoop>(platform, index));
@@ -33,9 +35,11 @@ Core::Core(const Platform& given_platform, const ServerOptions& given_options, u
 }
 
 Core::~Core() {
-  for (const auto& chunks : records_) {
-    for (size_t chunk = 0; chunk <= connections_max_ / kRecordsPerChunk; ++chunk)
-      delete[] chunks[chunk].load();
+  for (uint32_t home = 0; home < io_workers_; ++home) {
+    for (size_t chunk = 0; chunk <= connections_max_ / kRecordsPerChunk; ++chunk) {
+      delete[] records_[home][chunk].load();
+      delete[] wide_addresses_[home][chunk].load();
+    }
   }
 }
 
@@ -65,56 +69,77 @@ bool Core::connected(ConnectionId id) const {
   return slot != nullptr && slot->generation.load(std::memory_order_relaxed) == id.generation();
 }
 
-// Three words: {family: 32, port: 32}, then 16 bytes of address, as atomics, since any thread reads
-// them.
-void Core::publish_address(SlotRecord& slot, const SocketAddress& address) {
-  std::array<uint64_t, 3> words{};
+Core::Address Core::address_of(const SocketAddress& address) {
+  Address made;
   if (address.storage.ss_family == AF_INET) {
     sockaddr_in in{};
     std::memcpy(&in, &address.storage, sizeof(in));
-    words[0] = (uint64_t{AF_INET} << 32) | ntohs(in.sin_port);
-    std::memcpy(&words[1], &in.sin_addr, sizeof(in.sin_addr));
+    made.word = (uint64_t{AF_INET} << 48) | (uint64_t{ntohs(in.sin_port)} << 32) |
+                ntohl(in.sin_addr.s_addr);
   } else if (address.storage.ss_family == AF_INET6) {
     sockaddr_in6 in{};
     std::memcpy(&in, &address.storage, sizeof(in));
-    words[0] = (uint64_t{AF_INET6} << 32) | ntohs(in.sin6_port);
-    std::memcpy(&words[1], &in.sin6_addr, sizeof(in.sin6_addr));
+    made.word = (uint64_t{AF_INET6} << 48) | (uint64_t{ntohs(in.sin6_port)} << 32);
+    std::memcpy(made.wide.data(), &in.sin6_addr, sizeof(in.sin6_addr));
   }
-  for (size_t i = 0; i < words.size(); ++i)
-    slot.address[i].store(words[i], std::memory_order_relaxed);
+  return made;
 }
 
-std::string Core::describe(const SlotRecord& slot) const {
-  std::array<uint64_t, 3> words{};
-  for (size_t i = 0; i < words.size(); ++i)
-    words[i] = slot.address[i].load(std::memory_order_relaxed);
-  const int family = static_cast<int>(words[0] >> 32);
+void Core::publish_address(ConnectionId id, const SocketAddress& address) {
+  const Address made = address_of(address);
+  SlotRecord& slot = record(id.home(), id.slot());
+  if (address.storage.ss_family == AF_INET6) {
+    std::atomic<WideAddress*>& chunk = wide_addresses_[id.home()][id.slot() / kRecordsPerChunk];
+    WideAddress* all = chunk.load(std::memory_order_relaxed);
+    if (all == nullptr) {
+      all = new WideAddress[kRecordsPerChunk]{};
+      // Release: partner is the acquire in read_address.
+      chunk.store(all, std::memory_order_release);
+    }
+    WideAddress& wide = all[id.slot() % kRecordsPerChunk];
+    for (size_t i = 0; i < wide.size(); ++i) wide[i].store(made.wide[i], std::memory_order_relaxed);
+  }
+  slot.address.store(made.word, std::memory_order_relaxed);
+}
+
+Core::Address Core::read_address(ConnectionId id) const {
+  Address read;
+  const SlotRecord* slot = record(id);
+  if (slot == nullptr) return read;
+  read.word = slot->address.load(std::memory_order_relaxed);
+  const WideAddress* wide =
+      wide_addresses_[id.home()][id.slot() / kRecordsPerChunk].load(std::memory_order_acquire);
+  if (read.word >> 48 != AF_INET6 || wide == nullptr) return read;
+  for (size_t i = 0; i < read.wide.size(); ++i) {
+    read.wide[i] = wide[id.slot() % kRecordsPerChunk][i].load(std::memory_order_relaxed);
+  }
+  return read;
+}
+
+std::string Core::describe(ConnectionId id) const {
+  const Address address = read_address(id);
+  const std::string port = std::to_string((address.word >> 32) & 0xffff);
   char text[INET6_ADDRSTRLEN] = "";
-  if (family != AF_INET && family != AF_INET6) return {};
-  inet_ntop(family, &words[1], text, sizeof(text));
-  const std::string port = std::to_string(words[0] & 0xffff);
-  return family == AF_INET6 ? "[" + std::string(text) + "]:" + port
-                            : std::string(text) + ":" + port;
+  if (address.word >> 48 == AF_INET) {
+    const in_addr in{htonl(static_cast<uint32_t>(address.word))};
+    inet_ntop(AF_INET, &in, text, sizeof(text));
+    return std::string(text) + ":" + port;
+  }
+  if (address.word >> 48 != AF_INET6) return {};
+  inet_ntop(AF_INET6, address.wide.data(), text, sizeof(text));
+  return "[" + std::string(text) + "]:" + port;
 }
 
-namespace {
-
-// The address without the port, of the words that publish_address writes.
-std::string key_of(const SlotRecord& record) {
-  std::string key(sizeof(uint64_t) * 2, '\0');
-  for (size_t i = 0; i < 2; ++i) {
-    const uint64_t word = record.address[i + 1].load(std::memory_order_relaxed);
-    std::memcpy(key.data() + i * sizeof(word), &word, sizeof(word));
-  }
+std::string Core::key_of(const Address& address) {
+  const std::array<uint64_t, 3> words{address.word & ~(uint64_t{0xffff} << 32), address.wide[0],
+                                      address.wide[1]};
+  std::string key(sizeof(words), '\0');
+  std::memcpy(key.data(), words.data(), sizeof(words));
   return key;
 }
 
-}  // namespace
-
 bool Core::enter_address(const SocketAddress& address, size_t limit) {
-  SlotRecord words;
-  publish_address(words, address);
-  const std::string key = key_of(words);
+  const std::string key = key_of(address_of(address));
   MutexLock lock(addresses_mutex_);
   size_t& count = addresses_[key];
   if (count >= limit) return false;
@@ -122,8 +147,8 @@ bool Core::enter_address(const SocketAddress& address, size_t limit) {
   return true;
 }
 
-void Core::leave_address(const SlotRecord& record) {
-  const std::string key = key_of(record);
+void Core::leave_address(ConnectionId id) {
+  const std::string key = key_of(read_address(id));
   MutexLock lock(addresses_mutex_);
   auto found = addresses_.find(key);
   if (found != addresses_.end() && --found->second == 0) addresses_.erase(found);

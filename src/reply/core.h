@@ -27,11 +27,15 @@ struct SlotRecord {
   std::atomic<uint32_t> generation{
       0};  // of the connection that lives here; 0: none. Relaxed: a stale answer is legal
   std::atomic<uint32_t> write_bytes_high{0};
-  ReturnFlag return_flag;                          // of the job that may write; see Job
-  std::atomic<uint64_t> unsent_bytes{0};           // in the write queue, published by the holder
-  std::atomic<uint64_t> transit_bytes{0};          // pushes on their way to the loop
-  std::array<std::atomic<uint64_t>, 3> address{};  // see Core::describe
+  // In the write queue, published by the holder; 4 GiB - 1 stands for more.
+  std::atomic<uint32_t> unsent_bytes{0};
+  ReturnFlag return_flag;                  // of the job that may write; see Job
+  std::atomic<uint64_t> transit_bytes{0};  // pushes on their way to the loop
+  std::atomic<uint64_t> address{0};        // {family: 16, port: 16, IPv4 address: 32}
 };
+
+// The address of a slot whose client speaks IPv6.
+using WideAddress = std::array<std::atomic<uint64_t>, 2>;
 
 class Core {
  public:
@@ -62,12 +66,14 @@ class Core {
   void make_record(uint32_t home, uint32_t slot);
   size_t connections_max() const { return connections_max_; }
 
-  void publish_address(SlotRecord& record, const SocketAddress& address);
-  std::string describe(const SlotRecord& record) const;  // "127.0.0.1:4711"
+  // The holder of its loop. The slot of `id` has a record.
+  void publish_address(ConnectionId id, const SocketAddress& address);
+  // Any thread. "127.0.0.1:4711"; empty when the id was never given out, or has no such address.
+  std::string describe(ConnectionId id) const;
 
   // Per-address limit. Any thread.
   bool enter_address(const SocketAddress& address, size_t limit);
-  void leave_address(const SlotRecord& record);
+  void leave_address(ConnectionId id);  // as it was published
 
   const Platform platform;
   const ServerOptions options;
@@ -79,6 +85,14 @@ class Core {
       false};  // seq_cst: the one who closes a connection asks after its decrement
 
  private:
+  struct Address {
+    uint64_t word = 0;  // SlotRecord::address
+    std::array<uint64_t, 2> wide{};
+  };
+  static Address address_of(const SocketAddress& address);
+  static std::string key_of(const Address& address);  // without the port
+  Address read_address(ConnectionId id) const;
+
   ~Core();
 
   const uint32_t io_workers_;
@@ -87,6 +101,7 @@ class Core {
   // By home: a table of chunks, made when they are needed, that lives as long as this.
   static constexpr uint32_t kRecordsPerChunk = 1024;
   std::vector<std::unique_ptr<std::atomic<SlotRecord*>[]>> records_;
+  std::vector<std::unique_ptr<std::atomic<WideAddress*>[]>> wide_addresses_;  // likewise
   std::vector<std::unique_ptr<EventLoop>> loops_;  // I/O workers' by home, then the Listener's
   Mutex addresses_mutex_;
   std::unordered_map<std::string, size_t> addresses_ GUARDED_BY(addresses_mutex_);

@@ -28,7 +28,7 @@ SendResult Peer::send(std::string bytes, Overflow overflow) const {
   }
   SlotRecord& record = *core->record(id_);
   if (overflow == Overflow::kReject) {
-    const uint64_t unsent = record.unsent_bytes.load(std::memory_order_relaxed) +
+    const uint64_t unsent = uint64_t{record.unsent_bytes.load(std::memory_order_relaxed)} +
                             record.transit_bytes.load(std::memory_order_relaxed);
     if (unsent > record.write_bytes_high.load(std::memory_order_relaxed)) return SendResult::kFull;
   }
@@ -51,7 +51,7 @@ bool Peer::connected() const { return core_.get() != nullptr && core_.get()->con
 
 std::string Peer::address() const {
   if (!connected()) return {};
-  std::string address = core_.get()->describe(*core_.get()->record(id_));
+  std::string address = core_.get()->describe(id_);
   return connected() ? address
                      : std::string();  // the slot may have changed hands while it was read
 }

@@ -23,19 +23,23 @@ class Sequencer {
   };
 
   // A new request. Numbers start at 1.
-  uint64_t open() { return ++opened_; }
+  uint64_t open() {
+    ++in_flight_;
+    return ++opened_;
+  }
 
   // The latest `count` requests are given back: they have not been started.
   void take_back(uint64_t count) {
     CHECK(count <= in_flight(), "more requests given back than were open");
     opened_ -= count;
+    in_flight_ -= static_cast<uint32_t>(count);
   }
 
   // True if the reply to `number` may leave now; the caller then sends it and calls left().
-  bool is_next(uint64_t number) const { return number == left_ + 1; }
+  bool is_next(uint64_t number) const { return number == next_to_leave(); }
   // True if `number` still waits for its reply.
   bool is_open(uint64_t number) const {
-    if (number <= left_ || number > opened_) return false;
+    if (number < next_to_leave() || number > opened_) return false;
     if (held_ == nullptr) return true;
     for (const Held& held : *held_) {
       if (held.number == number) return false;
@@ -43,8 +47,8 @@ class Sequencer {
     return true;
   }
   void left(uint64_t count = 1) {
-    left_ += count;
-    CHECK(left_ <= opened_, "more replies than requests");
+    CHECK(count <= in_flight_, "more replies than requests");
+    in_flight_ -= static_cast<uint32_t>(count);
   }
   // Keeps a reply whose turn has not come.
   void hold(uint64_t number, Answer answer, Charge charge) {
@@ -65,13 +69,13 @@ class Sequencer {
     return false;
   }
 
-  uint64_t in_flight() const { return opened_ - left_; }
-  uint64_t next_to_leave() const { return left_ + 1; }
+  uint64_t in_flight() const { return in_flight_; }
+  uint64_t next_to_leave() const { return opened_ - in_flight_ + 1; }
 
  private:
   uint64_t opened_ = 0;                      // number of the latest request
-  uint64_t left_ = 0;                        // number of the latest reply that left
   std::unique_ptr<std::vector<Held>> held_;  // at most in_flight_max
+  uint32_t in_flight_ = 0;                   // the latest requests: their replies have not left
 };
 
 }  // namespace trireme

@@ -8,12 +8,12 @@
 namespace trireme::inline v0 {
 
 struct Channel {
-  enum class Role : uint8_t { kStream, kListener } role = Role::kStream;
-  uint8_t flags = 0;               // the driver's
-  uint8_t interest = 0;            // the driver's
-  int fd = -1;                     // -1: not attached
-  uint32_t place = 0;              // the driver's
   Channel* next_closed = nullptr;  // the driver's list of closed channels
+  enum class Role : uint8_t { kStream, kListener } role = Role::kStream;
+  uint8_t flags = 0;     // the driver's
+  uint8_t interest = 0;  // the driver's
+  int fd = -1;           // -1: not attached
+  uint32_t place = 0;    // the driver's
 };
 
 }  // namespace trireme

@@ -93,6 +93,10 @@ struct Refusing {
   static inline int calls_without_session = 0;
 };
 
+// What an idle connection costs is these two, and less than 8 bytes around them: with no session,
+// 256 bytes were promised.
+TEST(IdleConnection, IsSmall) { EXPECT_LE(sizeof(Connection) + sizeof(SlotRecord), 240u); }
+
 TEST_P(Working, ASessionThatWasNeverMadeIsNotToldOfTheDrain) {
   Refusing::calls_without_session = 0;
   serve(std::make_shared<SessionService<Refusing>>());

@@ -213,9 +213,9 @@ TEST_F(CoreTest, DescribesAddresses) {
   in6.sin6_family = AF_INET6;
   in6.sin6_addr = in6addr_loopback;
   in6.sin6_port = htons(0x1234);  // why: a number to be printed, nothing listens there
-  core().publish_address(core().record(0, 2), address);
+  core().publish_address(id_, address);
   EXPECT_EQ(peer().address(), "[::1]:4660");
-  core().publish_address(core().record(0, 2), SocketAddress{});
+  core().publish_address(id_, SocketAddress{});
   EXPECT_EQ(peer().address(), "");
 }
 
@@ -231,8 +231,8 @@ TEST_F(CoreTest, CountsClientsOfAnAddressWithoutTheirPort) {
   EXPECT_TRUE(core().enter_address(b, 2));
   EXPECT_FALSE(core().enter_address(a, 2));
   EXPECT_TRUE(core().enter_address(other, 2));
-  core().publish_address(core().record(0, 2), b);
-  core().leave_address(core().record(0, 2));
+  core().publish_address(id_, b);
+  core().leave_address(id_);
   EXPECT_TRUE(core().enter_address(a, 2));
   EXPECT_FALSE(core().enter_address(a, 2));
 }
