@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kIdBytesMax = 64;
 constexpr uint32_t kMicrosecondsMax = 60'000'000;
 // The line codec takes the line's own end away, so a stray carriage return is as blank as a tab.
-constexpr std::string_view kBlanks = " \t\v\f\r\n";
+bool is_blank(char byte) { return byte == ' ' || (byte >= '\t' && byte <= '\r'); }
 
 }  // namespace
 
@@ -31,12 +31,15 @@ void blocking_sleep(std::chrono::nanoseconds time) {
 }
 
 tr::Answer answer_delay(std::string_view line, const Sleep& sleep) {
-  const size_t space = line.find(' ');
-  if (space == std::string_view::npos) return tr::error("expected ID MICROSECONDS");
-
+  // A loop, not find_first_of: IDs are a few bytes long.
+  size_t space = 0;
+  while (space < line.size() && !is_blank(line[space])) ++space;
+  if (space == line.size() ||
+      (line[space] != ' ' && line.find(' ', space) == std::string_view::npos)) {
+    return tr::error("expected ID MICROSECONDS");
+  }
   const std::string_view id = line.substr(0, space);
-  if (id.empty() || id.size() > kIdBytesMax ||
-      id.find_first_of(kBlanks) != std::string_view::npos) {
+  if (id.empty() || id.size() > kIdBytesMax || line[space] != ' ') {
     return tr::error("ID must be 1 to 64 bytes without blanks");
   }
 

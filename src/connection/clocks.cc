@@ -14,6 +14,13 @@ TimePoint after(TimePoint start, Duration time) {
   return time > Duration(0) ? time_after(start, time) : kNever;
 }
 
+// Nothing is on its way, in either direction.
+bool idle_clock_runs(const Connection& connection) {
+  return connection.phase == Connection::Phase::kOpen && !connection.awaits_more &&
+         connection.running_count == 0 && connection.sequencer.in_flight() == 0 &&
+         connection.out.empty();
+}
+
 }  // namespace
 
 void IoWorker::expire_timers_in_loop() {
@@ -35,8 +42,7 @@ TimePoint IoWorker::next_deadline_in_loop(const Connection& connection) const {
     // While it is we who do not read, the client cannot be late.
     if (connection.reading_paused) return deadline;
     deadline = std::min(deadline, after(connection.request_started, limits.request_time_max));
-  } else if (connection.phase == Connection::Phase::kOpen && connection.running_count == 0 &&
-             connection.sequencer.in_flight() == 0 && connection.out.empty()) {
+  } else if (idle_clock_runs(connection)) {
     deadline = std::min(deadline, after(connection.last_activity, limits.idle_time_max));
   }
   return deadline;
@@ -47,11 +53,13 @@ void IoWorker::arm_in_loop(Connection& connection) {
   if (!connection.is_live() || connection.phase == Connection::Phase::kLingering) return;
   const TimePoint deadline = next_deadline_in_loop(connection);
   if (deadline != kNever) loop_.timers().arm_no_later(connection, deadline);
+  if (idle_clock_runs(connection)) connection.idle_armed = true;
 }
 
 // Something may be due; several things may be. Input that had arrived was read before: a process
 // that was stopped for a minute does not lose its clients.
 void IoWorker::on_clock_in_loop(Connection& connection) {
+  connection.idle_armed = false;
   if (!connection.is_live() || connection.close_pending) return;
   const TimePoint now = loop_.now();
   const Limits& limits = connection.listening->options.limits;

@@ -89,6 +89,7 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   bool replies_ended : 1 = false;    // an answer has closed the connection: none follows it
   bool protocol_failed : 1 = false;  // the codec has given up
   bool close_pending : 1 = false;    // closed for `reason` as soon as `writer` has come home
+  bool idle_armed : 1 = false;       // the timer is armed for the idle clock, or earlier
 
   Rare& make_rare() {
     if (rare == nullptr) rare = std::make_unique<Rare>();
@@ -98,6 +99,15 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   std::deque<TimePoint>* started() const { return rare == nullptr ? nullptr : rare->started.get(); }
   uint32_t codec_switches() const { return rare == nullptr ? 0 : rare->codec_switches; }
   size_t input_bytes() const { return input_end - input_begin; }
+  // Nothing is special about it: it reads, nothing waits to be sent, and of its clocks only the
+  // idle one runs, when no request does.
+  bool is_plain() const {
+    return phase == Phase::kOpen && idle_armed && rare == nullptr && out.empty() &&
+           requests_a_job == Job::kRequestsMax &&
+           !(input_ended || input_stopped || decode_ended || reading_paused || write_blocked ||
+             awaits_more || drain_due || callback_out || draining || replies_ended ||
+             protocol_failed || close_pending);
+  }
   bool is_live() const { return phase != Phase::kFree && phase != Phase::kClosed; }
 };
 

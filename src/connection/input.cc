@@ -62,7 +62,10 @@ Job* IoWorker::pump_in_loop(Connection& connection) {
       }
       job = decode_in_loop(connection);
       if (job == nullptr) return nullptr;
-      if (job->gathers && connection.requests_a_job > 1) add_requests_in_loop(connection, *job);
+      // Not worth a call where no more has arrived, which is so most times.
+      if (job->gathers && connection.requests_a_job > 1 && !pending_in_loop(connection).empty()) {
+        add_requests_in_loop(connection, *job);
+      }
     }
     if (Job* here = dispatch_in_loop(job)) return here;
   }
@@ -127,10 +130,11 @@ void IoWorker::consume_in_loop(Connection& connection, size_t bytes) {
   }
 }
 
-// Decodes until there is a request. Refused frames are answered on the way.
+// For a connection that may start. Decodes until there is a request. Refused frames are answered on
+// the way.
 Job* IoWorker::decode_in_loop(Connection& connection) {
   LoopCounters& counters = loop_.counters;
-  while (may_start_in_loop(connection)) {
+  do {
     const std::string_view input = pending_in_loop(connection);
     const bool in_read_buffer = connection.input_bytes() == 0;
     Frame frame;
@@ -189,7 +193,7 @@ Job* IoWorker::decode_in_loop(Connection& connection) {
         break;
       }
     }
-  }
+  } while (may_start_in_loop(connection));
   return nullptr;
 }
 

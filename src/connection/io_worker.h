@@ -8,6 +8,7 @@
 //   batch.cc      several requests in one job
 //   replies.cc    answers in request order
 //   output.cc     finished jobs -> replies -> socket
+//   straight.cc   the same in one piece, where nothing is special
 //   ending.cc     adopt, drain, close, the end of a slot
 //   clocks.cc     the four clocks
 //
@@ -66,7 +67,7 @@ class IoWorker final : public HeldLoop {
   Job* next_in_loop(bool may_sleep) REQUIRES(loop_);
   bool next_of_turn_in_loop() REQUIRES(loop_);
   void end_turn_in_loop(bool may_sleep) REQUIRES(loop_);
-  bool open_mail_in_loop() REQUIRES(loop_);
+  void open_mail_in_loop() REQUIRES(loop_);
   void handle_in_loop(const Completion& completion) REQUIRES(loop_);
   void schedule_in_loop(Connection& connection) REQUIRES(loop_);
   bool finished_in_loop() const REQUIRES(loop_);
@@ -113,6 +114,9 @@ class IoWorker final : public HeldLoop {
   void leave_in_turn_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
   void leave_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
 
+  // --- straight.cc ---
+  [[nodiscard]] bool finish_straight_in_loop(Job& job) REQUIRES(loop_);
+
   // --- output.cc ---
   void finish_in_loop(Job& job) REQUIRES(loop_);
   void finish_requests_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
@@ -129,6 +133,8 @@ class IoWorker final : public HeldLoop {
   void flush_in_loop() REQUIRES(loop_);
   void send_in_loop(Connection& connection, std::array<std::string_view, 4> pieces, Answer* owner)
       REQUIRES(loop_);
+  void keep_unsent_in_loop(Connection& connection, const std::array<std::string_view, 4>& pieces,
+                           Sent result, Answer* owner) REQUIRES(loop_);
   void resume_write_in_loop(Connection& connection) REQUIRES(loop_);
   void after_write_in_loop(Connection& connection) REQUIRES(loop_);
   bool send_failed_in_loop(Connection& connection, int error) REQUIRES(loop_);

@@ -229,9 +229,8 @@ void IoWorker::flush_in_loop() {
 // whose bytes are piece 2, moved instead of copied if it owns them.
 void IoWorker::send_in_loop(Connection& connection, std::array<std::string_view, 4> pieces,
                             Answer* owner) {
-  size_t sent = 0;
-  const bool was_empty = connection.out.empty();
-  if (was_empty) {
+  Sent result;
+  if (connection.out.empty()) {
     std::array<iovec, 4> vectors;
     size_t count = 0, total = 0;
     for (const std::string_view piece : pieces) {
@@ -240,12 +239,23 @@ void IoWorker::send_in_loop(Connection& connection, std::array<std::string_view,
       total += piece.size();
     }
     if (count == 0) return;
-    const Sent result = loop_.driver().send(connection, std::span(vectors).first(count));
-    if (result.error != 0 && !send_failed_in_loop(connection, result.error)) return;
-    sent = result.bytes;
-    if (sent > 0) connection.last_activity = loop_.now();
-    if (sent == total) return;  // the queue is as empty as it was: no watermark is crossed
+    result = loop_.driver().send(connection, std::span(vectors).first(count));
+    if (result.bytes == total) {  // the queue is as empty as it was: no watermark is crossed
+      connection.last_activity = loop_.now();
+      return;
+    }
   }
+  keep_unsent_in_loop(connection, pieces, result, owner);
+}
+
+// The pieces less what the socket took of them go to the write queue, if it was not for good.
+void IoWorker::keep_unsent_in_loop(Connection& connection,
+                                   const std::array<std::string_view, 4>& pieces, Sent result,
+                                   Answer* owner) {
+  if (result.error != 0 && !send_failed_in_loop(connection, result.error)) return;
+  if (result.bytes > 0) connection.last_activity = loop_.now();
+  const bool was_empty = connection.out.empty();
+  size_t sent = result.bytes;
   for (size_t i = 0; i < pieces.size(); ++i) {
     const size_t skip = std::min(sent, pieces[i].size());
     sent -= skip;

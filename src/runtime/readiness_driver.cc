@@ -297,14 +297,24 @@ void ReadinessDriver::pause(Channel& channel) {
 }
 
 Sent ReadinessDriver::send(Channel& channel, std::span<const iovec> pieces) {
-  constexpr size_t kPiecesMax = 64;
-  CHECK(pieces.size() <= kPiecesMax, "a send of too many pieces");
   size_t total = 0;
   for (const iovec& piece : pieces) total += piece.iov_len;
+  const ssize_t result = kernel_.send(channel.fd, pieces);
+  if (result == static_cast<ssize_t>(total)) {
+    counters_.bytes_out.add(total);
+    return {.bytes = total, .error = 0};
+  }
+  return send_rest(channel, pieces, total, result);
+}
+
+// `result` is what the first call of send has said: not all of it has left.
+Sent ReadinessDriver::send_rest(Channel& channel, std::span<const iovec> pieces, size_t total,
+                                ssize_t result) {
+  constexpr size_t kPiecesMax = 64;
+  CHECK(pieces.size() <= kPiecesMax, "a send of too many pieces");
   size_t sent = 0;
   std::array<iovec, kPiecesMax> rest;
-  while (true) {
-    const ssize_t result = kernel_.send(channel.fd, pieces);
+  for (;; result = kernel_.send(channel.fd, pieces)) {
     if (result == -EINTR) continue;
     if (result < 0 && result != -EAGAIN) return {.bytes = sent, .error = static_cast<int>(result)};
     if (result > 0) {

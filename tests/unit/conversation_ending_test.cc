@@ -235,6 +235,24 @@ TEST(ConversationEnding, PipelinedHandlerClocksRunEachForItself) {
   EXPECT_EQ(talk.advance(milliseconds(1)), "ERR deadline exceeded\nthree\n");
 }
 
+// The timer may be armed for the clock of a request that took longer than the idle clock allows.
+TEST(ConversationEnding, TheIdleClockIsExactBehindASlowRequest) {
+  ListenOptions options;
+  options.limits.idle_time_max = seconds(5);
+  options.limits.request_time_max = seconds(30);
+  options.limits.frame_bytes_max = 4;
+  Conversation talk(lines(), echo, options);
+  EXPECT_EQ(talk.say("a line too long, of which no byte is kept"), "ERR the line is too long\n");
+  EXPECT_EQ(talk.advance(seconds(6)), "");
+  EXPECT_EQ(talk.say("\na\n"), "a\n");
+  talk.advance(seconds(5) - milliseconds(1));
+  EXPECT_EQ(talk.say("b\n"), "b\n");
+  talk.advance(seconds(5));
+  EXPECT_EQ(talk.say("c\n"), "");
+  talk.end();
+  EXPECT_EQ(talk.closed(), CloseReason::kIdleTimeout);
+}
+
 TEST(ConversationEnding, ClocksThatAreOffOrEndlessNeverFire) {
   for (const nanoseconds time : {nanoseconds(0), nanoseconds::max()}) {
     ListenOptions options;
