@@ -25,8 +25,8 @@ void IoWorker::add_requests_in_loop(Connection& connection, Job& job) {
   const uint32_t room = std::min(connection.requests_a_job - job.requests_count, left_of_turn);
   const std::span<DecodedRequest> into = std::span(job.requests).subspan(job.requests_count, room);
   const size_t found = connection.codec->decode_requests(
-      connection.decode_state, input, connection.input_ended,
-      connection.listening->options.limits.frame_bytes_max, job.requests[0].kind, into);
+      connection.decode_state, input, connection.input_ended, connection.listening->frame_bytes_max,
+      job.requests[0].kind, into);
   if (found == 0) return;
   CHECK(found <= room, "a codec found more requests than it was asked for");
   consume_in_loop(connection, static_cast<size_t>(into[found - 1].end - input.data()));

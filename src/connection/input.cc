@@ -29,7 +29,7 @@ void IoWorker::on_received_in_loop(Connection& connection, const Completion& com
   batch_ = &connection;
   batch_frames_ = 0;
   connection.last_activity = loop_.now();
-  code_service.store(connection.listening->options.name.c_str(), std::memory_order_relaxed);
+  code_service.store(connection.listening->name, std::memory_order_relaxed);
   code_id.store(connection.id.value, std::memory_order_relaxed);
   if (bytes == 0) {
     connection.input_ended = true;
@@ -42,7 +42,7 @@ void IoWorker::on_received_in_loop(Connection& connection, const Completion& com
   }
   const std::string_view received(completion.bytes.data(), bytes);
   if (connection.input_bytes() == 0) {
-    drop_input_in_loop(connection);
+    if (connection.input != nullptr) drop_input_in_loop(connection);
     batch_input_ = received;
   } else if (!append_input_in_loop(connection, received)) {
     close_in_loop(connection, CloseReason::kOutOfMemory);
@@ -130,6 +130,22 @@ void IoWorker::consume_in_loop(Connection& connection, size_t bytes) {
   }
 }
 
+// The job of a request that was found at the front of `input` and is consumed.
+Job* IoWorker::request_in_loop(Connection& connection, std::string_view input, const Frame& frame,
+                               bool in_read_buffer) {
+  connection.awaits_more = false;
+  loop_.counters.requests.add();
+  Job* job = make_job_in_loop(connection, JobKind::kRequest);
+  job->number = open_request_in_loop(connection);
+  job->requests_begin = input.data();
+  job->requests[0] = {frame.payload, input.data() + frame.consumed, connection.decode_state,
+                      frame.request_kind};
+  job->requests_count = 1;
+  job->gathers = !connection.listening->pipelined();
+  job->in_read_buffer = in_read_buffer;
+  return job;
+}
+
 // For a connection that may start. Decodes until there is a request. Refused frames are answered on
 // the way.
 Job* IoWorker::decode_in_loop(Connection& connection) {
@@ -140,7 +156,7 @@ Job* IoWorker::decode_in_loop(Connection& connection) {
     Frame frame;
     if (!input.empty() || connection.input_ended) {
       frame = connection.codec->decode(connection.decode_state, input, connection.input_ended,
-                                       connection.listening->options.limits.frame_bytes_max);
+                                       connection.listening->frame_bytes_max);
       if (frame.consumed > 0) consume_in_loop(connection, frame.consumed);
     }
     switch (frame.kind) {
@@ -162,19 +178,8 @@ Job* IoWorker::decode_in_loop(Connection& connection) {
         connection.awaits_more = false;
         if (frame.consumed > 0) counters.partial_requests_dropped.add();
         return nullptr;
-      case Frame::Kind::kRequest: {
-        connection.awaits_more = false;
-        counters.requests.add();
-        Job* job = make_job_in_loop(connection, JobKind::kRequest);
-        job->number = open_request_in_loop(connection);
-        job->requests_begin = input.data();
-        job->requests[0] = {frame.payload, input.data() + frame.consumed, connection.decode_state,
-                            frame.request_kind};
-        job->requests_count = 1;
-        job->gathers = !connection.listening->pipelined();
-        job->in_read_buffer = in_read_buffer;
-        return job;
-      }
+      case Frame::Kind::kRequest:
+        return request_in_loop(connection, input, frame, in_read_buffer);
       case Frame::Kind::kRefused:
       case Frame::Kind::kFatal: {
         connection.awaits_more = false;

@@ -60,7 +60,8 @@ class IoWorker final : public HeldLoop {
   static constexpr size_t kCopyBytesMax = 8 << 10;  // larger answers are sent from where they are
   static constexpr size_t kInputBlockBytes = 4 << 10;  // the least for a part of a request
   static constexpr size_t kSpareInputsMax = 16;
-  static constexpr int kFramesPerTurn = 256;  // of one connection, before others have their turn
+  static constexpr uint32_t kJobsKeptMax = 256;  // for the next requests
+  static constexpr int kFramesPerTurn = 256;     // of one connection, before others have their turn
   static constexpr size_t kConnectionsPerChunk = 64;
 
   // --- io_worker.cc ---
@@ -77,6 +78,8 @@ class IoWorker final : public HeldLoop {
   void on_received_in_loop(Connection& connection, const Completion& completion) REQUIRES(loop_);
   Job* pump_in_loop(Connection& connection) REQUIRES(loop_);
   Job* decode_in_loop(Connection& connection) REQUIRES(loop_);
+  Job* request_in_loop(Connection& connection, std::string_view input, const Frame& frame,
+                       bool in_read_buffer) REQUIRES(loop_);
   Job* next_callback_in_loop(Connection& connection) REQUIRES(loop_);
   void end_batch_in_loop() REQUIRES(loop_);
   bool may_start_in_loop(const Connection& connection) const REQUIRES(loop_);
@@ -124,6 +127,7 @@ class IoWorker final : public HeldLoop {
   bool owns_writing_in_loop(Connection& connection) REQUIRES(loop_);
   void grant_writing_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
   void recycle_in_loop(Job& job) REQUIRES(loop_);
+  void keep_job_in_loop(Job& job) REQUIRES(loop_);
   void open_outbox_mail_in_loop(Job& job) REQUIRES(loop_);
   void write_in_loop(Connection& connection, std::string_view bytes) REQUIRES(loop_);
   void write_framed_in_loop(Connection& connection, const Envelope& envelope, Answer& answer)

@@ -15,20 +15,27 @@
 namespace trireme::inline v0 {
 
 struct Listening {
-  std::string url;
+  // First what every request reads.
   std::shared_ptr<const Codec> codec;
   std::shared_ptr<Service> service;
-  ListenOptions options;
   bool has_session = false;
   uint32_t index = 0;  // among the listeners of its server
   // Of prepare().
   Dispatch dispatch = Dispatch::kInline;
   bool has_fixed_envelope = false;
+  bool is_pipelined = false;
+  const char* name = "";
+  size_t frame_bytes_max = 0;
   Envelope fixed_envelope;
+  ListenOptions options;
+  std::string url;
 
   // Before start(). `of_server`: where handlers run that have no policy of their own.
   void prepare(Dispatch of_server) {
     dispatch = options.dispatch.value_or(of_server);
+    is_pipelined = options.ordering == Ordering::kPipelined;
+    name = options.name.c_str();
+    frame_bytes_max = options.limits.frame_bytes_max;
     has_fixed_envelope = codec->has_fixed_envelope();
     if (has_fixed_envelope) fixed_envelope = codec->envelope(0);
   }
@@ -37,7 +44,7 @@ struct Listening {
     return has_fixed_envelope && spoken == codec.get() ? &fixed_envelope : nullptr;
   }
   bool has_deadline() const { return options.handler_time_max > Duration(0); }
-  bool pipelined() const { return options.ordering == Ordering::kPipelined; }
+  bool pipelined() const { return is_pipelined; }
   uint64_t in_flight_max() const { return pipelined() ? options.limits.in_flight_max : 1; }
 };
 

@@ -15,7 +15,6 @@ namespace {
 constexpr Duration kRetryWrite =
     std::chrono::milliseconds(10);  // after ENOBUFS, which no event ends
 constexpr size_t kSendPieces = 64;
-constexpr uint32_t kJobsKeptMax = 256;       // by a loop, for its next requests
 constexpr size_t kStorageKeptMax = 4 << 10;  // of each
 
 }  // namespace
@@ -161,6 +160,11 @@ void IoWorker::recycle_in_loop(Job& job) {
   if (job.outbox.answer_bytes.capacity() > kStorageKeptMax) {
     std::string().swap(job.outbox.answer_bytes);
   }
+  keep_job_in_loop(job);
+}
+
+// For the next request.
+void IoWorker::keep_job_in_loop(Job& job) {
   ++jobs_free_count_;
   job.next = jobs_free_;
   jobs_free_ = &job;

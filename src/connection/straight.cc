@@ -13,7 +13,8 @@ namespace trireme::inline v0 {
 bool IoWorker::finish_straight_in_loop(Job& job) {
   Connection& connection = *job.connection;
   const bool all_gathered = job.replies_count == job.requests_count && job.replies_bytes > 0 &&
-                            job.outbox.mail.empty() && !job.threw && !job.lost_loop;
+                            job.outbox.mail.empty() && !job.threw && !job.lost_loop &&
+                            jobs_free_count_ < kJobsKeptMax;
   const bool nothing_left = &connection == batch_ && batch_input_.empty() &&
                             connection.input == nullptr && out_connection_ == nullptr;
   if (!all_gathered || !nothing_left || connection.running_count != 1 || !connection.is_plain()) {
@@ -34,7 +35,8 @@ bool IoWorker::finish_straight_in_loop(Job& job) {
   } else {
     keep_unsent_in_loop(connection, {replies}, result, nullptr);
   }
-  recycle_in_loop(job);
+  job.connection = nullptr;
+  keep_job_in_loop(job);  // nothing of the run is in it
   return true;
 }
 

@@ -15,10 +15,11 @@ class LinesCodec final : public Codec {
     const size_t from = std::min(state.scanned, input.size());
     const void* found =
         input.empty() ? nullptr : std::memchr(input.data() + from, '\n', input.size() - from);
-    if (found == nullptr) return unterminated(state, input, ended, frame_bytes_max);
+    if (found == nullptr) [[unlikely]]
+      return unterminated(state, input, ended, frame_bytes_max);
     const auto length = static_cast<size_t>(static_cast<const char*>(found) - input.data());
     state.scanned = 0;
-    if (state.flags & kSkipping) {
+    if (state.flags & kSkipping) [[unlikely]] {
       state.flags = 0;
       Frame rest = decode(state, input.substr(length + 1), ended, frame_bytes_max);
       rest.consumed += length + 1;
@@ -26,7 +27,8 @@ class LinesCodec final : public Codec {
     }
     std::string_view line = input.substr(0, length);
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    if (line.size() > frame_bytes_max) return too_long(length + 1);
+    if (line.size() > frame_bytes_max) [[unlikely]]
+      return too_long(length + 1);
     return {.kind = Frame::Kind::kRequest, .consumed = length + 1, .payload = line};
   }
 

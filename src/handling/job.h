@@ -88,73 +88,74 @@ struct Job final : Mail, private Responder {
   // and the answer asks for nothing else. True: all of it has left.
   bool write_directly(Kernel& kernel);
 
+  // What every run starts with at 0, together so that it is few stores (make_job_in_loop).
+  uint64_t number = 0;  // of the first request
+  // The loop that is lent for the handler that runs now, and as which word the handler has given it
+  // away. For the thread that runs it.
+  LentLoop* lent_by = nullptr;
+  uint64_t asked_as = 0;
+  KindRecord* kind = nullptr;  // to be told what it took; null: nobody asks
+  Job* previous_running = nullptr;
+  size_t written_bytes = 0;  // by write_directly, envelope included
+  uint32_t requests_count = 0;
+  uint32_t requests_run = 0;
+  uint32_t replies_count = 0;
+  uint32_t replies_bytes = 0;
+  uint32_t left_count = 0;  // only the holder, even while the handler runs: of the replies, sent
+  uint32_t left_bytes = 0;  // already
+  int write_error = 0;      // -errno of write_directly
+  bool gathers = false;     // replies may gather: the connection is serial
+  bool on_data_worker = false;
+  bool lost_loop = false;
+  bool timed = false;        // `time` is to be measured: what its handlers take
+  bool cpu_timed = false;    // and `cpu_time`, what of it they compute
+  bool reply_taken = false;  // the answer comes, or came, through a Reply
+  bool threw = false;
+  bool in_read_buffer = false;  // the requests are in the driver's read buffer
+
   // For the thread that runs it; written by the holder before.
   Core* core = nullptr;
   Service* service = nullptr;
   void* session = nullptr;  // kOpen: the result
-  JobKind job_kind = JobKind::kRequest;
-  CloseReason close_reason = CloseReason::kPeerClosed;
-  ConnectionId id;
-  uint64_t number = 0;  // of the first request
-  const char* requests_begin = nullptr;
-  uint32_t requests_count = 0;
-  bool gathers = false;  // replies may gather: the connection is serial
-  // CancelReason. Relaxed: a hint where handlers ask; who waits is woken through `cancel_spot`.
-  std::atomic<uint8_t> cancelled{0};
-  ParkSpot cancel_spot;  // of a handler in wait_until
-  int fd = -1;           // for write_directly: good while the token is not the loop's
   const Codec* codec = nullptr;
   const Envelope* fixed_envelope = nullptr;  // of all its answers; null: depends on their size
-  WriteToken write_token;
-  // Set by the holder when the loop has something to do as soon as this job comes home. Read after
-  // the job was posted: it is in the SlotRecord, which stays.
-  ReturnFlag* return_flag = nullptr;
+  const char* requests_begin = nullptr;
+  ConnectionId id;
+  uint64_t lent_as = 0;
+  JobKind job_kind = JobKind::kRequest;
+  CloseReason close_reason = CloseReason::kPeerClosed;
+  // CancelReason. Relaxed: a hint where handlers ask; who waits is woken through `cancel_spot`.
+  std::atomic<uint8_t> cancelled{0};
   // The connection ends: no further request of this job starts. Relaxed: a hint.
   std::atomic<bool> run_no_more{false};
-
-  // The loop that is lent for the handler that runs now, as which word, and as which the handler
-  // has given it away. For the thread that runs it.
-  LentLoop* lent_by = nullptr;
-  uint64_t lent_as = 0, asked_as = 0;
-
-  // For the holder that finishes it.
-  uint32_t requests_run = 0;
-  uint32_t replies_count = 0;
-  uint32_t replies_bytes = 0;
   uint32_t last_reply_begin = 0;
-  Outbox outbox;
-  bool reply_taken = false;  // the answer comes, or came, through a Reply
-  bool threw = false;
-  bool timed = false;      // `time` is to be measured: what its handlers take
-  bool cpu_timed = false;  // and `cpu_time`, what of it they compute
-  TimePoint begun;
-  Duration time{0}, cpu_time{0};
-  size_t written_bytes = 0;  // by write_directly, envelope included
-  int write_error = 0;       // -errno of write_directly
-
   // {replies_count, replies_bytes} before the handler that runs now (leave_early_in_loop).
   PublishedReplies published;
 
-  // Only the holder, even while the handler runs.
-  uint32_t left_count = 0;  // of the replies, sent already
-  uint32_t left_bytes = 0;
+  // For the holder that finishes it.
   Connection* connection = nullptr;
-  Job* previous_running = nullptr;
   Job* next_running = nullptr;
+  const char* service_name = "";
+  uint32_t codec_switches = 0;  // of the connection, when the requests were decoded
+  int fd = -1;                  // for write_directly: good while the token is not the loop's
+  WriteToken write_token;
+  Outbox outbox;
+  TimePoint begun;
+  Duration time{0}, cpu_time{0};
+
+  // Where it is away from its loop: a data worker, or a thread that has lost the loop.
+  ParkSpot cancel_spot;  // of a handler in wait_until
+  // Set by the holder when the loop has something to do as soon as this job comes home. Read after
+  // the job was posted: it is in the SlotRecord, which stays.
+  ReturnFlag* return_flag = nullptr;
   Job* previous_out = nullptr;  // IoWorker's list of jobs with several requests on data workers
   Job* next_out = nullptr;
-  TimePoint look_at;            // when to send what has gathered meanwhile
-  uint32_t codec_switches = 0;  // of the connection, when the requests were decoded
-  KindRecord* kind = nullptr;   // to be told what it took; null: nobody asks
-  bool on_data_worker = false;
-  bool lost_loop = false;
-  std::string storage;          // the requests' own copy for a data worker; keeps its capacity
-  Charge charge;                // for `storage`
-  bool in_read_buffer = false;  // the requests are in the driver's read buffer
-  std::shared_ptr<Block>
-      kept;             // the read buffer or input block that they are in, after a hand-over
+  TimePoint look_at;    // when to send what has gathered meanwhile
   TimePoint queued_at;  // ready queue only
-  const char* service_name = "";
+  std::string storage;  // the requests' own copy for a data worker; keeps its capacity
+  Charge charge;        // for `storage`
+  // The read buffer or input block that they are in, after a hand-over.
+  std::shared_ptr<Block> kept;
 
   // Last, so that all above is close together: what is to run, and what gathers.
   std::array<Asked, kRequestsMax> requests;

@@ -25,6 +25,7 @@ class Working : public ::testing::TestWithParam<DriverKind> {
     listening->has_session = service->has_session();
     listening->service = std::move(service);
     listening->options = std::move(options);
+    listening->prepare(Dispatch::kInline);
     listenings_.push_back(std::move(listening));
     ServerOptions server_options;
     server_options.dispatch = Dispatch::kInline;
