@@ -19,7 +19,7 @@ bin=${1:-}
 [[ -d $bin ]] || usage
 bin=$(cd "$bin" && pwd)
 shift
-rounds=3 seconds=3 pairs=300 name=blocking
+rounds=5 seconds=2 pairs=300 name=blocking
 while (($# > 0)); do
   case $1 in
     --quick) rounds=1 seconds=2 pairs=50 ;;

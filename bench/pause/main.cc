@@ -2,7 +2,9 @@
 // before blocks? Speaks to a server of the `delay` protocol. Pairs of short windows, in one of
 // which (by chance) another client asks for a long sleep; in both a prober asks for nothing but an
 // answer, one request at a time, and its longest wait is noted. The difference within a pair is the
-// added pause.
+// added pause. `first` is the time from asking for the sleep to the answer to what the prober asked
+// right behind it: from the lend of the loop to the first event that the spare serves, and the way
+// there and back besides.
 //
 // Between pairs the prober goes on, so that a server that learns forgets the sleeper: otherwise the
 // next sleep would start where it harms nobody. `felt` counts the windows in which it did.
@@ -76,19 +78,26 @@ int64_t ask(int fd, const std::string& line, const std::string& answer) {
   return now_ns() - begin;
 }
 
-// The longest wait of a prober in the next `length_ns`. `sleeper`: asks for the sleep a tenth into
-// it.
-int64_t longest_wait(int prober, int64_t length_ns, int sleeper, const std::string& sleep) {
+struct Window {
+  int64_t longest_ns = 0;  // wait of the prober
+  int64_t first_ns = 0;    // from the sleeper's request to the prober's next answer
+};
+
+// What a prober sees in the next `length_ns`. `sleeper`: asks for the sleep a tenth into it.
+Window probe(int prober, int64_t length_ns, int sleeper, const std::string& sleep) {
   const int64_t begin = now_ns();
-  int64_t longest = 0;
+  Window window;
   while (now_ns() - begin < length_ns) {
+    int64_t asleep = 0;
     if (sleeper >= 0 && now_ns() - begin > length_ns / 10) {
+      asleep = now_ns();
       send_line(sleeper, sleep);
       sleeper = -1;
     }
-    longest = std::max(longest, ask(prober, "p 0\n", "p\n"));
+    window.longest_ns = std::max(window.longest_ns, ask(prober, "p 0\n", "p\n"));
+    if (asleep > 0) window.first_ns = now_ns() - asleep;
   }
-  return longest;
+  return window;
 }
 
 int64_t at(const std::vector<int64_t>& sorted, double share) {
@@ -108,13 +117,13 @@ int measure(const Endpoint& server, const Setting& setting) {
   const int prober = open_client_blocking(server);
   if (prober < 0) fail("cannot connect");
   const std::string sleep = "s " + std::to_string(setting.sleep_us) + "\n";
-  longest_wait(prober, 1000 * kMillisecond, -1, sleep);
-  std::vector<int64_t> with, without, added;
+  probe(prober, 1000 * kMillisecond, -1, sleep);
+  std::vector<int64_t> with, without, added, first_answers;
   std::vector<int> sleepers;
   int felt = 0;
   for (int pair = 0; pair < setting.pairs; ++pair) {
     const bool first = random() % 2 == 0;
-    int64_t waits[2] = {};
+    Window seen[2];
     for (int turn = 0; turn < 2; ++turn) {
       int sleeper = -1;
       const bool sleeps = (turn == 0) == first;
@@ -123,22 +132,24 @@ int measure(const Endpoint& server, const Setting& setting) {
         if (sleeper < 0) fail("cannot connect");
         sleepers.push_back(sleeper);
       }
-      waits[sleeps ? 1 : 0] = longest_wait(prober, setting.window_ns, sleeper, sleep);
-      longest_wait(prober, setting.gap_ns, -1, sleep);
+      seen[sleeps ? 1 : 0] = probe(prober, setting.window_ns, sleeper, sleep);
+      probe(prober, setting.gap_ns, -1, sleep);
       if (sleepers.size() > 64) {  // their sleeps are long over
         close(sleepers.front());
         sleepers.erase(sleepers.begin());
       }
     }
-    without.push_back(waits[0]);
-    with.push_back(waits[1]);
-    added.push_back(waits[1] - waits[0]);
-    if (waits[1] > kMillisecond) ++felt;
+    without.push_back(seen[0].longest_ns);
+    with.push_back(seen[1].longest_ns);
+    added.push_back(seen[1].longest_ns - seen[0].longest_ns);
+    first_answers.push_back(seen[1].first_ns);
+    if (seen[1].longest_ns > kMillisecond) ++felt;
   }
   for (const int sleeper : sleepers) close(sleeper);
   print("quiet", without);
   print("stalled", with);
   print("added", added);
+  print("first", first_answers);
   std::printf("felt %d of %d\n", felt, setting.pairs);
   return 0;
 }
