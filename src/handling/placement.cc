@@ -43,7 +43,10 @@ void KindRecord::computed(uint32_t requests, Duration time, Duration cpu_time) {
 void KindRecord::sample(uint32_t requests, Duration time) {
   time_ns_ += static_cast<float>(time.count());
   samples_ += static_cast<float>(requests);
-  sample_ns_ += static_cast<float>(std::max(time - kShort * requests, Duration(0)).count());
+  const auto excess_ns =
+      static_cast<float>(std::max(time - kShort * requests, Duration(0)).count());
+  sample_ns_ += excess_ns;
+  largest_ns_ = std::max(largest_ns_, excess_ns);
 }
 
 void KindRecord::age(TimePoint now) {
@@ -53,7 +56,7 @@ void KindRecord::age(TimePoint now) {
   halved_ = now;
   for (int64_t i = 0; i < std::min<int64_t>(periods, 16); ++i) {
     requests_ /= 2, late_ /= 2, samples_ /= 2, sample_ns_ /= 2;
-    time_ns_ /= 2, short_ns_ /= 2, waited_ns_ /= 2;
+    largest_ns_ /= 2, time_ns_ /= 2, short_ns_ /= 2, waited_ns_ /= 2;
   }
   decide();
 }
@@ -65,7 +68,7 @@ void KindRecord::decide() {
   waiting_.store(waiting, std::memory_order_relaxed);
   if (samples_ > 0) {
     const float waits_ns = waiting * std::min(mean_ns(), static_cast<float>(kShort.count()));
-    cost += std::max(sample_ns_ / samples_, waits_ns);
+    cost += std::max((sample_ns_ - largest_ns_) / samples_, waits_ns);
   }
   cost_ns_.store(static_cast<int64_t>(cost), std::memory_order_relaxed);
   if (pinned_) return;

@@ -13,6 +13,8 @@
 //    the time of the others is sampled on the loop, and known on a data worker. What of it is
 //    computing is sampled with the thread's CPU clock (0.7 us), once in 256 requests, and only
 //    where the time as such is large enough to matter.
+//    The largest excess is left out of the mean: one request that was the first of its kind, or
+//    whose thread was preempted, says nothing of the next.
 // 2. The price of a start on a data worker is a hop there and back. Above kHopCost the kind moves
 // to
 //    data workers; below half of that it comes back. What runs on data workers is measured as well,
@@ -88,6 +90,7 @@ class KindRecord {
   float mean_ns() const { return samples_ > 0 ? time_ns_ / samples_ : 0; }
 
   float samples_ = 0, sample_ns_ = 0;   // requests, and the sum of their excess
+  float largest_ns_ = 0;                // the largest part of that sum
   float time_ns_ = 0;                   // the sum of their time
   float short_ns_ = 0, waited_ns_ = 0;  // of those with CPU time and under kShort: time, waiting
   uint32_t skipped_ = 0, cpu_skipped_ = 0;

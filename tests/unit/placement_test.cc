@@ -64,6 +64,18 @@ TEST_F(Placement, SlowWithoutBeingLateMoves) {
   EXPECT_LT(record_.requests_inline(), 20u);
 }
 
+// The first of its kind finds cold caches; a thread may be preempted at any time.
+TEST_F(Placement, OneOutlierDoesNotMove) {
+  serve(1, 1ms, 0, 900us);
+  EXPECT_FALSE(record_.on_data_workers());
+  serve(10'000, 2s, 0, 2us);
+  EXPECT_FALSE(record_.on_data_workers());
+  record_.ran_inline(1, true, 900us, now_);
+  EXPECT_FALSE(record_.on_data_workers());
+  record_.ran_inline(1, true, 900us, now_);
+  EXPECT_TRUE(record_.on_data_workers()) << "several are a habit";
+}
+
 // Computing costs the same anywhere.
 TEST_F(Placement, AFewMicrosecondsOfWorkStay) {
   serve(100'000, 5s, 0, 15us);
