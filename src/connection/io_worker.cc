@@ -145,7 +145,10 @@ Job* IoWorker::next_in_loop(bool may_sleep) {
 // One step of this turn: a mail, a completion, a connection of the run list. False: the turn is
 // over.
 bool IoWorker::next_of_turn_in_loop() {
-  if (open_mail_in_loop()) return true;
+  if (mail_ != nullptr) {
+    open_mail_in_loop();
+    return true;
+  }
   Completion completion;
   if (loop_.driver().next(completion)) {
     handle_in_loop(completion);
@@ -188,8 +191,7 @@ void IoWorker::end_turn_in_loop(bool may_sleep) {
   runs_left_ = run_count_;
 }
 
-bool IoWorker::open_mail_in_loop() {
-  if (mail_ == nullptr) return false;
+void IoWorker::open_mail_in_loop() {
   std::unique_ptr<Mail> mail(std::exchange(mail_, mail_->next));
   mail->next = nullptr;
   switch (mail->kind) {
@@ -229,7 +231,6 @@ bool IoWorker::open_mail_in_loop() {
     default:
       CHECK(false, "mail that an I/O worker does not know");
   }
-  return true;
 }
 
 void IoWorker::handle_in_loop(const Completion& completion) {

@@ -70,7 +70,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   Job* next_in_loop(bool may_sleep) REQUIRES(loop_);
   bool next_of_turn_in_loop() REQUIRES(loop_);
   void end_turn_in_loop(bool may_sleep) REQUIRES(loop_);
-  bool open_mail_in_loop() REQUIRES(loop_);
+  void open_mail_in_loop() REQUIRES(loop_);
   void handle_in_loop(const Completion& completion) REQUIRES(loop_);
   void schedule_in_loop(Connection& connection) REQUIRES(loop_);
   bool finished_in_loop() const REQUIRES(loop_);

@@ -86,8 +86,8 @@ TEST(LoopsAccept, BesideAListener) {
   server.listen(kAnywhere, tr::lines(), name_thread, kByLoops);
   server.listen(kAnywhere, tr::lines(), name_thread);
   ASSERT_TRUE(server.start().ok());
-  EXPECT_TRUE(has_listener_thread());
-  std::vector<Client> crowd;  // all on one loop
+  EXPECT_TRUE(wait_until(has_listener_thread));  // it names itself
+  std::vector<Client> crowd;                     // all on one loop
   std::string crowded;
   for (int tries = 0; tries < 1000 && crowd.size() < 5; ++tries) {
     Client client(server.urls()[0]);
