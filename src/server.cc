@@ -159,7 +159,8 @@ Result<Done> Server::Impl::open_endpoints() {
     const Driver::Traits driver = core.get()->loop(0).driver_traits();
     if (!driver.accepts) {
       return usage("the driver " + std::string(driver.name) +
-                   " does not accept: let the Listener do it, or choose another driver");
+                   " does not accept: let the Listener do it (Accepting::kListener), or choose "
+                   "another driver");
     }
     for (auto& io_worker : io_workers) {
       auto door = std::make_unique<Admission>(*core.get(), io_worker->loop(), *io_worker);
