@@ -8,8 +8,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <span>
 
-#include "accept/endpoint.h"
+#include "accept/bind.h"
 #include "accept/listener.h"
 #include "connection/io_worker.h"
 #include "handling/crew.h"
@@ -22,48 +23,13 @@
 #include "runtime/real_signals.h"
 #include "runtime/select_poller.h"
 #include "server_stats.h"
+#include "server_validate.h"
 
 namespace trireme::inline v0 {
 namespace {
 
-constexpr int64_t kDescriptorsReserved = 32;                      // for handlers, logs and our own
-constexpr Duration kPollTimeMax = std::chrono::milliseconds(10);  // beyond it nothing is saved
+constexpr int64_t kDescriptorsReserved = 32;  // for handlers, logs and our own
 constexpr Duration kCutGrace = std::chrono::milliseconds(50);
-
-Error usage(std::string message) { return {Error::Code::kUsage, std::move(message)}; }
-
-Result<Done> validate(const ServerOptions& options,
-                      const std::vector<std::unique_ptr<Listening>>& listenings) {
-  if (listenings.empty()) return usage("nothing to serve: call listen() before start()");
-  if (options.io_workers < 0 || options.io_workers > 1023)
-    return usage("io_workers must be 0 to 1023");
-  if (options.data_workers < 1 || options.data_workers > 10000)
-    return usage("data_workers must be 1 to 10000");
-  if (options.poll_time_max < Duration(0) || options.poll_time_max > kPollTimeMax)
-    return usage("poll_time_max must be 0 to 10 ms");
-  for (const auto& listening : listenings) {
-    Result<Endpoint> endpoint = parse_endpoint(listening->url);
-    if (!endpoint) return endpoint.error();
-    const Limits& limits = listening->options.limits;
-    if (limits.frame_bytes_max == 0 || limits.frame_bytes_max > (1u << 30)) {
-      return usage("frame_bytes_max must be 1 byte to 1 GiB");
-    }
-    if (limits.in_flight_max == 0) return usage("in_flight_max must be at least 1");
-    for (const PinnedKind& pin : listening->options.pinned_kinds) {
-      if (pin.kind >= Kinds::kShared || pin.dispatch == Dispatch::kAdaptive) {
-        return usage("a pinned kind is 0 to 14, pinned to Dispatch::kInline or Dispatch::kWorkers");
-      }
-    }
-    if (limits.write_bytes_low > limits.write_bytes_high)
-      return usage("write_bytes_low must not be over write_bytes_high");
-    if (listening->pipelined() && listening->has_session && !listening->service->concurrent()) {
-      return usage(
-          "a session with Ordering::kPipelined must declare `static constexpr bool concurrent = "
-          "true`");
-    }
-  }
-  return Done{};
-}
 
 }  // namespace
 
@@ -72,6 +38,13 @@ struct Server::Impl {
 
   Result<Done> start();
   Result<Done> build();
+  Result<Done> build_loops(uint32_t io_count);
+  Result<Done> open_endpoints();
+  bool accepts_by(Accepting how) const {
+    return std::any_of(listenings.begin(), listenings.end(), [how](const auto& listening) {
+      return listening->options.accepting == how;
+    });
+  }
   std::vector<StuckJob> end();
   void stop_loops(TimePoint deadline);
 
@@ -133,8 +106,10 @@ Result<Done> Server::Impl::build() {
       options.io_workers > 0 ? options.io_workers : platform.threads.allowed_cpus());
   const bool selects = options.driver == DriverKind::kSelect && options.driver_factory == nullptr;
   if (selects) descriptors = std::min<int64_t>(descriptors, SelectPoller::kDescriptorsMax);
-  const int64_t own =
-      kDescriptorsReserved + 2 * (io_count + 1) + static_cast<int64_t>(listenings.size());
+  int64_t own = kDescriptorsReserved + 2 * (io_count + 1);
+  for (const auto& listening : listenings) {
+    own += listening->options.accepting == Accepting::kLoops ? io_count : 1;
+  }
   const auto room = static_cast<size_t>(std::max<int64_t>(descriptors - own, 16));
   size_t connections_max = options.connections_max > 0 ? options.connections_max : room;
   if (selects && connections_max > room) {
@@ -145,7 +120,14 @@ Result<Done> Server::Impl::build() {
   connections_max = std::min<size_t>(connections_max, 0x3fffff);
   Core* made = new Core(platform, options, io_count, connections_max);
   core = CoreRef(made);
-  for (uint32_t index = 0; index <= io_count; ++index) {
+  Result<Done> built = build_loops(io_count);
+  return built ? open_endpoints() : built;
+}
+
+Result<Done> Server::Impl::build_loops(uint32_t io_count) {
+  Core* const made = core.get();
+  const uint32_t count = accepts_by(Accepting::kListener) ? io_count + 1 : io_count;
+  for (uint32_t index = 0; index < count; ++index) {
     const bool is_listener = index == io_count;
     EventLoop& loop = is_listener ? made->listener_loop() : made->loop(index);
     const bool edge = options.driver == DriverKind::kEpollEdge;
@@ -167,12 +149,38 @@ Result<Done> Server::Impl::build() {
     io_workers.push_back(std::make_unique<IoWorker>(*made, index, listenings));
     kinds.push_back(io_workers.back()->kinds());
   }
-  listener = std::make_unique<Listener>(*made, listenings);
-  return listener->open();
+  listener = std::make_unique<Listener>(*made);
+  return Done{};
+}
+
+Result<Done> Server::Impl::open_endpoints() {
+  std::vector<Admission*> of_loops;
+  if (accepts_by(Accepting::kLoops)) {
+    const Driver::Traits driver = core.get()->loop(0).driver_traits();
+    if (!driver.accepts) {
+      return usage("the driver " + std::string(driver.name) +
+                   " does not accept: let the Listener do it (Accepting::kListener), or choose "
+                   "another driver");
+    }
+    for (auto& io_worker : io_workers) {
+      auto door = std::make_unique<Admission>(*core.get(), io_worker->loop(), *io_worker);
+      of_loops.push_back(door.get());
+      io_worker->use_acceptor(std::move(door));
+    }
+  }
+  Admission* const of_listener[] = {&listener->door()};
+  for (auto& listening : listenings) {
+    const bool in_loops = listening->options.accepting == Accepting::kLoops;
+    Result<Done> bound =
+        bind_listening(platform.kernel, *listening,
+                       in_loops ? std::span<Admission* const>(of_loops) : of_listener);
+    if (!bound) return bound;
+  }
+  return Done{};
 }
 
 Result<Done> Server::Impl::start() {
-  Result<Done> valid = validate(options, listenings);
+  Result<Done> valid = validate_options(options, listenings);
   if (!valid) return valid;
   Result<Done> built = build();
   if (!built) return built;

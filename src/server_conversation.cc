@@ -159,8 +159,8 @@ struct Conversation::Impl {
     driver = scripted.get();
     loop.use_driver(std::move(scripted));
     io_worker = std::make_unique<IoWorker>(*core.get(), 0, listenings);
-    core.get()->accepted.add();
-    core.get()->live_connections.add();
+    loop.counters.accepted.add();
+    CHECK(core.get()->enter_connection(), "the one connection of a conversation");
     loop.post(std::make_unique<AdoptMail>(-1, 0, SocketAddress{}));
     io_worker->turn_until_idle();
   }

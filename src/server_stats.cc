@@ -11,6 +11,10 @@ void add_loop(Stats& stats, const LoopCounters& loop) {
     stats.closed_by_reason[i] += loop.closed_by_reason[i].get();
     stats.closed += loop.closed_by_reason[i].get();
   }
+  stats.refused += loop.refused.get();  // before `accepted`: what is live is never below zero
+  stats.accepted += loop.accepted.get();
+  stats.accept_failures += loop.accept_failures.get();
+  stats.accept_pauses += loop.accept_pauses.get();
   stats.slots_made += loop.slots_made.get();
   stats.slots_gone += loop.slots_gone.get();
   stats.requests += loop.requests.get();
@@ -48,10 +52,6 @@ Stats collect_stats(Core& core, uint64_t data_workers) {
     stats.timers_gone += core.loop(i).timers_gone();
   }
   add_loop(stats, core.listener_loop().counters);
-  stats.accepted = core.accepted.get();
-  stats.refused = core.refused.get();
-  stats.accept_failures = core.accept_failures.get();
-  stats.accept_pauses = core.accept_pauses.get();
   stats.stale_ids += core.stale_ids.get();
   stats.live = stats.accepted - stats.refused - stats.closed;
   stats.data_workers = data_workers;

@@ -82,6 +82,10 @@ void add_threads(CLI::App& app, ServeOptions& options) {
                             {"workers", tr::Dispatch::kWorkers},
                             {"adaptive", tr::Dispatch::kAdaptive}},
                            {"POLICY", "adaptive", "where handlers run: inline, workers, adaptive"});
+  add_choice<tr::Accepting>(
+      app, "--accepting", options.listen.accepting,
+      {{"listener", tr::Accepting::kListener}, {"loops", tr::Accepting::kLoops}},
+      {"WHO", "listener", "who accepts: listener, a thread; loops, each by itself (SO_REUSEPORT)"});
   add(app, "--poll-time", options.server.poll_time_max, tool::parse_duration,
       {"TIME", "0", "how long threads look for work before they sleep; at most 10ms"});
   Names<DriverChoice> drivers = {{"epoll", {tr::DriverKind::kEpoll}},

@@ -137,6 +137,12 @@ def other_rows(congestion):
     ours = s.trireme("adaptive")
     yield Row("churn", "churn", "connect, one request, close", s.FLOOR, ours,
               load=("--scenario", "churn"), goal=Goal(1.10), slice_ms=50, weight=1.5, claim=True)
+    for dispatch in ("adaptive", "inline"):
+        yield Row(f"churn-loops-accept-{dispatch}", "churn",
+                  f"connect, one request, close; loops accept, {dispatch}", s.FLOOR,
+                  s.trireme(dispatch, accepting="loops"), load=("--scenario", "churn"),
+                  goal=Goal(1.04), slice_ms=50, weight=1.5, claim=True,
+                  quick=dispatch == "adaptive")
     if congestion:
         yield Row("stream", "stream", f"messages of 64 KiB, {congestion}", s.FLOOR, ours,
                   load=stream_load(congestion), goal=Goal(1.03), slice_ms=50, claim=True)

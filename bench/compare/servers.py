@@ -42,11 +42,13 @@ class Server:
         return shlex.join(map(str, words))
 
 
-def trireme(dispatch, driver="epoll", poll_time=None):
+def trireme(dispatch, driver="epoll", poll_time=None, accepting="listener"):
     options = ("--dispatch", dispatch) + (() if driver == "epoll" else ("--driver", driver))
     options += ("--poll-time", poll_time) if poll_time else ()
     name = f"trireme {dispatch}" + ("" if driver == "epoll" else f" {driver}")
+    options += ("--accepting", accepting) if accepting != "listener" else ()
     name += ", polling" if poll_time else ""
+    name += ", loops accept" if accepting == "loops" else ""
     return Server(name, "trireme", pool=dispatch != "inline", options=options)
 
 

@@ -30,6 +30,12 @@ enum class DriverKind : uint8_t {
   kSelect,     // the same, and no descriptor of 1,024 or more
 };
 
+// Which thread accepts the clients of a listener.
+enum class Accepting : uint8_t {
+  kListener,  // a thread of its own, which gives each client to the loop with the fewest
+  kLoops,     // every event loop, at a listening socket of its own: the kernel spreads the clients
+};
+
 // In which order the requests of one connection are handled. Replies always leave in request order.
 enum class Ordering : uint8_t {
   kSerial,     // the next request starts after the reply to the one before
@@ -82,6 +88,12 @@ struct ListenOptions {
   Limits limits{};
   int backlog = 4096;            // of listen(2); the kernel cuts it to net.core.somaxconn
   std::string name = "service";  // in logs and statistics
+  // With kLoops (nginx and others call it `reuseport`) the sockets share the port by SO_REUSEPORT,
+  // socket(7): no hand-off and no wake-up for a client, for services whose connections are short.
+  // The price: the kernel picks a loop by a hash of the addresses, so loops may have unequal
+  // shares, and a client whose loop computes waits although others are idle. start() fails, with a
+  // sentence, when the port is in use or the driver does not accept (io_uring).
+  Accepting accepting = Accepting::kListener;
   // Where the handlers of this listener run, if not where ServerOptions::dispatch says. With
   // kInline it is answered even while every data worker is in a handler.
   std::optional<Dispatch> dispatch{};

@@ -36,8 +36,8 @@ struct Stats {
   // connections
   uint64_t accepted = 0;
   uint64_t refused = 0;          // over the limit per address
-  uint64_t accept_failures = 0;  // accept(2) answered an error that made the Listener pause
-  uint64_t accept_pauses = 0;
+  uint64_t accept_failures = 0;  // accept(2) answered an error after which accepting paused
+  uint64_t accept_pauses = 0;    // each loop that accepts counts its own
   uint64_t closed = 0;
   uint64_t live = 0;  // accepted - refused - closed
   std::array<uint64_t, kCloseReasonCount> closed_by_reason{};

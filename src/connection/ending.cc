@@ -7,27 +7,27 @@
 
 namespace trireme::inline v0 {
 
-void IoWorker::adopt_in_loop(AdoptMail& mail) {
+void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddress& peer) {
+  loop_.assume_held();
   LoopCounters& counters = loop_.counters;
-  const Listening& listening = *listenings_[mail.listening];
+  const Listening& listening = *listenings_[listening_index];
   counters.adopted.add();
   Connection* connection = take_slot_in_loop();
   if (connection == nullptr) {
     // Every slot is held by a handler that outlives its socket.
-    core_.platform.kernel.close(mail.fd);
+    core_.platform.kernel.close(fd);
     counters.descriptors_closed.add();
     counters.closed_by_reason[static_cast<size_t>(CloseReason::kRefused)].add();
-    core_.live_connections.subtract();
-    return;
+    return core_.leave_connection();
   }
   SlotRecord& record = core_.record(loop_.index(), connection->id.slot());
-  core_.publish_address(connection->id, mail.peer);
+  core_.publish_address(connection->id, peer);
   connection->counts_address = core_.options.connections_per_address_max > 0;
   connection->listening = &listening;
   connection->codec = listening.codec.get();
   connection->close_done = !listening.has_session;
   connection->last_activity = loop_.now();
-  const int result = loop_.driver().attach(*connection, Channel::Role::kStream, mail.fd);
+  const int result = loop_.driver().attach(*connection, Channel::Role::kStream, fd);
   if (result < 0) {
     uint64_t suppressed = 0;
     if (attach_gate_.open(loop_.now(), suppressed)) {
@@ -78,6 +78,7 @@ Connection* IoWorker::take_slot_in_loop() {
 }
 
 void IoWorker::drain_all_in_loop() {
+  if (acceptor_ != nullptr) acceptor_->stop_in_loop(!cut_);
   draining_ = true;
   for (uint32_t slot = 0; slot < slots_used_; ++slot) {
     Connection& connection = (*chunks_[slot / kConnectionsPerChunk])[slot % kConnectionsPerChunk];
@@ -202,14 +203,7 @@ void IoWorker::connection_gone_in_loop(Connection& connection, CloseReason reaso
   record.generation.store(0, std::memory_order_relaxed);
   record.unsent_bytes.store(0, std::memory_order_relaxed);
   if (connection.counts_address) core_.leave_address(connection.id);
-  resume_accepting_in_loop();
-}
-
-// A descriptor or a slot is free again: the Listener may be waiting for one.
-void IoWorker::resume_accepting_in_loop() {
-  if (core_.accept_paused.load(std::memory_order_seq_cst) && core_.accept_paused.exchange(false)) {
-    core_.listener_loop().post(std::make_unique<PlainMail>(kMailResume));
-  }
+  core_.resume_accepting();  // a descriptor is free
 }
 
 void IoWorker::cancel_jobs_in_loop(Connection& connection, CancelReason reason) {
@@ -233,8 +227,7 @@ void IoWorker::try_release_in_loop(Connection& connection) {
   --slots_live_;
   loop_.counters.slots_gone.add();
   // Not before: a client that is accepted must find a slot.
-  core_.live_connections.subtract();
-  resume_accepting_in_loop();
+  core_.leave_connection();
 }
 
 }  // namespace trireme

@@ -169,6 +169,7 @@ bool IoWorker::next_of_turn_in_loop() {
 void IoWorker::end_turn_in_loop(bool may_sleep) {
   expire_timers_in_loop();
   TimePoint until = out_head_ != nullptr ? look_at_jobs_out_in_loop() : kNever;
+  if (acceptor_ != nullptr) until = std::min(until, acceptor_->resume_in_loop());
   flush_in_loop();
   if (to_workers_head_ != nullptr) {
     crew_->submit(std::exchange(to_workers_head_, nullptr));
@@ -214,7 +215,11 @@ void IoWorker::open_mail_in_loop() {
       }
       break;
     case kMailAdopt:
-      adopt_in_loop(static_cast<AdoptMail&>(*mail));
+      adopt_in_loop(static_cast<AdoptMail&>(*mail).fd, static_cast<AdoptMail&>(*mail).listening,
+                    static_cast<AdoptMail&>(*mail).peer);
+      break;
+    case kMailResume:
+      if (acceptor_ != nullptr) acceptor_->room_in_loop();
       break;
     case kMailDrain:
       drain_all_in_loop();
@@ -229,6 +234,9 @@ void IoWorker::open_mail_in_loop() {
 }
 
 void IoWorker::handle_in_loop(const Completion& completion) {
+  if (completion.channel->role == Channel::Role::kListener) {
+    return acceptor_->handle_in_loop(completion);
+  }
   auto& connection = static_cast<Connection&>(*completion.channel);
   switch (completion.kind) {
     case Completion::Kind::kReceived:
@@ -244,8 +252,8 @@ void IoWorker::handle_in_loop(const Completion& completion) {
       connection.channel_closed = true;
       schedule_in_loop(connection);
       break;
-    case Completion::Kind::kAccepted:
-      CHECK(false, "an I/O worker does not accept");
+    case Completion::Kind::kAcceptable:
+      CHECK(false, "a connection does not accept");
   }
 }
 
@@ -264,7 +272,8 @@ void IoWorker::schedule_in_loop(Connection& connection) {
 }
 
 bool IoWorker::finished_in_loop() const {
-  return draining_ && slots_live_ == 0 && mail_ == nullptr;
+  return draining_ && slots_live_ == 0 && mail_ == nullptr &&
+         (acceptor_ == nullptr || acceptor_->stopped_in_loop());
 }
 
 // Null, and counted, when the connection is gone.

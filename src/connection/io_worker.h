@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "connection/acceptor.h"
 #include "connection/connection.h"
 #include "handling/crew.h"
 #include "handling/placement.h"
@@ -30,7 +31,7 @@
 
 namespace trireme::inline v0 {
 
-class IoWorker final : public HeldLoop {
+class IoWorker final : public HeldLoop, public Adopter {
  public:
   // `crew` null: handlers run in the thread that calls turn_until_idle (testing::Conversation).
   IoWorker(Core& core, uint32_t index, const std::vector<std::unique_ptr<Listening>>& listenings);
@@ -38,10 +39,13 @@ class IoWorker final : public HeldLoop {
 
   // Before start().
   void use_crew(Crew* crew) { crew_ = crew; }
+  // Before start(). The listening sockets of this loop, if it accepts itself.
+  void use_acceptor(std::unique_ptr<Acceptor> acceptor) { acceptor_ = std::move(acceptor); }
 
   EventLoop& loop() override { return loop_; }
   End hold(void* as) override;
   void rearrange(SpareKit& kit) override NO_THREAD_SAFETY_ANALYSIS;
+  void adopt_in_loop(int fd, uint32_t listening_index, const SocketAddress& peer) override;
 
   // Any thread. Shared with the server, whose statistics outlive the loops.
   std::shared_ptr<const KindTable> kinds() const { return kinds_; }
@@ -147,7 +151,6 @@ class IoWorker final : public HeldLoop {
       REQUIRES(loop_);
 
   // --- ending.cc ---
-  void adopt_in_loop(AdoptMail& mail) REQUIRES(loop_);
   Connection* take_slot_in_loop() REQUIRES(loop_);
   void drain_in_loop(Connection& connection) REQUIRES(loop_);
   void drain_all_in_loop() REQUIRES(loop_);
@@ -158,7 +161,6 @@ class IoWorker final : public HeldLoop {
   void cancel_jobs_in_loop(Connection& connection, CancelReason reason) REQUIRES(loop_);
   void try_release_in_loop(Connection& connection) REQUIRES(loop_);
   void connection_gone_in_loop(Connection& connection, CloseReason reason) REQUIRES(loop_);
-  void resume_accepting_in_loop() REQUIRES(loop_);
 
   // --- clocks.cc ---
   void expire_timers_in_loop() REQUIRES(loop_);
@@ -169,6 +171,7 @@ class IoWorker final : public HeldLoop {
   Core& core_;
   EventLoop& loop_;
   Crew* crew_ = nullptr;
+  std::unique_ptr<Acceptor> acceptor_;  // null: the Listener accepts
   const Driver::Traits driver_;
   const std::vector<std::unique_ptr<Listening>>& listenings_;
   const std::shared_ptr<KindTable> kinds_;  // what is in it is the holder's

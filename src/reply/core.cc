@@ -5,6 +5,8 @@
 
 #include <cstring>
 
+#include "runtime/check.h"
+
 namespace trireme::inline v0 {
 
 CoreRef::CoreRef(Core* core) : core_(core) {
@@ -22,7 +24,8 @@ Core::Core(const Platform& given_platform, const ServerOptions& given_options, u
       log(given_options.log, given_options.log_level),
       buffers(given_options.buffer_bytes_max),
       io_workers_(io_workers),
-      connections_max_(connections_max) {
+      connections_max_(connections_max),
+      accept_paused_(std::make_unique<std::atomic<bool>[]>(io_workers + 1)) {
   for (uint32_t home = 0; home < io_workers; ++home) {
     records_.push_back(
         std::make_unique<std::atomic<SlotRecord*>[]>(connections_max / kRecordsPerChunk + 1));
@@ -67,6 +70,35 @@ SlotRecord* Core::record(ConnectionId id) const {
 bool Core::connected(ConnectionId id) const {
   const SlotRecord* slot = record(id);
   return slot != nullptr && slot->generation.load(std::memory_order_relaxed) == id.generation();
+}
+
+bool Core::enter_connection() {
+  uint64_t live = live_connections_.load();
+  while (live < connections_max_) {
+    if (live_connections_.compare_exchange_weak(live, live + 1)) return true;
+  }
+  return false;
+}
+
+void Core::leave_connection() {
+  const uint64_t before = live_connections_.fetch_sub(1);
+  CHECK(before > 0, "more connections have gone than came");
+  resume_accepting();
+}
+
+// All of them: which one has clients that wait, only its own socket knows.
+void Core::resume_accepting() {
+  if (accept_paused_count_.load() == 0) return;
+  for (uint32_t index = 0; index < loops_.size(); ++index) {
+    if (!accept_paused_[index].load() || !accept_paused_[index].exchange(false)) continue;
+    accept_paused_count_.fetch_sub(1);
+    loops_[index]->post(std::make_unique<PlainMail>(kMailResume));
+  }
+}
+
+void Core::note_accept_paused(uint32_t index, bool paused) {
+  if (accept_paused_[index].exchange(paused) == paused) return;
+  accept_paused_count_.fetch_add(paused ? 1 : -1);
 }
 
 Core::Address Core::address_of(const SocketAddress& address) {

@@ -75,14 +75,25 @@ class Core {
   bool enter_address(const SocketAddress& address, size_t limit);
   void leave_address(ConnectionId id);  // as it was published
 
+  // Any thread. A place for one more connection; false: as many are open, or on their way to a
+  // loop, as are allowed.
+  [[nodiscard]] bool enter_connection();
+  bool is_full() const { return live_connections_.load() >= connections_max_; }
+  // Any thread. The place is free again.
+  void leave_connection();
+  // Any thread. A place, a descriptor or memory has become free: loops that accept and have paused
+  // look again.
+  void resume_accepting();
+  // The holder of the loop `index`, which accepts: resume_accepting is to tell it, or not. It asks
+  // for room after it has said so, or it may miss the last who makes some.
+  void note_accept_paused(uint32_t index, bool paused);
+
   const Platform platform;
   const ServerOptions options;
   const Log log;
   Buffers buffers;
-  SharedCounter accepted, refused, accept_failures, accept_pauses, stale_ids;
-  SharedCounter live_connections;  // adopted or on their way to a loop
-  std::atomic<bool> accept_paused{
-      false};  // seq_cst: the one who closes a connection asks after its decrement
+  SharedCounter stale_ids;
+  LogGate accept_gate;  // of all loops that accept
 
  private:
   struct Address {
@@ -97,6 +108,11 @@ class Core {
 
   const uint32_t io_workers_;
   const size_t connections_max_;
+  // These three seq_cst: who makes room asks for pauses after its decrement, who pauses asks for
+  // room after its note.
+  std::atomic<uint64_t> live_connections_{0};  // adopted or on their way to a loop
+  std::atomic<int32_t> accept_paused_count_{0};
+  std::unique_ptr<std::atomic<bool>[]> accept_paused_;  // by loop
   std::atomic<uint64_t> references_{0};
   // By home: a table of chunks, made when they are needed, that lives as long as this.
   static constexpr uint32_t kRecordsPerChunk = 1024;

@@ -22,7 +22,7 @@ enum MailKind : int {
   kMailAdopt,   // a new socket from the Listener
   kMailDrain,   // end in good order
   kMailCut,     // the drain deadline is over
-  kMailResume,  // to the Listener: a descriptor or memory has become free
+  kMailResume,  // to who accepts: a place, a descriptor or memory has become free
   kMailStop,    // to the Listener: accept what waits, then end
 };
 

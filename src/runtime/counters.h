@@ -41,6 +41,7 @@ struct LoopCounters {
   Counter loop_turns, late_turns, reads_paused, bytes_in, bytes_out;
   SharedCounter wakeups;
   Counter descriptors_opened, descriptors_closed;
+  Counter accepted, refused, accept_failures, accept_pauses;  // by this loop, for any
   Counter adopted, slots_made, slots_gone;
   std::array<Counter, kCloseReasonCount> closed_by_reason;
   Counter requests, replies, replies_dropped, unanswered, refused_frames, partial_requests_dropped;

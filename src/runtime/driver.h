@@ -33,16 +33,15 @@ namespace trireme::inline v0 {
 
 struct Completion {
   enum class Kind : uint8_t {
-    kAccepted,  // result: the new descriptor, or -errno; peer: its address
-    kReceived,  // result: bytes, 0 for the end of the stream, or -errno
-    kWritable,  // a send that was cut short may go on
-    kUnsent,    // bytes that `send` had taken to send later, and could not; result: 0 or -errno
-    kClosed,    // the channel is the caller's again
+    kAcceptable,  // clients may wait at a listening socket: whoever is told calls accept
+    kReceived,    // result: bytes, 0 for the end of the stream, or -errno
+    kWritable,    // a send that was cut short may go on
+    kUnsent,      // bytes that `send` had taken to send later, and could not; result: 0 or -errno
+    kClosed,      // the channel is the caller's again
   } kind = Kind::kReceived;
   Channel* channel = nullptr;
   int32_t result = 0;
   std::span<char> bytes{};  // kReceived, kUnsent: the driver's memory, valid until the next `next`
-  const SocketAddress* peer = nullptr;  // kAccepted: valid until the next `next`
 };
 
 // What a send did. `error` 0: `bytes` were taken; if these are not all, kWritable comes when more
@@ -68,6 +67,7 @@ class Driver {
     // `send` may take bytes that leave with the next `wait` only. What the socket does not take of
     // them comes back as kUnsent, in front of all that is sent later.
     bool gathers_sends = false;
+    bool accepts = false;  // it can watch a listening socket
   };
 
   virtual ~Driver() = default;
@@ -86,7 +86,7 @@ class Driver {
   // descriptor from now on, failed or not: on failure it is closed, and no kClosed follows.
   virtual int attach(Channel& channel, Channel::Role role, int fd) = 0;
   virtual void receive(Channel& channel) = 0;  // after pause(): armed again
-  virtual void pause(Channel& channel) = 0;    // no kReceived (kAccepted) until receive()
+  virtual void pause(Channel& channel) = 0;    // no kReceived (kAcceptable) until receive()
   virtual Sent send(Channel& channel, std::span<const iovec> pieces) = 0;
   // Sends at once what `send` has taken to send later, and gives back what the socket does not take
   // (kWritable comes when it can). Needed before shutdown_write and close in good order, and before

@@ -69,11 +69,14 @@ int ReadinessDriver::open() {
 }
 
 Driver::Traits ReadinessDriver::traits() const {
-  return {.name = poller_->name(), .loop_may_move = true, .worker_may_write = true};
+  return {
+      .name = poller_->name(), .loop_may_move = true, .worker_may_write = true, .accepts = true};
 }
 
 void ReadinessDriver::wait(TimePoint now, TimePoint until) {
   CHECK(event_cursor_ == event_count_, "wait before all completions of the last turn were taken");
+  for (Channel* channel : ended_) update_interest(*channel);
+  ended_.clear();
   if (!lost_.empty()) {
     if (now >= return_at_) return_lost(now);
     if (!lost_.empty()) until = std::min(until, return_at_);
@@ -92,7 +95,6 @@ void ReadinessDriver::wait(TimePoint now, TimePoint until) {
   event_count_ = count > 0 ? static_cast<size_t>(count) : 0;
   event_cursor_ = 0;
   event_bits_ = 0;
-  accepts_left_ = kAcceptsPerTurn;
   reads_now_.swap(reads_next_);
   reads_next_.clear();
   reads_cursor_ = 0;
@@ -135,10 +137,10 @@ bool ReadinessDriver::next_of_event(Channel& channel, Completion& out) {
     return false;
   }
   if (channel.role == Channel::Role::kListener) {
-    if (accepts_left_ > 0 && (channel.flags & kWantsRead) && accept_one(channel, out))
-      return true;  // and again
     event_bits_ = 0;
-    return false;
+    if (!(channel.flags & kWantsRead)) return false;
+    out = {.kind = Completion::Kind::kAcceptable, .channel = &channel};
+    return true;
   }
   if ((bits & EPOLLOUT) && (channel.flags & kWantsWrite)) {
     event_bits_ &= ~uint32_t{EPOLLOUT};
@@ -157,21 +159,6 @@ bool ReadinessDriver::next_of_event(Channel& channel, Completion& out) {
   return receive_one(channel, out);
 }
 
-bool ReadinessDriver::accept_one(Channel& listener, Completion& out) {
-  --accepts_left_;
-  while (true) {
-    const int fd = kernel_.accept(listener.fd, accepted_peer_);
-    if (fd == -EINTR) continue;
-    if (fd == -EAGAIN) return false;
-    if (fd >= 0) counters_.descriptors_opened.add();
-    out = {.kind = Completion::Kind::kAccepted,
-           .channel = &listener,
-           .result = fd,
-           .peer = &accepted_peer_};
-    return true;
-  }
-}
-
 bool ReadinessDriver::receive_one(Channel& channel, Completion& out) {
   const std::span<char> into = read_buffer_.span().first(receive_bytes_max_);
   ssize_t result = 0;
@@ -185,8 +172,11 @@ bool ReadinessDriver::receive_one(Channel& channel, Completion& out) {
   if (result <= 0) {
     channel.flags |= kEnded;
     channel.flags &= static_cast<uint8_t>(~(kReadable | kWantsRead));
-    if (result < 0) leave_set(channel);
-    update_interest(channel);
+    if (result < 0) {
+      leave_set(channel);
+    } else if (!edge_triggered_) {
+      ended_.push_back(&channel);  // most are closed before the next wait: no call for those
+    }
   } else {
     // A short read means that there is nothing more to come only where the end of the stream would
     // be told anew. An edge that told of it may lie back: it came while the channel was paused.
@@ -341,6 +331,7 @@ void ReadinessDriver::close(Channel& channel) {
     std::erase(reads_next_, &channel);
   }
   std::erase(lost_, &channel);
+  std::erase(ended_, &channel);
   leave_set(channel);
   kernel_.close(channel.fd);
   counters_.descriptors_closed.add();

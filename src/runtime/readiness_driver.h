@@ -1,5 +1,5 @@
 // The driver of all system calls that tell readiness: epoll, poll, select. What waiting is differs
-// (runtime/poller.h), all else is here: it receives, accepts and sends itself.
+// (runtime/poller.h), all else is here: it receives and sends itself.
 //
 // Step: below steps 1, 2 and 6. Thread: the holder of the loop, `wake` excepted.
 //
@@ -48,11 +48,8 @@ class ReadinessDriver final : public Driver {
 
  private:
   static constexpr size_t kEventsMax = 256;  // events a turn
-  static constexpr int kAcceptsPerTurn =
-      64;  // so that a burst of clients does not starve those that are here
 
   bool next_of_event(Channel& channel, Completion& out);
-  bool accept_one(Channel& listener, Completion& out);
   bool receive_one(Channel& channel, Completion& out);
   bool hung_up(Channel& channel, Completion& out);
   Sent send_rest(Channel& channel, std::span<const iovec> pieces, size_t total, ssize_t result);
@@ -73,15 +70,14 @@ class ReadinessDriver final : public Driver {
   size_t event_count_ = 0;
   size_t event_cursor_ = 0;
   uint32_t event_bits_ = 0;  // what is left of the event at the cursor; 0: it was not begun
-  int accepts_left_ = kAcceptsPerTurn;
 
   std::vector<Channel*> reads_now_, reads_next_;  // readable by what we know, without an event
   size_t reads_cursor_ = 0;
-  std::vector<Channel*> lost_;  // thrown out of the set by a failed change; tried again soon
+  std::vector<Channel*> lost_;   // thrown out of the set by a failed change; tried again soon
+  std::vector<Channel*> ended_;  // of this turn; they must not be told again: rule 3 of driver.h
   TimePoint return_at_ = TimePoint::min();
   Channel* closed_ =
       nullptr;  // list by Channel::next_closed, told as kClosed at the end of the turn
-  SocketAddress accepted_peer_;
 };
 
 }  // namespace trireme

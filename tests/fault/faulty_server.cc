@@ -25,7 +25,10 @@ std::string kind_of(std::string line) {
 }  // namespace
 
 std::span<const support::Setup> setups() {
+  constexpr tr::Accepting kLoops = tr::Accepting::kLoops;
   static const std::vector<support::Setup> all = {
+      {tr::Dispatch::kAdaptive, tr::DriverKind::kEpoll, 1, false, kLoops},
+      {tr::Dispatch::kWorkers, tr::DriverKind::kEpollEdge, 1, false, kLoops},
       {tr::Dispatch::kAdaptive, tr::DriverKind::kEpoll, 1},
       {tr::Dispatch::kWorkers, tr::DriverKind::kEpollEdge, 1},
       {tr::Dispatch::kAdaptive, tr::DriverKind::kEpollEdge, 1},
@@ -43,13 +46,16 @@ std::span<const support::Setup> setups_of(tr::FaultyKernel::Site site) {
     case Site::kEpollModify:
     case Site::kEpollDelete:
     case Site::kEpollWait:
-      return setups().first(4);
+      return setups().first(6);
     case Site::kPoll:
-      return setups().subspan(4, 1);
+      return setups().subspan(6, 1);
     case Site::kSelect:
-      return setups().subspan(5, 1);
+      return setups().subspan(7, 1);
     case Site::kSocketError:
-      return setups().first(5);  // select hears nothing of a hang-up that nobody reads
+      return setups().first(7);  // select hears nothing of a hang-up that nobody reads
+    case Site::kEventSignal:
+    case Site::kEventClear:
+      return setups().subspan(1);  // with one loop that does all, nobody wakes anybody
     default:
       return setups();
   }
@@ -71,7 +77,8 @@ tr::Result<tr::Done> FaultyServer::start() {
     lines->lines.emplace_back(line);
   };
   server_ = std::make_unique<tr::Server>(std::move(options), platform_);
-  const auto handler = [](const tr::Request& request) -> tr::Answer {
+  const auto handler = [gate = gate_](const tr::Request& request) -> tr::Answer {
+    if (request.text() == "gate") gate.wait();
     if (request.text() == "wait") {
       support::wait_until([&] { return request.cancelled().reason() != tr::CancelReason::kNone; });
     }
@@ -79,6 +86,7 @@ tr::Result<tr::Done> FaultyServer::start() {
     return request.text() == "bye" ? std::move(answer).close_after() : std::move(answer);
   };
   tr::ListenOptions listen;
+  listen.accepting = setup_.accepting;
   listen.limits.read_ahead_bytes_max = 64;  // a connection whose handler waits stops reading soon
   static constexpr const char* kUrls[] = {"tcp://127.0.0.1:0", "tcp://[::1]:0"};
   for (size_t i = 0; i < listeners_; ++i) {
@@ -103,6 +111,7 @@ void FaultyServer::drain() {
 }
 
 FaultyServer::~FaultyServer() {
+  gate_.open();
   kernel_.heal();
   threads_.heal();
   drain();

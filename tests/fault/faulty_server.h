@@ -12,6 +12,7 @@
 #include "fault/expectations.h"
 #include "runtime/faulty_threads.h"
 #include "support/client.h"
+#include "support/gate.h"
 #include "support/test_server.h"
 
 namespace fault {
@@ -24,7 +25,8 @@ std::span<const support::Setup> setups();
 // Those of them whose driver makes calls of this site.
 std::span<const support::Setup> setups_of(tr::FaultyKernel::Site site);
 
-// Short clocks. Handler: echoes; "bye" also closes; "wait" waits until its client has gone. The
+// Short clocks. Handler: echoes; "bye" also closes; "wait" waits until its client has gone;
+// "gate" until `gate` is open. The
 // destructor drains and expects that the books balance, that every descriptor was closed, and that
 // no kind of log line came more than about once a second.
 class FaultyServer {
@@ -52,6 +54,7 @@ class FaultyServer {
   }
   std::vector<std::string> log() const;
   const support::Setup& setup() const { return setup_; }
+  support::Gate gate() const { return gate_; }
 
  private:
   struct Lines {
@@ -62,6 +65,7 @@ class FaultyServer {
 
   const support::Setup setup_;
   const size_t listeners_;
+  const support::Gate gate_;
   const support::Clock::time_point born_ = support::Clock::now();
   tr::FaultyKernel kernel_;
   tr::FaultyThreads threads_;

@@ -204,14 +204,15 @@ TEST_P(DescriptorTest, MoreClientsThanDescriptors) {
   EXPECT_EQ(child.wait_exit(), 0) << child.errors();
 }
 
-INSTANTIATE_TEST_SUITE_P(Limits, DescriptorTest,
-                         ::testing::Values(std::vector<std::string>{},
-                                           std::vector<std::string>{"--driver", "epoll-et"},
-                                           std::vector<std::string>{"--driver", "poll"},
-                                           std::vector<std::string>{"--driver", "select"},
-                                           std::vector<std::string>{"--connections-max", "1000"},
-                                           std::vector<std::string>{"--connections-max", "1000",
-                                                                    "--dispatch", "workers",
-                                                                    "--driver", "epoll-et"}));
+INSTANTIATE_TEST_SUITE_P(
+    Limits, DescriptorTest,
+    ::testing::Values(std::vector<std::string>{}, std::vector<std::string>{"--driver", "epoll-et"},
+                      std::vector<std::string>{"--driver", "poll"},
+                      std::vector<std::string>{"--driver", "select"},
+                      std::vector<std::string>{"--connections-max", "1000"},
+                      std::vector<std::string>{"--accepting", "loops"},
+                      std::vector<std::string>{"--accepting", "loops", "--connections-max", "1000"},
+                      std::vector<std::string>{"--connections-max", "1000", "--dispatch", "workers",
+                                               "--driver", "epoll-et"}));
 
 }  // namespace

@@ -91,6 +91,7 @@ Plan draw_plan(Random& random) {
     if (service.lines && random.chance(1, 8)) {
       service.options.handler_time_max = draw_time(random, 1ms, 30ms);
     }
+    if (random.chance(1, 2)) service.options.accepting = tr::Accepting::kLoops;
     draw_limits(random, service.options.limits);
   }
   plan.waits_for_clients = random.chance(1, 2);
@@ -109,6 +110,7 @@ std::string Plan::describe() const {
   for (const ServicePlan& service : services) {
     text += service.lines ? " lines" : " bytes";
     text += service.serial() ? "/serial" : "/pipelined";
+    if (service.options.accepting == tr::Accepting::kLoops) text += "/loops accept";
   }
   return text;
 }

@@ -13,6 +13,8 @@ namespace support {
 
 namespace {
 
+tr::Accepting accepting_now = tr::Accepting::kListener;  // of the test that runs
+
 std::string text_of(const Setup& setup) {
   std::string name;
   switch (setup.dispatch) {
@@ -28,6 +30,7 @@ std::string text_of(const Setup& setup) {
   }
   constexpr const char* kDrivers[] = {"Level", "Edge", "Poll", "Select"};
   name += setup.uring ? "Uring" : kDrivers[static_cast<size_t>(setup.driver)];
+  if (setup.accepting == tr::Accepting::kLoops) name += "Ports";
   return name + std::to_string(setup.io_workers);
 }
 
@@ -71,6 +74,10 @@ bool has_uring() {
 std::vector<Setup> blocking_setups() {
   std::vector<Setup> setups = setups_of(tr::Dispatch::kWorkers);
   for (const Setup& setup : setups_of(tr::Dispatch::kAdaptive)) setups.push_back(setup);
+  constexpr tr::Accepting kLoops = tr::Accepting::kLoops;
+  setups.push_back({tr::Dispatch::kWorkers, tr::DriverKind::kEpollEdge, 1, false, kLoops});
+  setups.push_back({tr::Dispatch::kAdaptive, tr::DriverKind::kEpoll, 4, false, kLoops});
+  setups.push_back({tr::Dispatch::kAdaptive, tr::DriverKind::kPoll, 2, false, kLoops});
   if (has_uring()) {
     setups.push_back({tr::Dispatch::kWorkers, tr::DriverKind::kEpoll, 1, true});
     setups.push_back({tr::Dispatch::kAdaptive, tr::DriverKind::kEpoll, 4, true});
@@ -81,6 +88,10 @@ std::vector<Setup> blocking_setups() {
 std::vector<Setup> every_setup() {
   std::vector<Setup> setups = blocking_setups();
   for (const Setup& setup : setups_of(tr::Dispatch::kInline)) setups.push_back(setup);
+  for (const int io_workers : {1, 4}) {
+    setups.push_back(
+        {tr::Dispatch::kInline, tr::DriverKind::kEpoll, io_workers, false, tr::Accepting::kLoops});
+  }
   if (has_uring()) setups.push_back({tr::Dispatch::kInline, tr::DriverKind::kEpoll, 1, true});
   return setups;
 }
@@ -98,7 +109,12 @@ tr::ServerOptions options_of(const Setup& setup) {
   return options;
 }
 
-TestServer::TestServer(tr::ServerOptions options) : lines_(std::make_shared<Lines>()) {
+ServerTest::ServerTest() { accepting_now = GetParam().accepting; }
+
+ServerTest::~ServerTest() { accepting_now = tr::Accepting::kListener; }
+
+TestServer::TestServer(tr::ServerOptions options)
+    : accepting_(accepting_now), lines_(std::make_shared<Lines>()) {
   options.log = [lines = lines_](tr::LogLevel, std::string_view line) {
     const std::lock_guard lock(lines->mutex);
     lines->text.append(line).append("\n");

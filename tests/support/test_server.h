@@ -22,6 +22,7 @@ struct Setup {
   tr::DriverKind driver;
   int io_workers;
   bool uring = false;  // instead of `driver`
+  tr::Accepting accepting = tr::Accepting::kListener;
 };
 
 std::string name_of(const ::testing::TestParamInfo<Setup>& info);
@@ -37,6 +38,8 @@ tr::ServerOptions options_of(const Setup& setup);
 
 class ServerTest : public ::testing::TestWithParam<Setup> {
  protected:
+  ServerTest();  // its setup says how every TestServer accepts, until the test ends
+  ~ServerTest() override;
   tr::ServerOptions options() const { return options_of(GetParam()); }
 };
 
@@ -52,10 +55,12 @@ class TestServer {
   template <class F>
   void listen(F handler, tr::ListenOptions options = {},
               std::shared_ptr<const tr::Codec> codec = tr::lines()) {
+    options.accepting = accepting_;
     for (const char* url : kUrls) server_->listen(url, codec, handler, options);
   }
   template <class S, class... Shared>
   void serve(tr::ListenOptions options, Shared&... shared) {
+    options.accepting = accepting_;
     for (const char* url : kUrls) server_->serve<S>(url, tr::lines(), options, shared...);
   }
   void start();
@@ -77,6 +82,7 @@ class TestServer {
     mutable std::mutex mutex;
     std::string text;
   };
+  const tr::Accepting accepting_;
   std::shared_ptr<Lines> lines_;  // owners: this and the server's log
   std::unique_ptr<tr::Server> server_;
   bool started_ = false;

@@ -377,15 +377,14 @@ TEST_P(Ending, AChannelLivesAgainAfterClosed) {
   ASSERT_TRUE(turn_until([&] { return received(channel) == "second life"; }));
 }
 
-TEST_P(Ending, AListenerClosesInTheMidstOfItsBurst) {
+TEST_P(Ending, AListenerClosesWhileClientsWait) {
   if (!GetParam().accepts) return;
   Channel& listener = fresh();
   sockaddr_in address;
   attach(listener, listen_somewhere(address), Channel::Role::kListener);
   for (int i = 0; i < 10; ++i) connect_to(address);
   turn(1000, [&](const unit::Happened& it) {
-    if (it.kind != Kind::kAccepted) return;
-    ::close(it.result);
+    if (it.kind != Kind::kAcceptable) return;
     if (listener.fd >= 0) driver.close(listener);
   });
   ASSERT_EQ(history.size(), 2u);

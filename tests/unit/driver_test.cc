@@ -211,46 +211,23 @@ TEST_P(Driving, ASwappedReadBufferKeepsItsBytes) {
   EXPECT_EQ(std::string_view(kept.data(), 5), "first");
 }
 
-TEST_P(Driving, AcceptsWithAddressesAndPauses) {
+TEST_P(Driving, TellsOnceATurnThatClientsWaitAndPauses) {
   if (!GetParam().accepts) return;
   Channel& listener = fresh();
   sockaddr_in address;
   attach(listener, listen_somewhere(address), Channel::Role::kListener);
-  const int client = connect_to(address);
-  sockaddr_in own{};
-  socklen_t size = sizeof(own);
-  ASSERT_EQ(::getsockname(client, reinterpret_cast<sockaddr*>(&own), &size), 0);
-  uint16_t peer_port = 0;
-  const TimePoint now = real_platform().clock.now();
-  driver.wait(now, now + std::chrono::seconds(5));
-  Completion one;
-  while (driver.next(one)) {
-    ASSERT_EQ(one.kind, Kind::kAccepted);
-    ASSERT_GE(one.result, 0);
-    peer_port = reinterpret_cast<const sockaddr_in&>(one.peer->storage).sin_port;
-    ::close(one.result);
+  for (int i = 0; i < 3; ++i) connect_to(address);
+  for (int told = 0; told < 2; ++told) {  // nobody was accepted: again
+    ASSERT_EQ(turn(5000).size(), 1u);
+    EXPECT_EQ(history.back().kind, Kind::kAcceptable);
+    EXPECT_EQ(history.back().channel, &listener);
   }
-  EXPECT_EQ(peer_port, own.sin_port);
-  EXPECT_EQ(counters.descriptors_opened.get(), 1u);
   driver.pause(listener);
-  connect_to(address);
   EXPECT_LE(returns_while_quiet(), 3);
   driver.receive(listener);
-  ASSERT_TRUE(turn_until([&] { return !history.empty(); }));
-  ::close(history.back().result);
-}
-
-TEST_P(Driving, ABurstOfClientsIsSpreadOverTurns) {
-  if (!GetParam().accepts) return;
-  Channel& listener = fresh();
-  sockaddr_in address;
-  attach(listener, listen_somewhere(address), Channel::Role::kListener);
-  for (int i = 0; i < 100; ++i) connect_to(address);
-  const size_t first = turn(1000).size();
-  EXPECT_GT(first, 0u);
-  EXPECT_LE(first, 64u);
-  ASSERT_TRUE(turn_until([&] { return history.size() == 100; }));
-  for (const unit::Happened& it : history) ::close(it.result);
+  ASSERT_EQ(turn(5000).size(), 1u);
+  for (int i = 0; i < 3; ++i) ::close(::accept(listener.fd, nullptr, nullptr));
+  EXPECT_LE(returns_while_quiet(), 3);
 }
 
 TEST_P(Driving, WakeEndsAWaitNowOrTheNextOne) {

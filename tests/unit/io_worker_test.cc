@@ -55,8 +55,8 @@ class Working : public ::testing::TestWithParam<DriverKind> {
     int both[2];
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, both), 0);
     client_ = both[0];
-    core().accepted.add();
-    core().live_connections.add();
+    core().loop(0).counters.accepted.add();
+    ASSERT_TRUE(core().enter_connection());
     core().loop(0).post(std::make_unique<AdoptMail>(both[1], 0, SocketAddress{}));
   }
   // Turns until the client sees the end of the stream, or for five seconds. Returns what it heard.

@@ -1,0 +1,167 @@
+#include "accept/admission.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "accept/accept_errors.h"
+#include "runtime/check.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+constexpr Duration kBackOffMin = std::chrono::milliseconds(10);
+constexpr Duration kBackOffMax = std::chrono::milliseconds(500);
+constexpr int kAbortedMax =
+    16;  // lost clients in a row, after which accept(2) is given a rest, too
+constexpr int kBacklogMax = 65536;  // clients that are taken at the end
+
+}  // namespace
+
+Admission::Admission(Core& core, EventLoop& loop, Adopter& adopter)
+    : core_(core), loop_(loop), adopter_(adopter), back_off_(kBackOffMin) {}
+
+Admission::~Admission() {
+  loop_.assume_held();
+  if (open_count_ == 0) return;
+  stop_in_loop(false);
+  Completion completion;
+  while (loop_.driver().next(completion)) handle_in_loop(completion);
+  CHECK_EQUAL(open_count_, 0u, "a listening socket is still open");
+}
+
+int Admission::attach(uint32_t listening, int fd) {
+  loop_.assume_held();
+  loop_.counters.descriptors_opened.add();
+  Socket& socket = sockets_.emplace_back();
+  socket.listening = listening;
+  const int result = loop_.driver().attach(socket, Channel::Role::kListener, fd);
+  if (result < 0) {
+    sockets_.pop_back();
+  } else {
+    ++open_count_;
+  }
+  return result;
+}
+
+void Admission::handle_in_loop(const Completion& completion) {
+  loop_.assume_held();
+  auto& socket = static_cast<Socket&>(*completion.channel);
+  if (completion.kind == Completion::Kind::kAcceptable) return accept_in_loop(socket);
+  CHECK(completion.kind == Completion::Kind::kClosed, "a listening socket only accepts");
+  --open_count_;
+}
+
+void Admission::accept_in_loop(Socket& socket) {
+  const uint32_t tries_max = socket.batch.begin(loop_.counters.loop_turns.get());
+  for (uint32_t tries = 0; tries < tries_max; ++tries) {
+    const Outcome outcome = accept_one_in_loop(socket);
+    if (outcome == Outcome::kNobody) return socket.batch.ran_dry(tries);
+    if (outcome == Outcome::kPause) return;
+  }
+}
+
+// Whoever was first is in, or gone.
+Admission::Outcome Admission::accept_one_in_loop(const Socket& socket) {
+  if (core_.buffers.nearly_full() || !core_.enter_connection()) {
+    pause_in_loop(false);
+    return Outcome::kPause;
+  }
+  SocketAddress peer;
+  const int fd = core_.platform.kernel.accept(socket.fd, peer);
+  if (fd < 0) {
+    core_.leave_connection();
+    return failed_in_loop(-fd);
+  }
+  loop_.counters.descriptors_opened.add();
+  back_off_ = kBackOffMin;
+  aborted_in_a_row_ = 0;
+  admit_in_loop(fd, peer, socket.listening);
+  return Outcome::kTaken;
+}
+
+Admission::Outcome Admission::failed_in_loop(int error) {
+  if (error == EAGAIN) return Outcome::kNobody;
+  if (error == EINTR) return Outcome::kTaken;  // try again
+  if (accept_failure(error) == AcceptFailure::kNextClient && ++aborted_in_a_row_ < kAbortedMax)
+    return Outcome::kTaken;
+  loop_.counters.accept_failures.add();
+  log_failure(error);
+  pause_in_loop(true);
+  return Outcome::kPause;
+}
+
+// Has a place among all connections; is there one among those of its address?
+void Admission::admit_in_loop(int fd, const SocketAddress& peer, uint32_t listening) {
+  loop_.counters.accepted.add();
+  const size_t limit = core_.options.connections_per_address_max;
+  if (limit > 0 && !core_.enter_address(peer, limit)) {
+    loop_.counters.refused.add();
+    core_.platform.kernel.close(fd);
+    loop_.counters.descriptors_closed.add();
+    return core_.leave_connection();
+  }
+  adopter_.adopt_in_loop(fd, listening, peer);
+}
+
+bool Admission::over_limit() const { return core_.is_full() || core_.buffers.nearly_full(); }
+
+void Admission::pause_in_loop(bool failed) {
+  if (paused_ || stopped_) return;
+  core_.note_accept_paused(loop_.index(), true);
+  if (!failed && !over_limit()) {  // something was freed before the note could be seen
+    core_.note_accept_paused(loop_.index(), false);
+    return;
+  }
+  paused_ = true;
+  loop_.counters.accept_pauses.add();
+  resume_at_ = loop_.now() + back_off_;
+  back_off_ = std::min(back_off_ * 2, kBackOffMax);
+  for (Socket& socket : sockets_) loop_.driver().pause(socket);
+}
+
+void Admission::room_in_loop() {
+  loop_.assume_held();
+  if (paused_) resume_at_ = loop_.now();
+}
+
+TimePoint Admission::resume_in_loop() {
+  loop_.assume_held();
+  if (!paused_) return kNever;
+  if (loop_.now() < resume_at_) return resume_at_;
+  core_.note_accept_paused(loop_.index(), true);  // before asking: what is freed later is told
+  if (over_limit()) {
+    resume_at_ = loop_.now() + kBackOffMax;
+    return resume_at_;
+  }
+  core_.note_accept_paused(loop_.index(), false);
+  paused_ = false;
+  for (Socket& socket : sockets_) loop_.driver().receive(socket);
+  return kNever;
+}
+
+void Admission::stop_in_loop(bool take_waiting) {
+  loop_.assume_held();
+  if (stopped_) return;
+  stopped_ = true;
+  paused_ = false;
+  core_.note_accept_paused(loop_.index(), false);
+  for (Socket& socket : sockets_) {
+    for (int tries = 0; take_waiting && tries < kBacklogMax; ++tries) {
+      if (accept_one_in_loop(socket) != Outcome::kTaken) break;
+    }
+    loop_.driver().close(socket);
+  }
+}
+
+void Admission::log_failure(int error) {
+  uint64_t suppressed = 0;
+  if (!core_.accept_gate.open(core_.platform.clock.now(), suppressed)) return;
+  std::string line = "cannot accept: " + std::string(std::strerror(error));
+  if (error == EMFILE)
+    line += "; raise the descriptor limit (ulimit -n) or lower --connections-max";
+  if (suppressed > 0) line += " (" + std::to_string(suppressed) + " more)";
+  core_.log.warning(line);
+}
+
+}  // namespace trireme

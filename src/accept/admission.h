@@ -1,0 +1,68 @@
+// Step 1, who comes in: the listening sockets of one loop, and the rules by which clients are
+// accepted there. The same for the Listener's loop and for I/O workers that accept themselves.
+//
+// Thread: the holder of the loop. A place among `connections_max` is taken before accept(2), so
+// that loops which accept side by side do not exceed it, and no client leaves its backlog in vain.
+//
+// It pauses - all its sockets leave the set, clients wait in the backlog - when accept(2) fails,
+// when there are as many connections as allowed, and when memory is nearly used up. It goes on when
+// a connection closes (Core::resume_accepting sends kMailResume), and after a back-off of 10 to
+// 500 ms.
+#pragma once
+
+#include <deque>
+
+#include "accept/accept_batch.h"
+#include "connection/acceptor.h"
+#include "reply/core.h"
+#include "runtime/event_loop.h"
+
+namespace trireme::inline v0 {
+
+class Admission final : public Acceptor {
+ public:
+  // Both outlive it. `adopter` gets the clients.
+  Admission(Core& core, EventLoop& loop, Adopter& adopter);
+  // Nobody turns the loop any more. Closes what is still open: a server that did not start.
+  ~Admission() override;
+
+  // Before start(). Owns the descriptor of a listening socket from now on, failed or not. 0 or
+  // -errno. `listening`: whose clients come there.
+  int attach(uint32_t listening, int fd);
+  // Before start().
+  bool empty() const NO_THREAD_SAFETY_ANALYSIS { return sockets_.empty(); }
+
+  void handle_in_loop(const Completion& completion) override;
+  void room_in_loop() override;
+  TimePoint resume_in_loop() override;
+  void stop_in_loop(bool take_waiting) override;
+  bool stopped_in_loop() const override NO_THREAD_SAFETY_ANALYSIS { return open_count_ == 0; }
+
+ private:
+  struct Socket : Channel {
+    uint32_t listening = 0;
+    AcceptBatch batch;
+  };
+  enum class Outcome { kTaken, kNobody, kPause };
+
+  void accept_in_loop(Socket& socket) REQUIRES(loop_);
+  Outcome accept_one_in_loop(const Socket& socket) REQUIRES(loop_);
+  Outcome failed_in_loop(int error) REQUIRES(loop_);
+  void admit_in_loop(int fd, const SocketAddress& peer, uint32_t listening) REQUIRES(loop_);
+  bool over_limit() const;
+  void pause_in_loop(bool failed) REQUIRES(loop_);
+  void log_failure(int error);
+
+  Core& core_;
+  EventLoop& loop_;
+  Adopter& adopter_;
+  std::deque<Socket> sockets_ GUARDED_BY(loop_);
+  size_t open_count_ GUARDED_BY(loop_) = 0;
+  bool paused_ GUARDED_BY(loop_) = false;
+  bool stopped_ GUARDED_BY(loop_) = false;
+  Duration back_off_ GUARDED_BY(loop_);
+  int aborted_in_a_row_ GUARDED_BY(loop_) = 0;
+  TimePoint resume_at_ GUARDED_BY(loop_) = kNever;
+};
+
+}  // namespace trireme

@@ -1,0 +1,52 @@
+#include "server_validate.h"
+
+#include <chrono>
+#include <utility>
+
+#include "accept/endpoint.h"
+#include "handling/placement.h"
+#include "runtime/clock.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+constexpr Duration kPollTimeMax = std::chrono::milliseconds(10);  // beyond it nothing is saved
+
+}  // namespace
+
+Error usage(std::string message) { return {Error::Code::kUsage, std::move(message)}; }
+
+Result<Done> validate_options(const ServerOptions& options,
+                              const std::vector<std::unique_ptr<Listening>>& listenings) {
+  if (listenings.empty()) return usage("nothing to serve: call listen() before start()");
+  if (options.io_workers < 0 || options.io_workers > 1023)
+    return usage("io_workers must be 0 to 1023");
+  if (options.data_workers < 1 || options.data_workers > 10000)
+    return usage("data_workers must be 1 to 10000");
+  if (options.poll_time_max < Duration(0) || options.poll_time_max > kPollTimeMax)
+    return usage("poll_time_max must be 0 to 10 ms");
+  for (const auto& listening : listenings) {
+    Result<Endpoint> endpoint = parse_endpoint(listening->url);
+    if (!endpoint) return endpoint.error();
+    const Limits& limits = listening->options.limits;
+    if (limits.frame_bytes_max == 0 || limits.frame_bytes_max > (1u << 30)) {
+      return usage("frame_bytes_max must be 1 byte to 1 GiB");
+    }
+    if (limits.in_flight_max == 0) return usage("in_flight_max must be at least 1");
+    for (const PinnedKind& pin : listening->options.pinned_kinds) {
+      if (pin.kind >= Kinds::kShared || pin.dispatch == Dispatch::kAdaptive) {
+        return usage("a pinned kind is 0 to 14, pinned to Dispatch::kInline or Dispatch::kWorkers");
+      }
+    }
+    if (limits.write_bytes_low > limits.write_bytes_high)
+      return usage("write_bytes_low must not be over write_bytes_high");
+    if (listening->pipelined() && listening->has_session && !listening->service->concurrent()) {
+      return usage(
+          "a session with Ordering::kPipelined must declare `static constexpr bool concurrent = "
+          "true`");
+    }
+  }
+  return Done{};
+}
+
+}  // namespace trireme

@@ -1,0 +1,161 @@
+// Goal: event loops that accept by themselves share a port, need no Listener, refuse what cannot be
+// at start, and leave nothing behind. (That they keep all other promises is said by the suites over
+// support::every_setup().) Method: servers in the test's process; inline handlers tell the loop.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/client.h"
+#include "support/gate.h"
+#include "support/test_server.h"
+#include "support/wait.h"
+
+#ifdef TRIREME_HAS_URING
+#include "trireme/uring.h"
+#endif
+
+namespace {
+
+using support::Client;
+using support::wait_until;
+namespace tr = trireme;
+
+constexpr const char* kAnywhere = "tcp://127.0.0.1:0";
+
+tr::ServerOptions loops(int count) {
+  return {.io_workers = count,
+          .dispatch = tr::Dispatch::kInline,
+          .log = [](tr::LogLevel, std::string_view) {}};
+}
+
+const tr::ListenOptions kByLoops = {.accepting = tr::Accepting::kLoops};
+
+// The thread that the handler runs on: that of the loop.
+tr::Answer name_thread(const tr::Request&) {
+  return std::to_string(std::hash<std::thread::id>()(std::this_thread::get_id()));
+}
+
+bool has_listener_thread() {
+  const std::vector<std::string> names = support::thread_names();
+  return std::find(names.begin(), names.end(), "listener") != names.end();
+}
+
+std::string refused(tr::Server& server, tr::Error::Code code) {
+  const tr::Result<tr::Done> result = server.start();
+  if (result.ok()) return "it has started";
+  EXPECT_EQ(result.error().code, code);
+  return result.error().message;
+}
+
+TEST(LoopsAccept, TheKernelSpreadsClientsAndThereIsNoListener) {
+  tr::Server server(loops(4));
+  server.listen(kAnywhere, tr::lines(), name_thread, kByLoops);
+  ASSERT_TRUE(server.start().ok());
+  EXPECT_FALSE(has_listener_thread());
+  std::set<std::string> threads;
+  for (int i = 0; i < 200 && threads.size() < 4; ++i) {
+    threads.insert(Client(server.urls()[0]).ask("who"));
+  }
+  EXPECT_EQ(threads.size(), 4u);
+  server.drain();
+  EXPECT_TRUE(tr::books_balance(server.stats(), nullptr));
+}
+
+TEST(LoopsAccept, EveryAddressIsSharedToo) {
+  tr::Server server(loops(3));
+  server.listen("tcp://:0", tr::lines(), support::mark, kByLoops);
+  ASSERT_TRUE(server.start().ok());
+  const std::string port = server.urls()[0].substr(server.urls()[0].rfind(':'));
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(Client("tcp://127.0.0.1" + port).ask("4"), "<4>");
+    EXPECT_EQ(Client("tcp://[::1]" + port).ask("6"), "<6>");
+  }
+}
+
+// One listener of each kind: the choice of the Listener counts what the loops have taken.
+TEST(LoopsAccept, BesideAListener) {
+  tr::Server server(loops(2));
+  server.listen(kAnywhere, tr::lines(), name_thread, kByLoops);
+  server.listen(kAnywhere, tr::lines(), name_thread);
+  ASSERT_TRUE(server.start().ok());
+  EXPECT_TRUE(wait_until(has_listener_thread));  // it names itself
+  std::vector<Client> crowd;                     // all on one loop
+  std::string crowded;
+  for (int tries = 0; tries < 1000 && crowd.size() < 5; ++tries) {
+    Client client(server.urls()[0]);
+    const std::string thread = client.ask("who");
+    if (crowded.empty()) crowded = thread;
+    if (thread == crowded) crowd.push_back(std::move(client));
+  }
+  ASSERT_EQ(crowd.size(), 5u);
+  ASSERT_TRUE(wait_until([&] { return server.stats().live == 5; }));
+  std::vector<Client> placed;
+  for (int i = 0; i < 4; ++i) {
+    placed.emplace_back(server.urls()[1]);
+    EXPECT_NE(placed.back().ask("who"), crowded);
+  }
+}
+
+TEST(LoopsAccept, APortInUseIsRefused) {
+  const size_t descriptors = support::open_descriptors();
+  for (const tr::Accepting first : {tr::Accepting::kListener, tr::Accepting::kLoops}) {
+    for (const tr::Accepting second : {tr::Accepting::kListener, tr::Accepting::kLoops}) {
+      tr::Server server(loops(2)), other(loops(2));
+      server.listen(kAnywhere, tr::lines(), support::mark, {.accepting = first});
+      ASSERT_TRUE(server.start().ok());
+      // The first endpoint is free: it is opened, and closed again.
+      other.listen(kAnywhere, tr::lines(), support::mark, {.accepting = second});
+      other.listen(server.urls()[0], tr::lines(), support::mark, {.accepting = second});
+      EXPECT_NE(refused(other, tr::Error::Code::kSystem).find("is in use"), std::string::npos);
+      EXPECT_EQ(Client(server.urls()[0]).ask("x"), "<x>");
+      EXPECT_FALSE(Client(other.urls()[0]).connected());
+    }
+  }
+  EXPECT_EQ(support::open_descriptors(), descriptors);
+}
+
+#ifdef TRIREME_HAS_URING
+TEST(LoopsAccept, ADriverThatDoesNotAcceptIsRefused) {
+  if (!support::has_uring()) GTEST_SKIP() << "no io_uring here";
+  tr::ServerOptions options = loops(1);
+  ASSERT_TRUE(tr::use_io_uring(options).ok());
+  tr::Server server(options);
+  server.listen(kAnywhere, tr::lines(), support::mark, kByLoops);
+  EXPECT_NE(refused(server, tr::Error::Code::kUsage).find("let the Listener"), std::string::npos);
+}
+#endif
+
+// Under `adaptive` a handler that blocks loses the loop, and the loop goes on accepting.
+TEST(LoopsAccept, WhileAHandlerBlocks) {
+  tr::ServerOptions options = loops(1);
+  options.dispatch = tr::Dispatch::kAdaptive;
+  tr::Server server(options);
+  const support::Gate gate;
+  tr::ListenOptions listen = support::pinned_to_the_loop();
+  listen.accepting = tr::Accepting::kLoops;
+  server.listen(
+      kAnywhere, tr::lines(),
+      [gate](const tr::Request& request) -> tr::Answer {
+        if (request.text() == "wait") gate.wait();
+        return request.own();
+      },
+      listen);
+  ASSERT_TRUE(server.start().ok());
+  const support::Gate::Opener opener(gate);
+  Client waiting(server.urls()[0]);
+  ASSERT_TRUE(waiting.send("wait\n"));
+  ASSERT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(Client(server.urls()[0]).ask("next"), "next");
+  gate.open();
+  EXPECT_EQ(waiting.line(), "wait");
+}
+
+}  // namespace
