@@ -38,6 +38,9 @@ void Listener::stop() {
 
 void Listener::run() {
   loop_.assume_held();
+  // Clients that wait a moment longer are accepted together; each wake-up between would cost the
+  // loops two switches.
+  core_.platform.threads.wait_its_turn();
   while (!stopping_) turn_in_loop();
   door_.stop_in_loop(true);
   end_in_loop();

@@ -133,6 +133,7 @@ void Job::run_request() {
 bool Job::gather(const Answer& given) {
   if (!gathers || !is_plain(given) || !outbox.mail.empty()) return false;
   const std::string_view body = given.text();
+  if (body.size() >= kAloneBytesMin && requests_count == 1) return false;
   constexpr size_t kEnvelopeBytesMax = sizeof(Envelope::head) + sizeof(Envelope::tail);
   if (body.size() + kEnvelopeBytesMax > replies.size() - replies_bytes) return false;
   last_reply_begin = replies_bytes;
@@ -180,6 +181,13 @@ std::array<std::string_view, 4> Job::pieces(Envelope& envelope) const {
   envelope = codec->envelope(body.size());
   return {gathered, std::string_view(envelope.head.data(), envelope.head_bytes), body,
           std::string_view(envelope.tail.data(), envelope.tail_bytes)};
+}
+
+bool Job::has_simple_answers() const {
+  if (threw || requests_count == 0 || !outbox.mail.empty()) return false;
+  if (!outbox.answer) return replies_count == requests_count && replies_bytes > 0;
+  const Answer& alone = *outbox.answer;
+  return requests_count == 1 && is_plain(alone) && alone.text().size() >= kAloneBytesMin;
 }
 
 bool Job::write_directly(Kernel& kernel) {

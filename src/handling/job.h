@@ -51,6 +51,8 @@ enum class JobKind : uint8_t { kOpen, kRequest, kDrain, kClose };
 struct Job final : Mail, private Responder {
   static constexpr uint32_t kRequestsMax = 16;
   static constexpr uint32_t kRepliesBytes = 2 << 10;
+  // A larger answer that stands alone is sent from where it is.
+  static constexpr size_t kAloneBytesMin = 512;
 
   using Asked = DecodedRequest;  // in the read buffer, in `kept`, or in `storage`
 
@@ -84,6 +86,8 @@ struct Job final : Mail, private Responder {
   // A handler of this job, through trireme::wait_for(). False: the request was cancelled before
   // `until`.
   bool wait_until(Threads& threads, Clock& clock, TimePoint until);
+  // After end(): the plain answers to all requests have gathered, or a large one stands alone.
+  bool has_simple_answers() const;
   // Data worker, after end(): sends the answer straight to the socket, if the loop has granted that
   // and the answer asks for nothing else. True: all of it has left.
   bool write_directly(Kernel& kernel);

@@ -4,6 +4,16 @@
 
 namespace trireme::inline v0 {
 
+namespace {
+
+// Unset: it is written by the kernel before anybody reads it. On a cache line: the kernel copies a
+// tenth faster to and from there.
+char* allocate(size_t capacity) {
+  return static_cast<char*>(::operator new(capacity, Block::kAlignment));
+}
+
+}  // namespace
+
 Block::~Block() {
   if (memory_ == nullptr) return;
   memory_.reset();
@@ -19,9 +29,7 @@ Buffers::~Buffers() {
 Block Buffers::make(size_t capacity) {
   if (!charge(capacity)) return {};
   Block block;
-  // new[] without braces leaves the memory unset: it is written by the kernel before anybody reads
-  // it.
-  block.memory_.reset(new char[capacity]);
+  block.memory_.reset(allocate(capacity));
   block.capacity_ = capacity;
   block.owner_ = this;
   made_.fetch_add(1, std::memory_order_relaxed);
@@ -33,7 +41,7 @@ Block Buffers::make_fixed(size_t capacity) {
       bytes_now_.fetch_add(static_cast<int64_t>(capacity), std::memory_order_relaxed);
   raise_peak(now + static_cast<int64_t>(capacity));
   Block block;
-  block.memory_.reset(new char[capacity]);
+  block.memory_.reset(allocate(capacity));
   block.capacity_ = capacity;
   block.owner_ = this;
   made_.fetch_add(1, std::memory_order_relaxed);

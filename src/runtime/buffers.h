@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,8 @@ class Buffers;
 // An owned piece of memory; gives it back when it dies. Empty by default.
 class Block {
  public:
+  static constexpr std::align_val_t kAlignment{64};
+
   Block() = default;
   Block(Block&& other) noexcept
       : memory_(std::move(other.memory_)), capacity_(other.capacity_), owner_(other.owner_) {
@@ -45,7 +48,10 @@ class Block {
 
  private:
   friend class Buffers;
-  std::unique_ptr<char[]> memory_;
+  struct Free {
+    void operator()(char* memory) const { ::operator delete(memory, kAlignment); }
+  };
+  std::unique_ptr<char, Free> memory_;
   size_t capacity_ = 0;
   Buffers* owner_ = nullptr;
 };

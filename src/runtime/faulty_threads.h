@@ -46,6 +46,7 @@ class FaultyThreads final : public Threads {
   void sleep_until(TimePoint until) override { inner_.sleep_until(until); }
   void relax() override { inner_.relax(); }
   void set_name(std::string_view name) override { inner_.set_name(name); }
+  void wait_its_turn() override { inner_.wait_its_turn(); }
   uint64_t current_id() override { return inner_.current_id(); }
   int allowed_cpus() override { return inner_.allowed_cpus(); }
   Duration cpu_time(uint64_t thread) override { return inner_.cpu_time(thread); }

@@ -121,6 +121,13 @@ class RealThreads final : public Threads {
     ::prctl(PR_SET_NAME, std::string(name).c_str());
   }
 
+  // sched(7): SCHED_BATCH threads do not preempt when they wake. Who chose another policy for us
+  // than the usual one keeps it.
+  void wait_its_turn() override {
+    constexpr sched_param kNone{};
+    if (::sched_getscheduler(0) == SCHED_OTHER) ::sched_setscheduler(0, SCHED_BATCH, &kNone);
+  }
+
   uint64_t current_id() override { return static_cast<uint64_t>(::gettid()); }
 
   int allowed_cpus() override {

@@ -57,6 +57,8 @@ class Threads {
   virtual void relax() = 0;  // one round of a spin: lets the other side run
 
   virtual void set_name(std::string_view name) = 0;  // of the calling thread
+  // The calling thread: to be woken is no reason to take the CPU from a thread that works. A hint.
+  virtual void wait_its_turn() {}
   virtual uint64_t current_id() = 0;  // of the calling thread; the kernel's thread id when real
   virtual int allowed_cpus() = 0;     // CPUs this process may run on, at least 1
 

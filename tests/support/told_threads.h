@@ -28,6 +28,7 @@ class ToldThreads final : public trireme::Threads {
   void sleep_until(trireme::TimePoint until) override { real_.sleep_until(until); }
   void relax() override { real_.relax(); }
   void set_name(std::string_view name) override { real_.set_name(name); }
+  void wait_its_turn() override { real_.wait_its_turn(); }
   uint64_t current_id() override { return real_.current_id(); }
   int allowed_cpus() override { return cpus; }
   trireme::Duration cpu_time(uint64_t) override {
