@@ -1,22 +1,33 @@
 #include "runtime/buffers.h"
 
+#include <new>
+
 #include "runtime/check.h"
+#include "runtime/real_memory.h"
 
 namespace trireme::inline v0 {
 
 namespace {
 
-// Unset: it is written by the kernel before anybody reads it. On a cache line: the kernel copies a
-// tenth faster to and from there.
-char* allocate(size_t capacity) {
-  return static_cast<char*>(::operator new(capacity, Block::kAlignment));
-}
+// From here on the system itself gives the memory. Under the address sanitizer nothing is so large:
+// it guards what malloc gives.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr size_t kMappedBytesMin = SIZE_MAX;
+#else
+constexpr size_t kMappedBytesMin = 8 << 10;
+#endif
+// On a cache line: the kernel copies a tenth faster to and from there.
+constexpr std::align_val_t kAlignment{64};
 
 }  // namespace
 
 Block::~Block() {
   if (memory_ == nullptr) return;
-  memory_.reset();
+  if (is_mapped_) {
+    unmap_memory(memory_, capacity_);
+  } else {
+    ::operator delete(memory_, kAlignment);
+  }
   if (owner_ != nullptr) owner_->discharge(capacity_);
   if (owner_ != nullptr) owner_->gone_.fetch_add(1, std::memory_order_relaxed);
 }
@@ -28,8 +39,17 @@ Buffers::~Buffers() {
 
 Block Buffers::make(size_t capacity) {
   if (!charge(capacity)) return {};
+  return make_charged(capacity);
+}
+
+// Unset, or zeroes: it is written by the kernel before anybody reads it.
+Block Buffers::make_charged(size_t capacity) {
   Block block;
-  block.memory_.reset(allocate(capacity));
+  if (capacity >= kMappedBytesMin) block.memory_ = map_memory(capacity);
+  block.is_mapped_ = block.memory_ != nullptr;
+  if (!block.is_mapped_) {
+    block.memory_ = static_cast<char*>(::operator new(capacity, kAlignment));
+  }
   block.capacity_ = capacity;
   block.owner_ = this;
   made_.fetch_add(1, std::memory_order_relaxed);
@@ -40,12 +60,7 @@ Block Buffers::make_fixed(size_t capacity) {
   const int64_t now =
       bytes_now_.fetch_add(static_cast<int64_t>(capacity), std::memory_order_relaxed);
   raise_peak(now + static_cast<int64_t>(capacity));
-  Block block;
-  block.memory_.reset(allocate(capacity));
-  block.capacity_ = capacity;
-  block.owner_ = this;
-  made_.fetch_add(1, std::memory_order_relaxed);
-  return block;
+  return make_charged(capacity);
 }
 
 bool Buffers::charge(size_t bytes) {

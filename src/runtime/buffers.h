@@ -7,8 +7,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -20,14 +18,12 @@ class Buffers;
 // An owned piece of memory; gives it back when it dies. Empty by default.
 class Block {
  public:
-  static constexpr std::align_val_t kAlignment{64};
-
   Block() = default;
   Block(Block&& other) noexcept
-      : memory_(std::move(other.memory_)), capacity_(other.capacity_), owner_(other.owner_) {
-    other.capacity_ = 0;
-    other.owner_ = nullptr;
-  }
+      : memory_(std::exchange(other.memory_, nullptr)),
+        capacity_(std::exchange(other.capacity_, 0)),
+        owner_(std::exchange(other.owner_, nullptr)),
+        is_mapped_(other.is_mapped_) {}
   Block& operator=(Block&& other) noexcept {
     Block gone(std::move(other));
     swap(gone);
@@ -35,8 +31,8 @@ class Block {
   }
   ~Block();
 
-  char* data() { return memory_.get(); }
-  const char* data() const { return memory_.get(); }
+  char* data() { return memory_; }
+  const char* data() const { return memory_; }
   size_t capacity() const { return capacity_; }
   explicit operator bool() const { return memory_ != nullptr; }
   std::span<char> span() { return {data(), capacity_}; }
@@ -44,16 +40,15 @@ class Block {
     std::swap(memory_, other.memory_);
     std::swap(capacity_, other.capacity_);
     std::swap(owner_, other.owner_);
+    std::swap(is_mapped_, other.is_mapped_);
   }
 
  private:
   friend class Buffers;
-  struct Free {
-    void operator()(char* memory) const { ::operator delete(memory, kAlignment); }
-  };
-  std::unique_ptr<char, Free> memory_;
+  char* memory_ = nullptr;
   size_t capacity_ = 0;
   Buffers* owner_ = nullptr;
+  bool is_mapped_ = false;
 };
 
 // The budget. One per server; outlives every Block and charge.
@@ -93,6 +88,7 @@ class Buffers {
 
  private:
   friend class Block;
+  Block make_charged(size_t capacity);
   void raise_peak(int64_t now);
 
   // All relaxed: plain counts, they publish nothing.
