@@ -24,7 +24,7 @@ class Server:
     program: str
     services: tuple = ("echo", "delay")
     pool: bool = False  # handlers that block can run elsewhere
-    options: tuple = ()  # of `trireme serve`
+    options: tuple = ()  # of `trireme serve`, or of a floor
     note: str = ""
 
     def command(self, bin_dir, service, threads=1, pool=0):
@@ -36,6 +36,7 @@ class Server:
         elif self.program.startswith("floor_"):
             words = [program, "lines" if service == "delay" else service, 0]
             words += [pool or 16] if self.pool else []
+            words += self.options
         else:
             words = [program, service, "--threads", threads]
             words += ["--pool", pool] if pool and self.pool else []
@@ -53,6 +54,7 @@ def trireme(dispatch, driver="epoll", poll_time=None, accepting="listener"):
 
 
 FLOOR = Server("floor epoll", "floor_epoll")
+FLOOR_SPINS = Server("floor epoll, never asleep", "floor_epoll", options=("spin",))
 FLOOR_URING = Server("floor io_uring", "floor_uring")
 FLOOR_OFFLOAD = Server("floor offload", "floor_offload", services=("delay",), pool=True)
 LIBEVENT = Server("libevent", "peer_libevent", note="bufferevents; no pool")

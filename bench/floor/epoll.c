@@ -3,7 +3,8 @@
 // (no call, no copy, no allocation that the work does not need) and correct (nothing left out that
 // a real client could notice). One thread runs all of it.
 //
-//   floor_epoll echo|lines PORT        PORT 0 takes a free one; SIGTERM ends.
+//   floor_epoll echo|lines PORT [spin]   PORT 0 takes a free one; SIGTERM ends. spin: it never
+//                                        sleeps, which is the least that a round trip can take.
 //
 // echo:  every byte goes back.
 // lines: "ID MICROSECONDS\n" is answered "ID\n" after a real sleep of that long (none for 0);
@@ -144,11 +145,13 @@ static void accept_connections(int listen_fd) {
 
 int main(int argc, char** argv) {
   char* number_end = NULL;
-  long port = argc == 3 ? strtol(argv[2], &number_end, 10) : -1;
-  bool echo = argc == 3 && strcmp(argv[1], "echo") == 0;
-  lines = argc == 3 && strcmp(argv[1], "lines") == 0;
+  bool spins = argc == 4 && strcmp(argv[3], "spin") == 0;
+  bool good = argc == 3 || spins;
+  long port = good ? strtol(argv[2], &number_end, 10) : -1;
+  bool echo = good && strcmp(argv[1], "echo") == 0;
+  lines = good && strcmp(argv[1], "lines") == 0;
   if ((!echo && !lines) || port < 0 || port > 65535 || *number_end != '\0') {
-    fprintf(stderr, "usage: floor_epoll echo|lines PORT\n");
+    fprintf(stderr, "usage: floor_epoll echo|lines PORT [spin]\n");
     return 2;
   }
   prepare_process();
@@ -162,7 +165,7 @@ int main(int argc, char** argv) {
 
   struct epoll_event events[kEventsMax];
   for (;;) {
-    int count = epoll_wait(epoll_fd, events, kEventsMax, -1);
+    int count = epoll_wait(epoll_fd, events, kEventsMax, spins ? 0 : -1);
     for (int i = 0; i < count;
          ++i) {  // a batch names a connection once, so freeing it here is safe
       struct connection* connection = events[i].data.ptr;

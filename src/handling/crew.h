@@ -14,7 +14,8 @@
 // 1. A loop without reserve starts no handler under `adaptive`, but of kinds pinned to the loop:
 // its jobs wait in the ready queue.
 // 2. The reserve ticks every millisecond while the loop is awake (every ten where it can only
-// report: under `inline` and `workers`). One LENT word seen at two ticks is a late job. If it waits
+// report: under `inline` and `workers`), and once more as soon as a job that it sees is a tick
+// old. One LENT word seen at two looks is a late job. If it waits
 // (the CPU clock of its thread stands still), or has asked for it, the loop is taken at once. If it
 // computes, the loop is taken when fewer threads compute than there are CPUs: else moving it would
 // give its clients nothing; but after kBusyPatience it is, so that nobody waits for ever. What
@@ -195,6 +196,10 @@ class Crew {
   Member* pop_parked_watcher() REQUIRES(mutex_);
   bool take_loop(Member& me, Sight& sight, TimePoint now) NO_THREAD_SAFETY_ANALYSIS;
   bool see_again(HeldLoop& held, Sight& sight, TimePoint now);
+  TimePoint look_again_at(const HeldLoop& held, const Sight& sight, TimePoint now,
+                          Duration tick) const;
+  bool is_late(const HeldLoop& held, const Sight& sight, TimePoint now) const;
+  static TimePoint lent_since(const HeldLoop& held);
   bool should_take(Member& me, Sight& sight, bool asked, TimePoint now);
   size_t count_computing(Member& me, TimePoint now);
   void see_stall(HeldLoop& held, Sight& sight, TimePoint now);

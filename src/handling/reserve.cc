@@ -11,8 +11,11 @@ namespace {
 constexpr Duration kTick = std::chrono::milliseconds(1);
 // Under the other policies nothing waits for the watchdog but a report.
 constexpr Duration kReportTick = std::chrono::milliseconds(10);
-// Two looks that are closer together say nothing.
+// Two looks that are closer together say nothing...
 constexpr Duration kLate = kTick * 3 / 4;
+// ... but of a job that has been out for a tick: then so much is enough.
+constexpr Duration kLateIfOld = kTick / 4;
+constexpr Duration kLookSoon = kTick * 3 / 10;
 // A thread computes if its CPU clock moves by so large a part of the time: it may share its CPU.
 constexpr int kComputesShare = 8;
 // So long a handler may compute while no CPU is free: some time slices of the kernel's scheduler.
@@ -67,10 +70,11 @@ void Crew::watch(Member& me) {
   int quiet_ticks = 0;
   bool leaving = false;
   Sight sight;
+  TimePoint next_look = platform_.clock.now() + tick;
   while (true) {
     const bool parks = quiet_ticks >= quiet_ticks_max && !leaving &&
                        queue_.try_park(me.watcher, [&loop] { return loop.try_park_watcher(); });
-    platform_.threads.park(me.spot, parks ? kNever : platform_.clock.now() + tick);
+    platform_.threads.park(me.spot, parks ? kNever : next_look);
     if (parks) queue_.note_awake(me.watcher);
     const TimePoint now = platform_.clock.now();
     const uint64_t before = sight.word;
@@ -81,6 +85,7 @@ void Crew::watch(Member& me) {
       me.orders_pending = true;
       return;
     }
+    next_look = look_again_at(held, sight, now, tick);
     if (moved_waits_.load(std::memory_order_relaxed)) report_moved(now);
     const bool lent = LoopWord::state(sight.word) == LoopWord::kLent;
     const bool quiet = LoopWord::sequence(sight.word) == LoopWord::sequence(before);
@@ -106,7 +111,7 @@ bool Crew::take_loop(Member& me, Sight& sight, TimePoint now) {
   const bool again = see_again(held, sight, now);
   const bool lent = LoopWord::state(sight.word) == LoopWord::kLent;
   const bool asked = lent && held.asked.load(std::memory_order_seq_cst) == sight.word;
-  if (!asked && (!again || now - sight.since < kLate)) return false;
+  if (!asked && (!again || !is_late(held, sight, now))) return false;
   if (!lent || !takes_loops_ || !should_take(me, sight, asked, now)) {
     see_stall(held, sight, now);
     return false;
@@ -137,6 +142,28 @@ bool Crew::take_loop(Member& me, Sight& sight, TimePoint now) {
     moved_waits_.store(true, std::memory_order_relaxed);
   }
   return true;
+}
+
+// A job that is seen for the first time and was lent some time ago is looked at sooner than a tick
+// later: as soon as it is a tick old. So a loop is lost after a tick and a third at most, without
+// more looks where nobody is late: at most of them no job is lent.
+TimePoint Crew::look_again_at(const HeldLoop& held, const Sight& sight, TimePoint now,
+                              Duration tick) const {
+  const bool first = LoopWord::state(sight.word) == LoopWord::kLent && sight.since == now;
+  if (!first || !takes_loops_) return now + tick;
+  return std::clamp(lent_since(held) + tick, now + kLookSoon, now + tick);
+}
+
+bool Crew::is_late(const HeldLoop& held, const Sight& sight, TimePoint now) const {
+  const Duration seen = now - sight.since;
+  if (seen >= kLate) return true;
+  return takes_loops_ && LoopWord::state(sight.word) == LoopWord::kLent && seen >= kLateIfOld &&
+         now - lent_since(held) >= kTick;
+}
+
+// By the clock of the turn in which it was lent, so it may be too early by a part of that turn.
+TimePoint Crew::lent_since(const HeldLoop& held) {
+  return TimePoint(Duration(held.lent_since_ns.load(std::memory_order_relaxed)));
 }
 
 // Looks at the word and at the turn of the loop. True: both are those of the last tick, and the
