@@ -137,6 +137,28 @@ TEST(Conversation, AReplyMayBeSentInsideTheHandler) {
   EXPECT_EQ(talk.say("a\nb\n"), "a\nb\n");
 }
 
+// Large enough to be sent from where it is, and still not before its turn.
+TEST(Conversation, ALargeAnswerWaitsForTheReplyInFrontOfIt) {
+  std::optional<Reply> kept;
+  const std::string large(600, 'x');
+  ListenOptions options;
+  options.ordering = Ordering::kPipelined;
+  Conversation talk(
+      lines(),
+      [&](const Request& request, Reply reply) {
+        if (request.text() == "keep") {
+          kept.emplace(std::move(reply));
+        } else {
+          std::move(reply).send(large);
+        }
+      },
+      options);
+  EXPECT_EQ(talk.say("keep\n"), "");
+  EXPECT_EQ(talk.say("go\n"), "");
+  std::move(*kept).send("kept");
+  EXPECT_EQ(talk.say("go\n"), "kept\n" + large + "\n" + large + "\n");
+}
+
 TEST(Conversation, ADroppedReplyIsAnErrorOnce) {
   Conversation talk(lines(), [](const Request& request, Reply reply) {
     if (request.text() == "throw") throw std::runtime_error("with the reply in hand");
