@@ -146,13 +146,13 @@ def other_rows(congestion):
                   quick=dispatch == "adaptive")
     if congestion:
         # Where the pages of a process lie makes 10 % here, the floor against itself included.
-        stream = {"load": stream_load(congestion), "slice_ms": 50, "claim": True, "times": 3}
+        stream = {"load": stream_load(congestion), "slice_ms": 50, "claim": True}
         yield Row("stream", "stream", f"messages of 64 KiB, {congestion}", s.FLOOR, ours,
                   goal=Goal(1.03), **stream)
         yield Row("stream-io_uring", "stream", f"messages of 64 KiB, {congestion}, io_uring",
                   s.FLOOR, s.trireme("inline", "io_uring"), goal=Goal(1.10), quick=False, **stream)
         yield Row("stream-floor", "stream", f"messages of 64 KiB, {congestion}, floor itself",
-                  s.FLOOR, s.FLOOR, quick=False, **stream)
+                  s.FLOOR, s.FLOOR, quick=False, **(stream | {"claim": False}))
     yield Row("one-connection", "latency", "one connection, requests/s", s.FLOOR, ours,
               kind="rate", load=("--scenario", "echo", "--connections", "1"),
               goal=Goal(1.0, "higher"), slice_ms=100, claim=True)
@@ -161,10 +161,10 @@ def other_rows(congestion):
               polls, kind="rate", goal=Goal(5.0, "higher"), slice_ms=100, claim=True,
               load=("--scenario", "echo", "--connections", "1", "--busy", "1"))
     yield Row("one-connection-spinning", "latency", "one connection, floor that never sleeps",
-              s.FLOOR, s.FLOOR_SPINS, kind="rate", slice_ms=100, claim=True,
+              s.FLOOR, s.FLOOR_SPINS, kind="rate", slice_ms=100,
               load=("--scenario", "echo", "--connections", "1", "--busy", "1"))
     yield Row("rate-20000-p99-spinning", "latency", "20,000 requests/s, floor that never sleeps",
-              s.FLOOR, s.FLOOR_SPINS, kind="p99", load=FIXED_RATE + ("--busy", "1"), claim=True,
+              s.FLOOR, s.FLOOR_SPINS, kind="p99", load=FIXED_RATE + ("--busy", "1"),
               **RATE_CASE)
     yield Row("rate-20000-p99-polling", "latency", "20,000 requests/s, polling, p99", s.FLOOR,
               polls, kind="p99", load=FIXED_RATE + ("--busy", "1"), goal=Goal(0.5), claim=True,
