@@ -42,7 +42,6 @@ class Row:
     overhead: float = 1.5   # seconds beside the slices
     weight: float = 1.0     # of the time there is
     claim: bool = False     # five runs, where others have fewer
-    times: int = 1          # servers started anew in each of them
     quick: bool = True
 
     def latency(self):
@@ -146,13 +145,14 @@ def other_rows(congestion):
                   quick=dispatch == "adaptive")
     if congestion:
         # Where the pages of a process lie makes 10 % here, the floor against itself included.
-        stream = {"load": stream_load(congestion), "slice_ms": 50, "claim": True}
+        stream = {"load": stream_load(congestion), "slice_ms": 50}
         yield Row("stream", "stream", f"messages of 64 KiB, {congestion}", s.FLOOR, ours,
-                  goal=Goal(1.03), **stream)
+                  goal=Goal(1.03), claim=True, **stream)
         yield Row("stream-io_uring", "stream", f"messages of 64 KiB, {congestion}, io_uring",
-                  s.FLOOR, s.trireme("inline", "io_uring"), goal=Goal(1.10), quick=False, **stream)
+                  s.FLOOR, s.trireme("inline", "io_uring"), goal=Goal(1.10), claim=True,
+                  quick=False, **stream)
         yield Row("stream-floor", "stream", f"messages of 64 KiB, {congestion}, floor itself",
-                  s.FLOOR, s.FLOOR, quick=False, **(stream | {"claim": False}))
+                  s.FLOOR, s.FLOOR, quick=False, **stream)
     yield Row("one-connection", "latency", "one connection, requests/s", s.FLOOR, ours,
               kind="rate", load=("--scenario", "echo", "--connections", "1"),
               goal=Goal(1.0, "higher"), slice_ms=100, claim=True)

@@ -12,12 +12,9 @@ SECONDS_MIN, SECONDS_MAX = 0.8, 8.0  # of slices a run
 
 def jobs_of(rows, rounds):
     """(row, round), so that after the first round everything has been seen once."""
-    jobs = []
-    for number in range(1, rounds + 1):
-        for row in rows:
-            if number > 1 and not row.claim:
-                continue
-            jobs += [(row, (number - 1) * row.times + i + 1) for i in range(row.times)]
+    jobs = [(row, 1) for row in rows]
+    for number in range(2, rounds + 1):
+        jobs += [(row, number) for row in rows if row.claim]
     return jobs
 
 
