@@ -144,7 +144,7 @@ def other_rows(congestion):
                   goal=Goal(1.04), slice_ms=50, weight=1.5, claim=True,
                   quick=dispatch == "adaptive")
     if congestion:
-        # Where the pages of a process lie makes 10 % here, the floor against itself included.
+        # The floor against itself scatters by 10 % here from start to start.
         stream = {"load": stream_load(congestion), "slice_ms": 50}
         yield Row("stream", "stream", f"messages of 64 KiB, {congestion}", s.FLOOR, ours,
                   goal=Goal(1.03), claim=True, **stream)
