@@ -55,15 +55,19 @@ void IoWorker::own_requests_in_loop(Job& job) {
   job.in_read_buffer = false;
   if (job.requests_count == 0) return;
   const std::string_view bytes = job.request_bytes();
-  job.storage.assign(bytes);
+  if (bytes.size() > kStorageKept) {
+    job.storage = large_storage_.take(bytes.size());
+  } else if (job.storage.capacity() < bytes.size()) {
+    job.storage = Buffers::make_uncounted(BlockCache::capacity_for(bytes.size()));
+  }
+  char* const copy = job.storage.data();
+  std::memcpy(copy, bytes.data(), bytes.size());
   for (uint32_t i = 0; i < job.requests_count; ++i) {
     Job::Asked& asked = job.requests[i];
     if (!asked.payload.empty()) {
-      asked.payload = std::string_view(job.storage)
-                          .substr(static_cast<size_t>(asked.payload.data() - bytes.data()),
-                                  asked.payload.size());
+      asked.payload = {copy + (asked.payload.data() - bytes.data()), asked.payload.size()};
     }
-    asked.end = job.storage.data() + (asked.end - bytes.data());
+    asked.end = copy + (asked.end - bytes.data());
   }
   if (job.requests_count > 1) note_out_in_loop(job);
 }

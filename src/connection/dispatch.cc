@@ -81,8 +81,9 @@ Job* IoWorker::dispatch_in_loop(Job* job) {
   }
   Connection& connection = *job->connection;
   // A session's callbacks cost nothing: on_close must come however little memory is left.
-  const size_t cost =
-      job->job_kind == JobKind::kRequest ? sizeof(Job) + job->request_bytes().size() : 0;
+  const size_t cost = job->job_kind == JobKind::kRequest
+                          ? sizeof(Job) + BlockCache::capacity_for(job->request_bytes().size())
+                          : 0;
   if (!core_.buffers.charge(cost)) {
     connection.running_count -= 1;
     connection.running = job->next_running;  // it is the newest

@@ -27,6 +27,7 @@
 #include "connection/connection.h"
 #include "handling/crew.h"
 #include "handling/placement.h"
+#include "runtime/block_cache.h"
 #include "runtime/event_loop.h"
 
 namespace trireme::inline v0 {
@@ -64,8 +65,10 @@ class IoWorker final : public HeldLoop, public Adopter {
   static constexpr size_t kCopyBytesMax = 8 << 10;  // larger answers are sent from where they are
   static constexpr size_t kInputBlockBytes = 4 << 10;  // the least for a part of a request
   static constexpr size_t kSpareInputsMax = 16;
-  static constexpr uint32_t kJobsKeptMax = 256;  // for the next requests
-  static constexpr int kFramesPerTurn = 256;     // of one connection, before others have their turn
+  static constexpr uint32_t kJobsKeptMax = 256;         // for the next requests
+  static constexpr size_t kStorageKept = 4 << 10;       // by each of them
+  static constexpr size_t kLargeStorageKept = 2 << 20;  // by all together
+  static constexpr int kFramesPerTurn = 256;  // of one connection, before others have their turn
   static constexpr size_t kConnectionsPerChunk = 64;
 
   // --- io_worker.cc ---
@@ -207,6 +210,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   Mail* mail_ GUARDED_BY(loop_) = nullptr;      // taken out of the mailbox, not opened yet
   Job* jobs_free_ GUARDED_BY(loop_) = nullptr;  // by Mail::next
   uint32_t jobs_free_count_ GUARDED_BY(loop_) = 0;
+  BlockCache large_storage_ GUARDED_BY(loop_){kLargeStorageKept};  // of jobs on data workers
   Job* to_workers_head_ GUARDED_BY(loop_) =
       nullptr;  // for the ready queue, handed over once a turn
   Job* to_workers_tail_ GUARDED_BY(loop_) = nullptr;

@@ -15,7 +15,6 @@ namespace {
 constexpr Duration kRetryWrite =
     std::chrono::milliseconds(10);  // after ENOBUFS, which no event ends
 constexpr size_t kSendPieces = 64;
-constexpr size_t kStorageKeptMax = 4 << 10;  // of each
 
 }  // namespace
 
@@ -151,13 +150,16 @@ void IoWorker::recycle_in_loop(Job& job) {
   job.connection = nullptr;
   // What is kept for the next requests is not charged, so it is little.
   const bool enough = jobs_free_count_ >= kJobsKeptMax;
-  // (swap: the assignment of an empty string would keep the capacity.)
-  if (enough || job.storage.capacity() > kStorageKeptMax) std::string().swap(job.storage);
+  if (job.storage.capacity() > kStorageKept) {
+    large_storage_.keep(std::move(job.storage));
+    if (core_.buffers.under_pressure()) large_storage_.clear();
+  }
   if (enough) {
     delete &job;
     return;
   }
-  if (job.outbox.answer_bytes.capacity() > kStorageKeptMax) {
+  // (swap: the assignment of an empty string would keep the capacity.)
+  if (job.outbox.answer_bytes.capacity() > kStorageKept) {
     std::string().swap(job.outbox.answer_bytes);
   }
   keep_job_in_loop(job);

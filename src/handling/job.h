@@ -156,8 +156,8 @@ struct Job final : Mail, private Responder {
   Job* next_out = nullptr;
   TimePoint look_at;    // when to send what has gathered meanwhile
   TimePoint queued_at;  // ready queue only
-  std::string storage;  // the requests' own copy for a data worker; keeps its capacity
-  Charge charge;        // for `storage`
+  Block storage;  // the requests' own copy for a data worker; kept for the next ones while small
+  Charge charge;  // for what is in `storage`
   // The read buffer or input block that they are in, after a hand-over.
   std::shared_ptr<Block> kept;
 

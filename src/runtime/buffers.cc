@@ -42,8 +42,8 @@ Block Buffers::make(size_t capacity) {
   return make_charged(capacity);
 }
 
-// Unset, or zeroes: it is written by the kernel before anybody reads it.
-Block Buffers::make_charged(size_t capacity) {
+// Unset, or zeroes: it is written before anybody reads it.
+Block Buffers::make_uncounted(size_t capacity) {
   Block block;
   if (capacity >= kMappedBytesMin) block.memory_ = map_memory(capacity);
   block.is_mapped_ = block.memory_ != nullptr;
@@ -51,6 +51,11 @@ Block Buffers::make_charged(size_t capacity) {
     block.memory_ = static_cast<char*>(::operator new(capacity, kAlignment));
   }
   block.capacity_ = capacity;
+  return block;
+}
+
+Block Buffers::make_charged(size_t capacity) {
+  Block block = make_uncounted(capacity);
   block.owner_ = this;
   made_.fetch_add(1, std::memory_order_relaxed);
   return block;

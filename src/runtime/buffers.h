@@ -66,6 +66,8 @@ class Buffers {
   Block make(size_t capacity);
   // Any thread. The same without asking the budget: for the fixed buffers of loops.
   Block make_fixed(size_t capacity);
+  // Any thread. The same outside the budget: the caller has charged what it holds.
+  static Block make_uncounted(size_t capacity);
 
   // Any thread. Counts bytes that somebody else allocated (a reply string that waits to be
   // written). False: over the budget, nothing was counted.
