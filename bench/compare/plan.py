@@ -12,7 +12,7 @@ MANY = 9_900       # at both servers at once: 19,800 descriptors of the load
 MEMORY_CONNECTIONS = 10_000
 BLOCK = ("--scenario", "lines", "--connections", "200", "--block", "0.01", "--block-us", "20000")
 FIXED_RATE = ("--scenario", "echo", "--rate", "20000")
-RATE_CASE = {"slice_ms": 400, "stretch": 1.7, "overhead": 2.5, "weight": 1.5}
+RATE_CASE = {"slice_ms": 100, "stretch": 2.2, "overhead": 2.5, "weight": 1.5}
 BLOCK_SECONDS = 0.01 * 0.02  # of a pool thread's time a request
 
 

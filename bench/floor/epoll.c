@@ -3,8 +3,9 @@
 // (no call, no copy, no allocation that the work does not need) and correct (nothing left out that
 // a real client could notice). One thread runs all of it.
 //
-//   floor_epoll echo|lines PORT [spin]   PORT 0 takes a free one; SIGTERM ends. spin: it never
-//                                        sleeps, which is the least that a round trip can take.
+//   floor_epoll echo|lines PORT [spin]   PORT 0 takes a free one; SIGTERM ends. spin: while it has
+//                                        clients that speak it never sleeps, which is the least
+//                                        that a round trip can take.
 //
 // echo:  every byte goes back.
 // lines: "ID MICROSECONDS\n" is answered "ID\n" after a real sleep of that long (none for 0);
@@ -23,6 +24,7 @@
 enum {
   kReadBytes = 64 * 1024,
   kEventsMax = 512,
+  kEmptyTurnsMax = 5000,  // of `spin`, a few milliseconds: then it sleeps until somebody speaks
 };
 
 struct connection {
@@ -164,8 +166,11 @@ int main(int argc, char** argv) {
   if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listen_fd, &listening) != 0) die("floor_epoll: epoll_ctl");
 
   struct epoll_event events[kEventsMax];
+  int empty_turns = 0;
   for (;;) {
-    int count = epoll_wait(epoll_fd, events, kEventsMax, spins ? 0 : -1);
+    int timeout = spins && empty_turns < kEmptyTurnsMax ? 0 : -1;
+    int count = epoll_wait(epoll_fd, events, kEventsMax, timeout);
+    empty_turns = count > 0 ? 0 : empty_turns + 1;
     for (int i = 0; i < count;
          ++i) {  // a batch names a connection once, so freeing it here is safe
       struct connection* connection = events[i].data.ptr;
