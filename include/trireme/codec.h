@@ -55,6 +55,7 @@ struct Envelope {
   std::array<char, 8> tail{};
   uint8_t head_bytes = 0;
   uint8_t tail_bytes = 0;
+  bool is_empty() const { return head_bytes == 0 && tail_bytes == 0; }
 };
 
 // What a codec tells a client whose request failed.

@@ -55,12 +55,15 @@ void IoWorker::own_requests_in_loop(Job& job) {
   job.in_read_buffer = false;
   if (job.requests_count == 0) return;
   const std::string_view bytes = job.request_bytes();
-  if (bytes.size() > kStorageKept) {
-    job.storage = large_storage_.take(bytes.size());
-  } else if (job.storage.capacity() < bytes.size()) {
-    job.storage = Buffers::make_uncounted(BlockCache::capacity_for(bytes.size()));
+  char* copy = job.room_for(bytes.size());
+  if (copy == nullptr) {
+    if (bytes.size() > kStorageKept) {
+      job.storage = large_storage_.take(bytes.size());
+    } else if (job.storage.capacity() < bytes.size()) {
+      job.storage = Buffers::make_uncounted(BlockCache::capacity_for(bytes.size()));
+    }
+    copy = job.storage.data();
   }
-  char* const copy = job.storage.data();
   std::memcpy(copy, bytes.data(), bytes.size());
   for (uint32_t i = 0; i < job.requests_count; ++i) {
     Job::Asked& asked = job.requests[i];
@@ -85,8 +88,8 @@ void IoWorker::give_back_in_loop(Connection& connection, Job& job) {
     return;
   }
   // As many as fitted, if it was the room for replies that has ended the job.
-  const bool was_full = job.outbox.answer && !job.threw && !job.lost_loop &&
-                        job.outbox.answer->kind() == Answer::Kind::kBytes;
+  const bool was_full = job.outbox.has_answer() && !job.threw && !job.lost_loop &&
+                        job.outbox.answer().kind() == Answer::Kind::kBytes;
   connection.requests_a_job = was_full ? static_cast<uint8_t>(job.requests_run) : 1;
   if (!connection.is_live()) return;  // counted when it closed
   LoopCounters& counters = loop_.counters;

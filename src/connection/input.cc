@@ -206,6 +206,11 @@ Job* IoWorker::decode_in_loop(Connection& connection) {
 // clocks are set.
 void IoWorker::end_batch_in_loop() {
   Connection& connection = *batch_;
+  if (is_out_straight_in_loop(connection)) {
+    batch_ = nullptr;
+    batch_frames_ = 0;
+    return;
+  }
   if (!batch_input_.empty() && connection.phase == Connection::Phase::kOpen &&
       !connection.decode_ended && !append_input_in_loop(connection, batch_input_)) {
     close_in_loop(connection, CloseReason::kOutOfMemory);

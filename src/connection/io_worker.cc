@@ -60,7 +60,7 @@ HeldLoop::End IoWorker::hold(void* as) {
       return End::kStopped;
     }
     job->lent_as = loop_.lend();
-    if (job->timed) job->begin_times(core_.platform);
+    if (job->timed) job->begin_times(core_.platform, core_.platform.clock.now());
     job->begin();
     do {
       if (kForceHandOver && job->lent_by != nullptr) crew_->force_take(*this, *job);
@@ -194,10 +194,13 @@ void IoWorker::end_turn_in_loop(bool may_sleep) {
 void IoWorker::open_mail_in_loop() {
   std::unique_ptr<Mail> mail(std::exchange(mail_, mail_->next));
   mail->next = nullptr;
+  if (mail_ != nullptr && mail_->kind == kMailJob) static_cast<const Job*>(mail_)->prefetch();
   switch (mail->kind) {
-    case kMailJob:
-      finish_in_loop(static_cast<Job&>(*mail.release()));
+    case kMailJob: {
+      auto& job = static_cast<Job&>(*mail.release());
+      if (!finish_written_straight_in_loop(job)) finish_in_loop(job);
       break;
+    }
     case kMailAnswer: {
       auto& answer = static_cast<AnswerMail&>(*mail);
       if (Connection* connection = find_in_loop(answer.id)) {

@@ -126,6 +126,8 @@ class IoWorker final : public HeldLoop, public Adopter {
 
   // --- straight.cc ---
   [[nodiscard]] bool finish_straight_in_loop(Job& job) REQUIRES(loop_);
+  bool is_out_straight_in_loop(const Connection& connection) const REQUIRES(loop_);
+  [[nodiscard]] bool finish_written_straight_in_loop(Job& job) REQUIRES(loop_);
 
   // --- output.cc ---
   void finish_in_loop(Job& job) REQUIRES(loop_);

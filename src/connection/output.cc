@@ -33,7 +33,7 @@ void IoWorker::finish_in_loop(Job& job) {
     finish_requests_in_loop(connection, job);
   } else {
     connection.callback_out = false;
-    if (!job.outbox.mail.empty()) open_outbox_mail_in_loop(job);
+    if (job.outbox.has_mail()) open_outbox_mail_in_loop(job);
   }
   switch (job.job_kind) {
     case JobKind::kRequest:
@@ -71,7 +71,7 @@ void IoWorker::finish_requests_in_loop(Connection& connection, Job& job) {
     return give_back_in_loop(connection, job);
   }
   give_back_in_loop(connection, job);
-  if (!job.outbox.mail.empty()) {
+  if (job.outbox.has_mail()) {
     // Only a handler's last act is to answer; a Service of the user's own may push after it.
     const bool pushed_late = job.replies_count == job.requests_run && job.replies_count > 0;
     if (pushed_late) {
@@ -82,8 +82,8 @@ void IoWorker::finish_requests_in_loop(Connection& connection, Job& job) {
     open_outbox_mail_in_loop(job);
   }
   leave_gathered_in_loop(connection, job, job.replies_count, job.replies_bytes);
-  if (job.outbox.answer) {
-    answer_in_loop(connection, job.number + job.requests_run - 1, std::move(*job.outbox.answer));
+  if (job.outbox.has_answer()) {
+    answer_in_loop(connection, job.number + job.requests_run - 1, std::move(job.outbox.answer()));
   } else if (job.replies_count < job.requests_run) {
     CHECK(job.reply_taken, "a handler returned without an answer");
     leave_held_in_loop(connection);  // it may have been answered before the ones in front of it
@@ -93,7 +93,7 @@ void IoWorker::finish_requests_in_loop(Connection& connection, Job& job) {
 // The replies have left, or a part of them, from the data worker. The books, and the rest.
 void IoWorker::finish_written_in_loop(Connection& connection, Job& job) {
   LoopCounters& counters = loop_.counters;
-  const uint32_t replies = job.replies_count + (job.outbox.answer ? 1 : 0);
+  const uint32_t replies = job.replies_count + (job.outbox.has_answer() ? 1 : 0);
   note_left_in_loop(connection, replies);
   counters.replies.add(replies);
   counters.direct_writes.add();
@@ -158,10 +158,6 @@ void IoWorker::recycle_in_loop(Job& job) {
     delete &job;
     return;
   }
-  // (swap: the assignment of an empty string would keep the capacity.)
-  if (job.outbox.answer_bytes.capacity() > kStorageKept) {
-    std::string().swap(job.outbox.answer_bytes);
-  }
   keep_job_in_loop(job);
 }
 
@@ -174,8 +170,7 @@ void IoWorker::keep_job_in_loop(Job& job) {
 
 // Sent from within a handler: to its own connection, to others of this loop, to other loops.
 void IoWorker::open_outbox_mail_in_loop(Job& job) {
-  std::vector<std::unique_ptr<Mail>> all = std::move(job.outbox.mail);
-  job.outbox.mail.clear();
+  std::vector<std::unique_ptr<Mail>> all = job.outbox.take_mail();
   for (std::unique_ptr<Mail>& mail : all) {
     ConnectionId to;
     if (mail->kind == kMailPush) to = static_cast<PushMail&>(*mail).id;

@@ -1,5 +1,6 @@
-// The common case in one piece: every request that had arrived is answered in the loop, each with a
-// small plain answer, or one with a large one, and nothing else is to be done for the connection.
+// The common cases in one piece: every request that had arrived is answered in the loop, each with
+// a small plain answer, or one with a large one, and nothing else is to be done for the connection;
+// or all of them are with a data worker, which sends such answers itself.
 //
 // What finish_in_loop, send_in_loop and end_batch_in_loop find out one after the other is asked
 // here at once. It matters because the kernel throws our code out of the caches with every call:
@@ -26,29 +27,66 @@ bool IoWorker::finish_straight_in_loop(Job& job) {
   connection.running_count = 0;
   connection.sequencer.left(job.requests_count);
   loop_.counters.replies.add(job.requests_count);
+  Answer* const alone = job.outbox.has_answer() ? &job.outbox.answer() : nullptr;
   bool is_done = true;
-  if (job.outbox.answer) {
+  if (alone != nullptr && (job.fixed_envelope == nullptr || !job.fixed_envelope->is_empty())) {
     Envelope envelope;
-    send_in_loop(connection, job.pieces(envelope), &*job.outbox.answer);
-    recycle_in_loop(job);
+    send_in_loop(connection, job.pieces(envelope), alone);
     is_done = connection.is_plain();
   } else {
-    const std::string_view replies(job.replies.data(), job.replies_bytes);
-    const iovec piece{job.replies.data(), job.replies_bytes};
+    const std::string_view replies =
+        alone != nullptr ? alone->text() : std::string_view(job.replies.data(), job.replies_bytes);
+    const iovec piece{const_cast<char*>(replies.data()), replies.size()};
     const Sent result = loop_.driver().send(connection, std::span(&piece, 1));
     if (result.bytes == replies.size()) {
       connection.last_activity = loop_.now();
     } else {
-      keep_unsent_in_loop(connection, {replies}, result, nullptr);
+      keep_unsent_in_loop(connection, {"", "", replies}, result, alone);
       is_done = false;
     }
-    job.connection = nullptr;
-    keep_job_in_loop(job);  // nothing of the run is in it
   }
+  if (alone != nullptr) job.outbox.clear();
+  job.connection = nullptr;
+  keep_job_in_loop(job);  // nothing else of the run is in it
   if (is_done) {
     batch_ = nullptr;
     batch_frames_ = 0;
   }
+  return true;
+}
+
+// At the end of a batch. True: all that had arrived is with a data worker, and there is nothing to
+// do until it comes home. No clock runs meanwhile, for there is no deadline (is_plain), and reading
+// goes on.
+bool IoWorker::is_out_straight_in_loop(const Connection& connection) const {
+  return connection.running_count == 1 && batch_frames_ >= 0 && batch_input_.empty() &&
+         connection.input == nullptr && out_connection_ != &connection && connection.is_plain() &&
+         !connection.listening->has_session && !core_.buffers.under_pressure();
+}
+
+// finish_straight_in_loop for a job that comes home from a data worker, which has sent all of its
+// replies. False: nothing was done.
+bool IoWorker::finish_written_straight_in_loop(Job& job) {
+  Connection& connection = *job.connection;
+  const bool all_left = job.write_token.was_written() && job.written_bytes == job.replies_bytes &&
+                        job.write_error == 0 && !job.outbox.has_answer() && job.left_count == 0;
+  const bool nothing_else = connection.running_count == 1 && connection.input == nullptr &&
+                            connection.sequencer.in_flight() == job.requests_count;
+  if (!all_left || !nothing_else || !job.has_simple_answers() || !connection.is_plain()) {
+    return false;
+  }
+  note_home_in_loop(job);
+  if (job.kind != nullptr) learn_in_loop(job);
+  job.write_token.reset();
+  connection.writer = nullptr;
+  connection.running = nullptr;
+  connection.running_count = 0;
+  connection.sequencer.left(job.requests_count);
+  connection.last_activity = loop_.now();
+  loop_.counters.replies.add(job.requests_count);
+  loop_.counters.direct_writes.add();
+  loop_.counters.bytes_out.add(job.written_bytes);
+  recycle_in_loop(job);
   return true;
 }
 

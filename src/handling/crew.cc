@@ -52,6 +52,7 @@ int Crew::start(const std::vector<HeldLoop*>& loops) {
 Crew::Member* Crew::start_member(Duty duty, HeldLoop* held, int& error) {
   Member* member = nullptr;
   std::string name;
+  const bool reports = duty == Duty::kWatch && !takes_loops_;
   {
     MutexLock lock(mutex_);
     if (unused_.empty()) unused_.push_back(std::make_unique<Member>());
@@ -63,18 +64,22 @@ Crew::Member* Crew::start_member(Duty duty, HeldLoop* held, int& error) {
     member->poll_window = PollWindow(poll_time_max_);
     member->loop = held;
     member->orders_pending = duty != Duty::kIdle;
-    if (duty != Duty::kHold) member->number = take_number();
-    name = duty == Duty::kHold ? "io-" + std::to_string(held->loop().index())
-                               : "data-" + std::to_string(member->number);
+    if (duty == Duty::kHold || reports) {
+      name = (reports ? "watch-" : "io-") + std::to_string(held->loop().index());
+    } else {
+      member->number = take_number();
+      name = "data-" + std::to_string(member->number);
+    }
   }
+  const bool is_data_worker = duty != Duty::kHold && !reports;
   threads_now_.add();
-  if (duty == Duty::kHold) holders_now_.add();
+  if (!is_data_worker) others_now_.add();
   std::unique_ptr<Thread> thread = platform_.threads.start(
       name, [this, member] { member_main(*member); }, error);
   MutexLock lock(mutex_);
   if (thread == nullptr) {
     threads_now_.subtract();
-    if (duty == Duty::kHold) holders_now_.subtract();
+    if (!is_data_worker) others_now_.subtract();
     if (member->number != kNoNumber) numbers_[member->number] = false;
     const auto own = std::find_if(members_.begin(), members_.end(),
                                   [&](const auto& other) { return other.get() == member; });
@@ -122,6 +127,7 @@ bool Crew::next_duty(Member& me) {
         return true;
       }
       if (Job* job = queue_.pop(mutex_)) {
+        if (const Job* next = queue_.oldest(mutex_)) next->prefetch();
         me.duty = Duty::kRun;
         me.job = job;
         return true;
@@ -207,7 +213,7 @@ void Crew::hold(Member& me) {
   const HeldLoop::End end = held.hold(&me);
   thread_slot = nullptr;
   note_running(me, nullptr, {}, {});
-  holders_now_.subtract();
+  others_now_.subtract();
   uint32_t number = 0;
   bool last = false;
   {
@@ -229,11 +235,12 @@ void Crew::hold(Member& me) {
 
 void Crew::run(Member& me) {
   Job* job = std::exchange(me.job, nullptr);
-  wake_more(true);
+  const TimePoint now = platform_.clock.now();
+  look_at_queue(*job, now);
   // With more jobs waiting, one wake-up will do for several; with none, this one may block for
   // long.
   if (queue_.length_hint() == 0) wake_quiet_loops(me);
-  job->begin_times(platform_);
+  job->begin_times(platform_, now);
   if (poll_time_max_ > Duration(0)) at_work_.add();
   note_running(me, job->service_name, job->id, job->begun);
   job->begin();

@@ -4,7 +4,8 @@
 //
 // A thread of the crew has one duty at a time:
 //   hold   it is the holder of a loop and turns it (`io-N`);
-//   watch  it is the reserve of a loop: idle, and at the same time its watchdog;
+//   watch  it is the reserve of a loop: idle, and at the same time its watchdog. Where loops are
+//          not taken it reports stalls and does nothing else (`watch-N`);
 //   run    it runs a job of the ready queue;
 //   idle   it is parked.
 //
@@ -101,7 +102,7 @@ class Crew {
   // The holder. Hands over jobs linked by Mail::next, oldest first; null is allowed.
   void submit(Job* first);
   // The holder, before it sleeps. True: jobs wait, so sleep no longer than a tick and call again.
-  bool nudge() { return wake_more(false); }
+  bool nudge();
   // Any thread. A hint: polling before sleep is switched on, and no more threads are at work than
   // there are CPUs.
   bool may_poll() const {
@@ -122,7 +123,7 @@ class Crew {
 
   // Any thread. Handlers that run now.
   std::vector<StuckJob> running_jobs();
-  uint64_t data_workers() const { return threads_now_.get() - holders_now_.get(); }
+  uint64_t data_workers() const { return threads_now_.get() - others_now_.get(); }
   uint64_t stall_reports() const { return stall_reports_.get(); }
 
  private:
@@ -210,7 +211,8 @@ class Crew {
   Member* pop_idle() REQUIRES(mutex_);
   bool may_grow() const REQUIRES(mutex_);
   bool is_full() const REQUIRES(mutex_);
-  bool wake_more(bool takes_a_job);
+  void look_at_queue(const Job& taken, TimePoint now);
+  bool wake_more(TimePoint now, bool takes_a_job);
   void start_for_queue(TimePoint now);
   bool queue_is_old(TimePoint now) REQUIRES(mutex_);
   size_t lacking(TimePoint now, bool self_is_active) REQUIRES(mutex_);
@@ -222,14 +224,15 @@ class Crew {
   const uint32_t data_workers_max_;
   const Duration poll_time_max_;
   uint32_t loops_total_ = 0;
-  size_t active_wanted_ = 2;      // one for each CPU, and one to follow where there is but one
+  size_t active_wanted_ = 1;      // one for each CPU
   std::vector<HeldLoop*> loops_;  // immutable after start
 
   Mutex mutex_;
   std::vector<std::unique_ptr<Member>> members_ GUARDED_BY(mutex_);
   std::vector<Member*> idle_ GUARDED_BY(mutex_);  // last in, first out: warm stacks
   std::vector<HeldLoop*> without_reserve_ GUARDED_BY(mutex_);
-  TimePoint counted_at_ GUARDED_BY(mutex_) = TimePoint::min();
+  // When who takes a job counts the active threads again. A hint: relaxed, it publishes nothing.
+  std::atomic<TimePoint> look_again_at_{TimePoint::min()};
   uint32_t starting_ GUARDED_BY(mutex_) = 0;            // threads on their way
   std::vector<bool> numbers_ GUARDED_BY(mutex_);        // of data workers: which are in use
   std::unique_ptr<Member> retired_ GUARDED_BY(mutex_);  // ended, or about to; joined by the next
@@ -239,7 +242,7 @@ class Crew {
   bool stopping_ GUARDED_BY(mutex_) = false;
   ReadyQueue queue_;  // its list is guarded by mutex_, which every function of it asks for
   ParkSpot stopped_spot_;
-  SharedCounter threads_now_, holders_now_;
+  SharedCounter threads_now_, others_now_;
   SharedCounter at_work_;  // data workers in handlers; counted only for polling
   // A job that has just lost its loop, for the next watcher that ticks to report: the thread that
   // took the loop has clients to serve.

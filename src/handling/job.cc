@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <functional>
+#include <type_traits>
 #include <utility>
 
 #include "runtime/check.h"
@@ -28,8 +29,10 @@ void copy(char* to, std::string_view bytes) {
     std::memcpy(to, &first, sizeof(part));
     std::memcpy(to + size - sizeof(part), &last, sizeof(part));
   };
-  if (size > 16) {
+  if (size > 32) {
     std::memcpy(to, from, size);
+  } else if (size > 16) {
+    ends(std::array<uint64_t, 2>{});
   } else if (size >= 8) {
     ends(uint64_t{});
   } else if (size >= 4) {
@@ -43,6 +46,20 @@ void copy(char* to, std::string_view bytes) {
 
 }  // namespace
 
+char* Job::room_for(size_t bytes) {
+  static_assert(std::is_trivially_copyable_v<Asked>);
+  const size_t room = (kRequestsMax - requests_count) * sizeof(Asked);
+  return bytes <= room ? reinterpret_cast<char*>(requests.data() + requests_count) : nullptr;
+}
+
+void Job::prefetch() const {
+  constexpr size_t kLine = 64;
+  const char* const begin = reinterpret_cast<const char*>(this);
+  for (size_t line = 0; line < kLinesOfEveryRun; ++line) __builtin_prefetch(begin + line * kLine);
+  __builtin_prefetch(requests.data());
+  __builtin_prefetch(replies.data());
+}
+
 void Job::begin() {
   outbox.connection = id;
   outbox.request_number = 0;
@@ -52,8 +69,8 @@ void Job::begin() {
 
 void Job::end(void* outside) { thread_slot = outside; }
 
-void Job::begin_times(const Platform& platform) {
-  begun = platform.clock.now();
+void Job::begin_times(const Platform& platform, TimePoint now) {
+  begun = now;
   if (cpu_timed) cpu_time = platform.threads.cpu_time(platform.threads.current_id());
 }
 
@@ -87,6 +104,15 @@ bool Job::wait_until(Threads& threads, Clock& clock, TimePoint until) {
   return false;
 }
 
+// Inline, as gather is: run once a request, each from one place.
+inline void Job::run_request() {
+  const Asked& asked = requests[requests_run];
+  outbox.request_number = number + requests_run;
+  ++requests_run;
+  service->on_request(session, Request(asked.payload, asked.kind, id, core, cancelled), *this);
+  if (reply_taken) gather_early_reply();
+}
+
 bool Job::run_next() noexcept {
   try {
     switch (job_kind) {
@@ -106,32 +132,20 @@ bool Job::run_next() noexcept {
   } catch (...) {
     threw = true;
     if (job_kind == JobKind::kRequest && !reply_taken && replies_count < requests_run) {
-      outbox.answer.emplace(error("internal"));
+      outbox.put(error("internal"));
     }
   }
   if (requests_run == requests_count || run_no_more.load(std::memory_order_relaxed) || threw ||
-      replies_count != requests_run || !outbox.mail.empty()) {
+      replies_count != requests_run || outbox.has_mail()) {
     return false;
   }
   published.publish(replies_count, replies_bytes);
   return true;
 }
 
-void Job::run_request() {
-  const Asked& asked = requests[requests_run];
-  outbox.request_number = number + requests_run;
-  ++requests_run;
-  service->on_request(session, Request(asked.payload, asked.kind, id, core, cancelled), *this);
-  // Answered through its Reply, before it returned.
-  if (reply_taken && outbox.answer && outbox.mail.empty() && gather(*outbox.answer)) {
-    outbox.answer.reset();
-    reply_taken = false;
-  }
-}
-
 // Frames a small plain answer behind the others.
-bool Job::gather(const Answer& given) {
-  if (!gathers || !is_plain(given) || !outbox.mail.empty()) return false;
+inline bool Job::gather(const Answer& given) {
+  if (!gathers || !is_plain(given) || outbox.has_mail()) return false;
   const std::string_view body = given.text();
   if (body.size() >= kAloneBytesMin && requests_count == 1) return false;
   constexpr size_t kEnvelopeBytesMax = sizeof(Envelope::head) + sizeof(Envelope::tail);
@@ -152,21 +166,31 @@ bool Job::gather(const Answer& given) {
   return true;
 }
 
+// It was answered through its Reply before its handler returned.
+void Job::gather_early_reply() {
+  if (!outbox.has_answer() || outbox.has_mail() || !gather(outbox.answer())) return;
+  outbox.take_back_answer();
+  reply_taken = false;
+}
+
 // Directly after the handler has returned, on its thread. A view is copied here, unless it is of
 // the request, whose bytes live on: other bytes may change or go as soon as user code runs again.
 void Job::answer(Answer&& given) {
-  CHECK(replies_count < requests_run && !outbox.answer, "a request is answered twice");
-  if (gather(given)) return;
+  CHECK(replies_count < requests_run && !outbox.has_answer(), "a request is answered twice");
+  if (!gather(given)) keep_answer(std::move(given));
+}
+
+void Job::keep_answer(Answer&& given) {
   const std::string_view view = given.text();
   const std::string_view bytes = requests[requests_run - 1].payload;
   const std::less_equal<const char*> not_after;
   const bool in_request = not_after(bytes.data(), view.data()) &&
                           not_after(view.data() + view.size(), bytes.data() + bytes.size());
   if (!given.is_owned() && !view.empty() && !in_request) {
-    outbox.answer_bytes.assign(view);
-    given = std::move(given).with_view(outbox.answer_bytes);
+    outbox.put_copy(std::move(given));
+  } else {
+    outbox.put(std::move(given));
   }
-  outbox.answer.emplace(std::move(given));
 }
 
 Reply Job::take_reply() {
@@ -176,25 +200,27 @@ Reply Job::take_reply() {
 
 std::array<std::string_view, 4> Job::pieces(Envelope& envelope) const {
   const std::string_view gathered(replies.data(), replies_bytes);
-  if (!outbox.answer) return {gathered};
-  const std::string_view body = outbox.answer->text();
+  if (!outbox.has_answer()) return {gathered};
+  const std::string_view body = outbox.answer().text();
   envelope = codec->envelope(body.size());
   return {gathered, std::string_view(envelope.head.data(), envelope.head_bytes), body,
           std::string_view(envelope.tail.data(), envelope.tail_bytes)};
 }
 
 bool Job::has_simple_answers() const {
-  if (threw || requests_count == 0 || !outbox.mail.empty()) return false;
-  if (!outbox.answer) return replies_count == requests_count && replies_bytes > 0;
-  const Answer& alone = *outbox.answer;
+  if (threw || requests_count == 0 || outbox.has_mail()) return false;
+  if (!outbox.has_answer()) return replies_count == requests_count && replies_bytes > 0;
+  const Answer& alone = outbox.answer();
   return requests_count == 1 && is_plain(alone) && alone.text().size() >= kAloneBytesMin;
 }
 
 bool Job::write_directly(Kernel& kernel) {
   // Every request that ran must have its answer here: one whose Reply was kept may be answered
   // through the loop at this moment, and needs the send direction there.
-  const bool all = requests_run > 0 && replies_count + (outbox.answer ? 1 : 0) == requests_run;
-  const bool plain = all && outbox.mail.empty() && (!outbox.answer || is_plain(*outbox.answer));
+  const bool all =
+      requests_run > 0 && replies_count + (outbox.has_answer() ? 1 : 0) == requests_run;
+  const bool plain =
+      all && !outbox.has_mail() && (!outbox.has_answer() || is_plain(outbox.answer()));
   if (!plain || !write_token.begin()) return false;
   Envelope envelope;
   std::array<iovec, 4> vectors;

@@ -48,21 +48,27 @@ class LentLoop {
 
 enum class JobKind : uint8_t { kOpen, kRequest, kDrain, kClose };
 
-struct Job final : Mail, private Responder {
+struct alignas(64) Job final : Mail, private Responder {
   static constexpr uint32_t kRequestsMax = 16;
   static constexpr uint32_t kRepliesBytes = 2 << 10;
   // A larger answer that stands alone is sent from where it is.
   static constexpr size_t kAloneBytesMin = 512;
+  static constexpr size_t kLinesOfEveryRun = 5;  // of the cache: up to the first part of `outbox`
 
-  using Asked = DecodedRequest;  // in the read buffer, in `kept`, or in `storage`
+  using Asked = DecodedRequest;  // in the read buffer, in `kept`, or a copy (own_requests)
 
   Job() : Mail(kMailJob) {}
 
+  // The holder, before the job is handed to a data worker. Where `bytes` of its requests are to be
+  // copied if they are few: behind them, so that they are in the cache with them. Null: too many.
+  char* room_for(size_t bytes);
+  // Whoever comes to it next: its memory is on its way to the cache meanwhile.
+  void prefetch() const;
   // Around the calls of run_next, on one thread. `outside`: what `thread_slot` is to be again.
   void begin();
   void end(void* outside);
   // Around those, when `timed`.
-  void begin_times(const Platform& platform);
+  void begin_times(const Platform& platform, TimePoint now);
   void end_times(const Platform& platform);
   // Runs one handler. Everything it throws ends here. True: there is one more to run.
   bool run_next() noexcept;
@@ -143,21 +149,24 @@ struct Job final : Mail, private Responder {
   uint32_t codec_switches = 0;  // of the connection, when the requests were decoded
   int fd = -1;                  // for write_directly: good while the token is not the loop's
   WriteToken write_token;
-  Outbox outbox;
   TimePoint begun;
-  Duration time{0}, cpu_time{0};
-
-  // Where it is away from its loop: a data worker, or a thread that has lost the loop.
-  ParkSpot cancel_spot;  // of a handler in wait_until
+  Duration time{0};
+  TimePoint queued_at;  // ready queue only
   // Set by the holder when the loop has something to do as soon as this job comes home. Read after
   // the job was posted: it is in the SlotRecord, which stays.
   ReturnFlag* return_flag = nullptr;
+  Charge charge;  // for a run on a data worker
+  Outbox outbox;
+
+  // What few runs need.
+  Duration cpu_time{0};
+  ParkSpot cancel_spot;         // of a handler in wait_until
   Job* previous_out = nullptr;  // IoWorker's list of jobs with several requests on data workers
   Job* next_out = nullptr;
-  TimePoint look_at;    // when to send what has gathered meanwhile
-  TimePoint queued_at;  // ready queue only
-  Block storage;  // the requests' own copy for a data worker; kept for the next ones while small
-  Charge charge;  // for what is in `storage`
+  TimePoint look_at;  // when to send what has gathered meanwhile
+  // The requests' own copy for a data worker, where it does not fit behind them in `requests`; kept
+  // for the next ones while it is small.
+  Block storage;
   // The read buffer or input block that they are in, after a hand-over.
   std::shared_ptr<Block> kept;
 
@@ -167,7 +176,9 @@ struct Job final : Mail, private Responder {
 
  private:
   void run_request();
+  void gather_early_reply();
   bool gather(const Answer& given);
+  void keep_answer(Answer&& given);
   void answer(Answer&& answer) override;
   Reply take_reply() override;
 };

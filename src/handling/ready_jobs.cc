@@ -13,7 +13,7 @@ constexpr Duration kStartBackOff =
 constexpr Duration kOldHead =
     std::chrono::microseconds(100);  // a ready queue this old may get one more thread
 constexpr Duration kActive = std::chrono::microseconds(30);
-constexpr Duration kCountPause = std::chrono::microseconds(20);
+constexpr Duration kCountPause = std::chrono::microseconds(50);
 constexpr size_t kWokenAtOnce = 32;
 
 }  // namespace
@@ -37,17 +37,26 @@ void Crew::submit(Job* first) {
     grow = woken == nullptr && may_grow() && now >= no_start_before_ &&
            (queue_.length_hint() == count || queue_is_old(now));
     if (grow) ++starting_;
-    if (woken == nullptr && !grow && is_full()) woken = pop_parked_watcher();
+    if (woken == nullptr && !grow && takes_loops_ && is_full()) woken = pop_parked_watcher();
   }
   if (woken != nullptr) return platform_.threads.unpark(woken->spot);
   if (grow) start_for_queue(now);
 }
 
+// Who takes a job looks whether more threads should come. Without the lock as long as that cannot
+// be: what is behind a job that is not old is not old, and somebody has just counted.
+void Crew::look_at_queue(const Job& taken, TimePoint now) {
+  // This thread is active, and on one CPU that is enough.
+  if (active_wanted_ == 1 || queue_.length_hint() == 0 || now - taken.queued_at < kOldHead) return;
+  if (now < look_again_at_.load(std::memory_order_relaxed)) return;
+  wake_more(now, true);
+}
+
+bool Crew::nudge() { return queue_.length_hint() > 0 && wake_more(platform_.clock.now(), false); }
+
 // True: jobs wait, and nobody is sure to come for them soon. `takes_a_job`: the caller is a thread
 // of the crew that runs one now.
-bool Crew::wake_more(bool takes_a_job) {
-  if (queue_.length_hint() == 0) return false;
-  const TimePoint now = platform_.clock.now();
+bool Crew::wake_more(TimePoint now, bool takes_a_job) {
   std::array<Member*, kWokenAtOnce> woken{};
   size_t count = 0;
   {
@@ -57,7 +66,8 @@ bool Crew::wake_more(bool takes_a_job) {
     const size_t wanted = std::min(lacking(now, takes_a_job), kWokenAtOnce);
     if (wanted == 0) return true;
     while (count < wanted && (woken[count] = pop_idle()) != nullptr) ++count;
-    if (count == 0 && is_full() && (woken[0] = pop_parked_watcher()) != nullptr) count = 1;
+    if (count == 0 && takes_loops_ && is_full() && (woken[0] = pop_parked_watcher()) != nullptr)
+      count = 1;
     if (count == 0) {
       // All at work: the first to return takes the next job. A start that was refused is tried
       // again.
@@ -74,12 +84,12 @@ bool Crew::wake_more(bool takes_a_job) {
 // How many threads to wake for an old queue. When all block, as many again as there are at work, so
 // that a burst of jobs that block finds its threads within a few looks.
 size_t Crew::lacking(TimePoint now, bool self_is_active) {
-  if (self_is_active && now < counted_at_ + kCountPause) return 0;
-  counted_at_ = now;
+  look_again_at_.store(now + kCountPause, std::memory_order_relaxed);
   const int64_t active_since = (now - kActive).time_since_epoch().count();
   size_t active = self_is_active ? 1 : 0;
   size_t at_work = active;
   for (const auto& member : members_) {
+    if (active >= active_wanted_) return 0;
     if (member->running_service.load(std::memory_order_relaxed) == nullptr) continue;
     ++at_work;
     if (member->running_since_ns.load(std::memory_order_relaxed) >= active_since) ++active;
@@ -112,7 +122,11 @@ Crew::Member* Crew::pop_idle() {
 
 bool Crew::may_grow() const { return !stopping_ && starting_ == 0 && !is_full(); }
 
-bool Crew::is_full() const { return members_.size() >= size_t{loops_total_} + data_workers_max_; }
+// Where loops are not taken, their watchers do nothing else: a thread more for each.
+bool Crew::is_full() const {
+  const size_t others = takes_loops_ ? loops_total_ : size_t{2} * loops_total_;
+  return members_.size() >= others + data_workers_max_;
+}
 
 bool Crew::queue_is_old(TimePoint now) {
   const Job* oldest = queue_.oldest(mutex_);

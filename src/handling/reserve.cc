@@ -59,7 +59,7 @@ void Crew::appoint_reserve(HeldLoop& held) {
 void Crew::watch(Member& me) {
   HeldLoop& held = *me.loop;
   EventLoop& loop = held.loop();
-  if (me.kit.read_buffer == nullptr) {
+  if (takes_loops_ && me.kit.read_buffer == nullptr) {
     me.kit.read_buffer = std::make_shared<Block>(core_.buffers.make_fixed(kReadBufferBytes));
   }
   me.looks.clear();
@@ -102,6 +102,7 @@ void Crew::watch(Member& me) {
   MutexLock lock(mutex_);
   const bool ended = held.ended.load(std::memory_order_seq_cst);
   if (!stopping_ && !ended) without_reserve_.push_back(&held);
+  if (!takes_loops_ && me.number == kNoNumber) others_now_.subtract();
 }
 
 // One look at the loop. True: `me` has taken it and is its holder.
@@ -134,7 +135,7 @@ bool Crew::take_loop(Member& me, Sight& sight, TimePoint now) {
   loop.become_holder();
   loop.counters.hand_overs.add();
   if (asked) loop.counters.hand_overs_asked.add();
-  holders_now_.add();
+  others_now_.add();
   platform_.threads.set_name("io-" + std::to_string(loop.index()));
   if (!asked) {
     MutexLock lock(mutex_);
@@ -235,6 +236,7 @@ bool Crew::leave_watch() {
   const TimePoint now = platform_.clock.now();
   MutexLock lock(mutex_);
   if (stopping_) return true;
+  if (!takes_loops_) return false;
   return queue_is_old(now - kTick) && idle_.empty() && !may_grow() && starting_ == 0;
 }
 

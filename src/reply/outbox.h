@@ -6,8 +6,10 @@
 // instruction later (hand-over).
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "reply/mail.h"
@@ -19,18 +21,41 @@ namespace trireme::inline v0 {
 
 struct Job;
 
-struct Outbox {
-  Job* job = nullptr;            // whose outbox it is, while its handlers run
-  ConnectionId connection;       // of the job
-  uint64_t request_number = 0;   // of the job
-  std::optional<Answer> answer;  // to the job's own request
-  std::string answer_bytes;  // what `answer` views when it came through a Reply; keeps its capacity
-  std::vector<std::unique_ptr<Mail>> mail;  // everything else, in order
+class Outbox {
+ public:
+  Job* job = nullptr;           // whose outbox it is, while its handlers run
+  ConnectionId connection;      // of the job
+  uint64_t request_number = 0;  // of the job
+
+  bool has_answer() const { return is_used_ && answer_.has_value(); }
+  // With has_answer(). To the job's own request.
+  Answer& answer() { return *answer_; }
+  const Answer& answer() const { return *answer_; }
+  void put(Answer&& given) {
+    is_used_ = true;
+    answer_.emplace(std::move(given));
+  }
+  // The same with a copy of the bytes that it views.
+  void put_copy(Answer&& given) {
+    bytes_.assign(given.text());
+    put(std::move(given).with_view(bytes_));
+  }
+  void take_back_answer() { answer_.reset(); }
+
+  bool has_mail() const { return is_used_ && !mail_.empty(); }
+  void push(std::unique_ptr<Mail> mail) {
+    is_used_ = true;
+    mail_.push_back(std::move(mail));
+  }
+  // Everything but the answer, in order.
+  std::vector<std::unique_ptr<Mail>> take_mail() { return std::exchange(mail_, {}); }
 
   void clear() {
-    answer.reset();
-    answer_bytes.clear();
-    mail.clear();
+    if (!is_used_) return;
+    is_used_ = false;
+    answer_.reset();
+    mail_.clear();
+    if (bytes_.capacity() > kBytesKept) std::string().swap(bytes_);
   }
 
   // The outbox of the handler that this thread runs, or null. True for the whole run of a handler,
@@ -38,6 +63,15 @@ struct Outbox {
   static Outbox* current() {
     return thread_slot == &loop_code_mark ? nullptr : static_cast<Outbox*>(thread_slot);
   }
+
+ private:
+  static constexpr size_t kBytesKept = 4 << 10;
+
+  // Whether there is, or was, anything in what follows: most jobs never look at its cache lines.
+  bool is_used_ = false;
+  std::optional<Answer> answer_;
+  std::string bytes_;  // what `answer_` views after put_copy
+  std::vector<std::unique_ptr<Mail>> mail_;
 };
 
 }  // namespace trireme

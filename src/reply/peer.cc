@@ -11,7 +11,7 @@ namespace {
 void send_mail(Core& core, ConnectionId id, std::unique_ptr<Mail> mail) {
   Outbox* outbox = Outbox::current();
   if (outbox != nullptr) {
-    outbox->mail.push_back(std::move(mail));
+    outbox->push(std::move(mail));
   } else {
     core.post(id, std::move(mail));
   }

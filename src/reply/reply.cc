@@ -35,17 +35,12 @@ void Reply::deliver(Answer answer) {
   core_ = CoreRef();
   Outbox* outbox = Outbox::current();
   if (outbox != nullptr && outbox->connection == id_ && outbox->request_number == request_number_) {
-    if (!answer.is_owned()) {
-      outbox->answer_bytes.assign(answer.text());
-      answer = std::move(answer).with_view(outbox->answer_bytes);
-    }
-    outbox->answer.emplace(std::move(answer));
-    return;
+    return answer.is_owned() ? outbox->put(std::move(answer)) : outbox->put_copy(std::move(answer));
   }
   if (!answer.is_owned()) answer = std::move(answer).with_copy();
   auto mail = std::make_unique<AnswerMail>(id_, request_number_, std::move(answer));
   if (outbox != nullptr) {
-    outbox->mail.push_back(std::move(mail));
+    outbox->push(std::move(mail));
   } else {
     core.get()->post(id_, std::move(mail));
   }

@@ -140,6 +140,34 @@ TEST(WaitForDeathTest, EndsTheProcessInLoopCode) {
       "loop code must not block");
 }
 
+// Where loops are not taken, threads of their own watch them: as many handlers may block as the
+// user has asked for, with every loop watched.
+TEST(DataWorkers, AreAllForHandlers) {
+  constexpr size_t kDataWorkers = 4;
+  TestServer server(
+      {.io_workers = 2, .data_workers = kDataWorkers, .dispatch = tr::Dispatch::kWorkers});
+  Gate closed;
+  const Gate::Opener opener(closed);
+  server.listen([&](const tr::Request& request) -> tr::Answer {
+    closed.wait();
+    return request.own();
+  });
+  server.start();
+  std::vector<Client> clients;
+  for (size_t i = 0; i <= kDataWorkers; ++i) clients.emplace_back(server.url());
+  for (Client& client : clients) ASSERT_TRUE(client.send("wait\n"));
+  ASSERT_TRUE(wait_until([&] { return closed.arrived() == kDataWorkers; }));
+  ASSERT_TRUE(wait_until([&] { return server.stats().requests == kDataWorkers + 1; }));
+  EXPECT_EQ(server.stats().data_workers, kDataWorkers);
+  const std::vector<std::string> names = support::thread_names();
+  for (const char* watcher : {"watch-0", "watch-1"}) {
+    EXPECT_EQ(std::count(names.begin(), names.end(), watcher), 1) << watcher;
+  }
+  closed.open();
+  for (Client& client : clients) ASSERT_EQ(client.line(), "wait");
+  EXPECT_EQ(closed.arrived(), kDataWorkers + 1);
+}
+
 TEST(DataWorkers, EndAfterABurst) {
   constexpr size_t kBurst = 24;
   TestServer server({.io_workers = 1, .data_workers = 32, .dispatch = tr::Dispatch::kWorkers});

@@ -164,15 +164,19 @@ TEST_F(CoreTest, InsideAHandlerEverythingGoesToTheOutbox) {
   text = "...";
   thread_slot = nullptr;
   EXPECT_TRUE(mail().empty());
-  ASSERT_EQ(outbox.mail.size(), 3u);
-  EXPECT_EQ(outbox.mail[0]->kind, kMailPush);
-  EXPECT_EQ(outbox.mail[1]->kind, kMailClose);
-  EXPECT_EQ(outbox.mail[2]->kind, kMailAnswer);
-  ASSERT_TRUE(outbox.answer);
-  EXPECT_EQ(outbox.answer->text(), "own") << "copied before send returned";
+  EXPECT_TRUE(outbox.has_mail());
+  const std::vector<std::unique_ptr<Mail>> mail = outbox.take_mail();
+  ASSERT_EQ(mail.size(), 3u);
+  EXPECT_EQ(mail[0]->kind, kMailPush);
+  EXPECT_EQ(mail[1]->kind, kMailClose);
+  EXPECT_EQ(mail[2]->kind, kMailAnswer);
+  EXPECT_FALSE(outbox.has_mail());
+  ASSERT_TRUE(outbox.has_answer());
+  EXPECT_EQ(outbox.answer().text(), "own") << "copied before send returned";
+  outbox.push(std::make_unique<CloseMail>(id_));
   outbox.clear();
-  EXPECT_FALSE(outbox.answer);
-  EXPECT_TRUE(outbox.mail.empty());
+  EXPECT_FALSE(outbox.has_answer());
+  EXPECT_FALSE(outbox.has_mail());
 }
 
 TEST_F(CoreTest, AReplySpeaksOnceHoweverItEnds) {
