@@ -24,6 +24,7 @@ struct Listening {
   Dispatch dispatch = Dispatch::kInline;
   bool has_fixed_envelope = false;
   bool is_pipelined = false;
+  bool reads_ahead = false;  // while a request is handled
   const char* name = "";
   size_t frame_bytes_max = 0;
   Envelope fixed_envelope;
@@ -34,6 +35,7 @@ struct Listening {
   void prepare(Dispatch of_server) {
     dispatch = options.dispatch.value_or(of_server);
     is_pipelined = options.ordering == Ordering::kPipelined;
+    reads_ahead = options.limits.read_ahead_bytes_max > 0;
     name = options.name.c_str();
     frame_bytes_max = options.limits.frame_bytes_max;
     has_fixed_envelope = codec->has_fixed_envelope();
