@@ -12,7 +12,7 @@ MANY = 9_900       # at both servers at once: 19,800 descriptors of the load
 MEMORY_CONNECTIONS = 10_000
 BLOCK = ("--scenario", "lines", "--connections", "200", "--block", "0.01", "--block-us", "20000")
 FIXED_RATE = ("--scenario", "echo", "--rate", "20000")
-RATE_CASE = {"slice_ms": 100, "stretch": 2.2, "overhead": 2.5, "weight": 1.5}
+RATE_CASE = {"slice_ms": 100, "warmup_ms": 50, "stretch": 1.7, "overhead": 2.5, "weight": 1.5}
 BLOCK_SECONDS = 0.01 * 0.02  # of a pool thread's time a request
 
 
@@ -38,6 +38,7 @@ class Row:
     pinned: bool = True
     idle: tuple = (0, 0)    # connections of A and B that say nothing
     slice_ms: int = 25
+    warmup_ms: int = 200   # of each slice of load that is timed for its latency
     stretch: float = 1.15   # a second of slices takes so long
     overhead: float = 1.5   # seconds beside the slices
     weight: float = 1.0     # of the time there is

@@ -93,7 +93,7 @@ class Runner:
     def _latency(self, row, seconds):
         slices = max(2, self._warmup_slices(row) // 2)
         words = [self.bin_dir / "latency_timer", "--seconds", max(seconds, 4 * row.slice_ms / 1000),
-                 "--slice-ms", row.slice_ms, "--warmup-ms", min(row.slice_ms, 200),
+                 "--slice-ms", row.slice_ms, "--warmup-ms", row.warmup_ms,
                  "--warmup-slices", slices, *self._pins(row), *row.load,
                  "--a", self._command(row, "a"), "--b", self._command(row, "b")]
         return self._call(words, seconds)
