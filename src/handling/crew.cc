@@ -93,6 +93,11 @@ Crew::Member* Crew::start_member(Duty duty, HeldLoop* held, int& error) {
 
 void Crew::member_main(Member& me) {
   me.thread_id.store(platform_.threads.current_id(), std::memory_order_relaxed);
+  // Where they never hold loops, data workers do not take a CPU from a loop, or from each other,
+  // whenever there is one more job: jobs gather, and each switch does for several. With one CPU
+  // loop and data worker alternate anyway.
+  const bool only_runs = !takes_loops_ && me.number != kNoNumber;
+  if (only_runs && active_wanted_ > 1) platform_.threads.wait_its_turn();
   while (next_duty(me)) {
     if (me.duty != Duty::kRun) wake_quiet_loops(me);
     switch (me.duty) {

@@ -1,9 +1,13 @@
 // Goal: a handler that knows that it will wait gives its loop away at once, and what it waits for
 // ends when its request is not wanted any more; threads that were needed for a burst end after it.
 // Method: handlers at a gate, counters, clients that leave, a manual clock.
+#include <sched.h>
+
+#include <algorithm>
 #include <atomic>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/client.h"
@@ -166,6 +170,33 @@ TEST(DataWorkers, AreAllForHandlers) {
   closed.open();
   for (Client& client : clients) ASSERT_EQ(client.line(), "wait");
   EXPECT_EQ(closed.arrived(), kDataWorkers + 1);
+}
+
+// Under `workers`, with CPUs for loop and data worker, no wake-up of a data worker takes a CPU
+// away; a thread that may have to take a loop is never held back.
+TEST(DataWorkers, WaitTheirTurnWhereTheyHoldNoLoops) {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  ASSERT_EQ(::sched_getaffinity(0, sizeof(cpus), &cpus), 0);
+  const int usual = ::sched_getscheduler(0);
+  bool may_change = false;  // what a sandbox may forbid
+  std::thread([&may_change] {
+    const sched_param none{};
+    may_change = ::sched_setscheduler(0, SCHED_BATCH, &none) == 0;
+  }).join();
+  const bool changes = usual == SCHED_OTHER && may_change && CPU_COUNT(&cpus) > 1;
+  for (const tr::Dispatch dispatch : {tr::Dispatch::kWorkers, tr::Dispatch::kAdaptive}) {
+    TestServer server({.io_workers = 1, .dispatch = dispatch});
+    server.listen([](const tr::Request&) -> tr::Answer {
+      tr::blocking();  // under kAdaptive the next request is on a data worker, or a former one
+      return std::to_string(::sched_getscheduler(0));
+    });
+    server.start();
+    Client client(server.url());
+    const bool waits = changes && dispatch == tr::Dispatch::kWorkers;
+    const int wanted = waits ? SCHED_BATCH : usual;
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(client.ask("x"), std::to_string(wanted));
+  }
 }
 
 TEST(DataWorkers, EndAfterABurst) {
