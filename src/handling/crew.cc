@@ -52,7 +52,8 @@ int Crew::start(const std::vector<HeldLoop*>& loops) {
 Crew::Member* Crew::start_member(Duty duty, HeldLoop* held, int& error) {
   Member* member = nullptr;
   std::string name;
-  const bool reports = duty == Duty::kWatch && !takes_loops_;
+  const bool only_reports = duty == Duty::kWatch && !takes_loops_;
+  const bool is_data_worker = duty != Duty::kHold && !only_reports;
   {
     MutexLock lock(mutex_);
     if (unused_.empty()) unused_.push_back(std::make_unique<Member>());
@@ -64,14 +65,13 @@ Crew::Member* Crew::start_member(Duty duty, HeldLoop* held, int& error) {
     member->poll_window = PollWindow(poll_time_max_);
     member->loop = held;
     member->orders_pending = duty != Duty::kIdle;
-    if (duty == Duty::kHold || reports) {
-      name = (reports ? "watch-" : "io-") + std::to_string(held->loop().index());
-    } else {
+    if (is_data_worker) {
       member->number = take_number();
       name = "data-" + std::to_string(member->number);
+    } else {
+      name = (only_reports ? "watch-" : "io-") + std::to_string(held->loop().index());
     }
   }
-  const bool is_data_worker = duty != Duty::kHold && !reports;
   threads_now_.add();
   if (!is_data_worker) others_now_.add();
   std::unique_ptr<Thread> thread = platform_.threads.start(

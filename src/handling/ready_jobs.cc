@@ -37,7 +37,7 @@ void Crew::submit(Job* first) {
     grow = woken == nullptr && may_grow() && now >= no_start_before_ &&
            (queue_.length_hint() == count || queue_is_old(now));
     if (grow) ++starting_;
-    if (woken == nullptr && !grow && takes_loops_ && is_full()) woken = pop_parked_watcher();
+    if (woken == nullptr && !grow) woken = pop_parked_watcher();
   }
   if (woken != nullptr) return platform_.threads.unpark(woken->spot);
   if (grow) start_for_queue(now);
@@ -66,8 +66,7 @@ bool Crew::wake_more(TimePoint now, bool takes_a_job) {
     const size_t wanted = std::min(lacking(now, takes_a_job), kWokenAtOnce);
     if (wanted == 0) return true;
     while (count < wanted && (woken[count] = pop_idle()) != nullptr) ++count;
-    if (count == 0 && takes_loops_ && is_full() && (woken[0] = pop_parked_watcher()) != nullptr)
-      count = 1;
+    if (count == 0 && (woken[0] = pop_parked_watcher()) != nullptr) count = 1;
     if (count == 0) {
       // All at work: the first to return takes the next job. A start that was refused is tried
       // again.
@@ -89,12 +88,11 @@ size_t Crew::lacking(TimePoint now, bool self_is_active) {
   size_t active = self_is_active ? 1 : 0;
   size_t at_work = active;
   for (const auto& member : members_) {
-    if (active >= active_wanted_) return 0;
     if (member->running_service.load(std::memory_order_relaxed) == nullptr) continue;
     ++at_work;
     if (member->running_since_ns.load(std::memory_order_relaxed) >= active_since) ++active;
+    if (active >= active_wanted_) return 0;
   }
-  if (active >= active_wanted_) return 0;
   return active > 0 ? 1 : std::min(std::max<size_t>(at_work, 1), queue_.length_hint());
 }
 

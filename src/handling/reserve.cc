@@ -222,9 +222,10 @@ size_t Crew::count_computing(Member& me, TimePoint now) {
   return computing;
 }
 
-// A thread that could come for the ready queue when all others are at work. It looks for itself
-// whether it is needed.
+// A thread that could come for the ready queue when all others are at work; null: there is none, or
+// one more may be started. It looks for itself whether it is needed.
 Crew::Member* Crew::pop_parked_watcher() {
+  if (!takes_loops_ || !is_full()) return nullptr;
   for (const auto& member : members_) {
     if (ReadyQueue::call(member->watcher)) return member.get();
   }
