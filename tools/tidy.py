@@ -121,6 +121,7 @@ class Tidy:
             if suffix in CPP:
                 self.check_lengths(file)
                 self.check_includes(file)
+                self.check_assembler(file)
             if suffix == ".h":
                 self.check_pragma_once(file)
             if suffix == ".md":
@@ -182,6 +183,14 @@ class Tidy:
                 self.say(file, targets[0][0], f"the own header {min(own)} comes first")
             elif file[:file.rindex(".")] + ".h" in own:
                 self.say(file, 1, f"does not include its own header {min(own)}")
+
+    def check_assembler(self, file):
+        """check_seam.sh sees calls of libc only; a system call can be made without it."""
+        if not file.startswith("src/") or file.startswith("src/runtime/real_"):
+            return
+        for number, line in enumerate(self.text(file).split("\n"), 1):
+            if re.search(r"\b(asm|__asm__)\b", line.split("//")[0]):
+                self.say(file, number, "assembler is for src/runtime/real_* only: the seam")
 
     def resolve(self, file, name):
         """The path of an included file of ours, or None."""

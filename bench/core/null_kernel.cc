@@ -109,6 +109,7 @@ size_t NullKernel::ready(const Set& set, std::span<epoll_event> into) {
       (set.socket.events & EPOLLIN) != 0 && (set.socket.fd == kClient || client_waits_.load());
   if (readable) into[count++] = {.events = EPOLLIN, .data = {.ptr = set.socket.data}};
   if (set.event.fd >= 0 && signalled_[static_cast<size_t>(set.event.fd - kEvents)].load()) {
+    if (set.event.events & EPOLLET) event_clear(set.event.fd);
     into[count++] = {.events = EPOLLIN, .data = {.ptr = set.event.data}};
   }
   return count;

@@ -149,7 +149,6 @@ Job* IoWorker::request_in_loop(Connection& connection, std::string_view input, c
 // For a connection that may start. Decodes until there is a request. Refused frames are answered on
 // the way.
 Job* IoWorker::decode_in_loop(Connection& connection) {
-  LoopCounters& counters = loop_.counters;
   do {
     const std::string_view input = pending_in_loop(connection);
     const bool in_read_buffer = connection.input_bytes() == 0;
@@ -159,47 +158,56 @@ Job* IoWorker::decode_in_loop(Connection& connection) {
                                        connection.listening->frame_bytes_max);
       if (frame.consumed > 0) consume_in_loop(connection, frame.consumed);
     }
-    switch (frame.kind) {
-      case Frame::Kind::kIncomplete: {
-        CHECK(!connection.input_ended, "a codec waits for more after the end of the stream");
-        const bool partial =
-            !pending_in_loop(connection).empty() || connection.decode_state.flags != 0;
-        if (connection.input_stopped) {
-          connection.decode_ended = true;
-          if (partial) counters.partial_requests_dropped.add();
-        } else if (partial && !connection.awaits_more) {
-          connection.request_started = loop_.now();
-        }
-        connection.awaits_more = partial;
-        return nullptr;
-      }
-      case Frame::Kind::kEnd:
-        connection.decode_ended = true;
-        connection.awaits_more = false;
-        if (frame.consumed > 0) counters.partial_requests_dropped.add();
-        return nullptr;
-      case Frame::Kind::kRequest:
-        return request_in_loop(connection, input, frame, in_read_buffer);
-      case Frame::Kind::kRefused:
-      case Frame::Kind::kFatal: {
-        connection.awaits_more = false;
-        counters.refused_frames.add();
-        Answer refusal = error(std::string(frame.payload));
-        if (frame.kind == Frame::Kind::kFatal) {
-          connection.protocol_failed = true;
-          refusal = std::move(refusal).close_after();
-        }
-        const uint64_t number = open_request_in_loop(connection);
-        answer_in_loop(connection, number, std::move(refusal));
-        if (++batch_frames_ > kFramesPerTurn) {
-          batch_frames_ = -1;
-          return nullptr;
-        }
-        break;
-      }
+    if (frame.kind == Frame::Kind::kRequest) {
+      return request_in_loop(connection, input, frame, in_read_buffer);
     }
+    if (!take_no_request_in_loop(connection, frame)) return nullptr;
   } while (may_start_in_loop(connection));
   return nullptr;
+}
+
+// What the codec has found and is no request; it is consumed. True: there may be one behind it.
+bool IoWorker::take_no_request_in_loop(Connection& connection, const Frame& frame) {
+  LoopCounters& counters = loop_.counters;
+  switch (frame.kind) {
+    case Frame::Kind::kIncomplete: {
+      CHECK(!connection.input_ended, "a codec waits for more after the end of the stream");
+      const bool partial =
+          !pending_in_loop(connection).empty() || connection.decode_state.flags != 0;
+      if (connection.input_stopped) {
+        connection.decode_ended = true;
+        if (partial) counters.partial_requests_dropped.add();
+      } else if (partial && !connection.awaits_more) {
+        connection.request_started = loop_.now();
+      }
+      connection.awaits_more = partial;
+      return false;
+    }
+    case Frame::Kind::kEnd:
+      connection.decode_ended = true;
+      connection.awaits_more = false;
+      if (frame.consumed > 0) counters.partial_requests_dropped.add();
+      return false;
+    case Frame::Kind::kRefused:
+    case Frame::Kind::kFatal: {
+      connection.awaits_more = false;
+      counters.refused_frames.add();
+      Answer refusal = error(std::string(frame.payload));
+      if (frame.kind == Frame::Kind::kFatal) {
+        connection.protocol_failed = true;
+        refusal = std::move(refusal).close_after();
+      }
+      const uint64_t number = open_request_in_loop(connection);
+      answer_in_loop(connection, number, std::move(refusal));
+      if (++batch_frames_ <= kFramesPerTurn) return true;
+      batch_frames_ = -1;
+      return false;
+    }
+    case Frame::Kind::kRequest:
+      break;
+  }
+  CHECK(false, "a request is taken by request_in_loop");
+  return false;
 }
 
 // The end of what can be done for the connection at hand: its rest is kept, its replies leave, its

@@ -38,6 +38,55 @@ IoWorker::~IoWorker() {
   }
 }
 
+// Inlined into hold(), as the next one is, for the reason in runtime/real_calls.h.
+//
+// One step of this turn: a mail, a completion, a connection of the run list. `here`: the job that
+// it led to at once, if that is to run on this thread. False: the turn is over.
+[[gnu::always_inline]] inline bool IoWorker::next_of_turn_in_loop(Job*& here) {
+  if (mail_ != nullptr) {
+    open_mail_in_loop();
+    return true;
+  }
+  Completion completion;
+  if (loop_.driver().next(completion)) {
+    if (!start_straight_in_loop(completion, here)) handle_in_loop(completion);
+    return true;
+  }
+  if (runs_left_ == 0 || run_head_ == nullptr) return false;
+  --runs_left_;
+  --run_count_;
+  Connection* connection = std::exchange(run_head_, run_head_->next_run);
+  if (run_head_ == nullptr) run_tail_ = nullptr;
+  connection->next_run = nullptr;
+  connection->in_run_list = false;
+  batch_ = connection;
+  batch_frames_ = 0;
+  return true;
+}
+
+// The next job to run on this thread. Null: the loop has ended, or (without sleep) there is nothing
+// to do now.
+[[gnu::always_inline]] inline Job* IoWorker::next_in_loop(bool may_sleep) {
+  while (true) {
+    Job* here = nullptr;
+    if (batch_ != nullptr) {
+      here = pump_in_loop(*batch_);
+      if (here == nullptr) end_batch_in_loop();
+    } else if (!next_of_turn_in_loop(here)) {
+      if (finished_in_loop()) return nullptr;
+      end_turn_in_loop(may_sleep);
+      const bool timer_due = loop_.timers().next_wake() <= loop_.now();
+      const bool goes_on = may_sleep || timer_due || mail_ != nullptr || run_head_ != nullptr ||
+                           next_of_turn_in_loop(here);
+      if (!goes_on) {
+        flush_in_loop();
+        return nullptr;
+      }
+    }
+    if (here != nullptr) return here;
+  }
+}
+
 // The holder's whole life with this loop. No local here touches loop state: after a failed
 // take_back the loop belongs to another thread, and only the job is ours.
 HeldLoop::End IoWorker::hold(void* as) {
@@ -120,50 +169,6 @@ void IoWorker::turn_until_idle() {
     if (!finish_straight_in_loop(*job)) finish_in_loop(*job);
   }
   thread_slot = outside;
-}
-
-// The next job to run on this thread. Null: the loop has ended, or (without sleep) there is nothing
-// to do now.
-Job* IoWorker::next_in_loop(bool may_sleep) {
-  while (true) {
-    if (batch_ != nullptr) {
-      if (Job* job = pump_in_loop(*batch_)) return job;
-      end_batch_in_loop();
-    } else if (!next_of_turn_in_loop()) {
-      if (finished_in_loop()) return nullptr;
-      end_turn_in_loop(may_sleep);
-      const bool timer_due = loop_.timers().next_wake() <= loop_.now();
-      if (may_sleep || timer_due || mail_ != nullptr || run_head_ != nullptr ||
-          next_of_turn_in_loop())
-        continue;
-      flush_in_loop();
-      return nullptr;
-    }
-  }
-}
-
-// One step of this turn: a mail, a completion, a connection of the run list. False: the turn is
-// over.
-bool IoWorker::next_of_turn_in_loop() {
-  if (mail_ != nullptr) {
-    open_mail_in_loop();
-    return true;
-  }
-  Completion completion;
-  if (loop_.driver().next(completion)) {
-    handle_in_loop(completion);
-    return true;
-  }
-  if (runs_left_ == 0 || run_head_ == nullptr) return false;
-  --runs_left_;
-  --run_count_;
-  Connection* connection = std::exchange(run_head_, run_head_->next_run);
-  if (run_head_ == nullptr) run_tail_ = nullptr;
-  connection->next_run = nullptr;
-  connection->in_run_list = false;
-  batch_ = connection;
-  batch_frames_ = 0;
-  return true;
 }
 
 void IoWorker::end_turn_in_loop(bool may_sleep) {

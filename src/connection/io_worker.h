@@ -73,7 +73,7 @@ class IoWorker final : public HeldLoop, public Adopter {
 
   // --- io_worker.cc ---
   Job* next_in_loop(bool may_sleep) REQUIRES(loop_);
-  bool next_of_turn_in_loop() REQUIRES(loop_);
+  bool next_of_turn_in_loop(Job*& here) REQUIRES(loop_);
   void end_turn_in_loop(bool may_sleep) REQUIRES(loop_);
   void open_mail_in_loop() REQUIRES(loop_);
   void handle_in_loop(const Completion& completion) REQUIRES(loop_);
@@ -85,6 +85,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   void on_received_in_loop(Connection& connection, const Completion& completion) REQUIRES(loop_);
   Job* pump_in_loop(Connection& connection) REQUIRES(loop_);
   Job* decode_in_loop(Connection& connection) REQUIRES(loop_);
+  bool take_no_request_in_loop(Connection& connection, const Frame& frame) REQUIRES(loop_);
   Job* request_in_loop(Connection& connection, std::string_view input, const Frame& frame,
                        bool in_read_buffer) REQUIRES(loop_);
   Job* next_callback_in_loop(Connection& connection) REQUIRES(loop_);
@@ -125,6 +126,8 @@ class IoWorker final : public HeldLoop, public Adopter {
   void leave_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
 
   // --- straight.cc ---
+  [[nodiscard]] bool start_straight_in_loop(const Completion& completion, Job*& here)
+      REQUIRES(loop_);
   [[nodiscard]] bool finish_straight_in_loop(Job& job) REQUIRES(loop_);
   bool is_out_straight_in_loop(const Connection& connection) const REQUIRES(loop_);
   [[nodiscard]] bool finish_written_straight_in_loop(Job& job) REQUIRES(loop_);

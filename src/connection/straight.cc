@@ -1,13 +1,47 @@
-// The common cases in one piece: every request that had arrived is answered in the loop, each with
-// a small plain answer, or one with a large one, and nothing else is to be done for the connection;
-// or all of them are with a data worker, which sends such answers itself.
+// The common cases in one piece: whole requests arrive for a connection that does nothing else, and
+// every one is answered in the loop, each with a small plain answer, or one with a large one; or
+// all of them are with a data worker, which sends such answers itself.
 //
-// What finish_in_loop, send_in_loop and end_batch_in_loop find out one after the other is asked
-// here at once. It matters because the kernel throws our code out of the caches with every call:
-// the instructions of a request cost little, the number of places that they are in costs a lot.
+// What on_received_in_loop and pump_in_loop find out one after the other, and finish_in_loop,
+// send_in_loop and end_batch_in_loop after the handler, is asked here at once. It matters because
+// the kernel throws our code out of the caches with every call: the instructions of a request cost
+// little, the number of places that they are in costs a lot.
 #include "connection/io_worker.h"
+#include "runtime/check.h"
 
 namespace trireme::inline v0 {
+
+// Bytes that have arrived for a connection without any past: they become a job. False: nothing was
+// done. True: they are taken, and what is left of them waits at batch_; `here` is the job if it is
+// to run on this thread.
+bool IoWorker::start_straight_in_loop(const Completion& completion, Job*& here) {
+  if (completion.kind != Completion::Kind::kReceived || completion.result <= 0) return false;
+  Connection& connection = static_cast<Connection&>(*completion.channel);
+  const Listening& listening = *connection.listening;
+  const bool at_work = connection.running_count > 0 || connection.sequencer.in_flight() > 0;
+  if (at_work || connection.input != nullptr || !connection.is_plain() ||
+      (listening.has_session && !connection.session_opened)) {
+    return false;
+  }
+  connection.last_activity = loop_.now();
+  code_service.store(listening.name, std::memory_order_relaxed);
+  code_id.store(connection.id.value, std::memory_order_relaxed);
+  const std::string_view input(completion.bytes.data(), completion.bytes.size());
+  const Frame frame =
+      connection.codec->decode(connection.decode_state, input, false, listening.frame_bytes_max);
+  CHECK(frame.consumed <= input.size(), "a codec consumed more than there was");
+  batch_ = &connection;
+  batch_frames_ = 1;
+  batch_input_ = input.substr(frame.consumed);
+  if (frame.kind != Frame::Kind::kRequest) {
+    if (!take_no_request_in_loop(connection, frame)) end_batch_in_loop();
+    return true;
+  }
+  Job* job = request_in_loop(connection, input, frame, true);
+  if (job->gathers && !batch_input_.empty()) add_requests_in_loop(connection, *job);
+  here = dispatch_in_loop(job);
+  return true;
+}
 
 // True: the replies have left, or wait in the write queue, and the job is recycled. False: nothing
 // was done.

@@ -50,8 +50,10 @@ class BasicReadyQueue {
     head_ = static_cast<Item*>(item->next);
     if (head_ == nullptr) tail_ = nullptr;
     item->next = nullptr;
-    // Relaxed: one too many makes a watcher tick once more, and nothing else.
-    length_.fetch_sub(1, std::memory_order_relaxed);
+    // No read-modify-write, for the guard is held. Relaxed: one too many makes a watcher tick once
+    // more, and nothing else.
+    const size_t length = length_.load(std::memory_order_relaxed);
+    length_.store(length - 1, std::memory_order_relaxed);
     return item;
   }
 

@@ -9,7 +9,7 @@ EpollPoller::~EpollPoller() {
 int EpollPoller::open(int wake_fd) {
   epoll_fd_ = kernel_.epoll_create();
   if (epoll_fd_ < 0) return epoll_fd_;
-  return kernel_.epoll_control(epoll_fd_, EPOLL_CTL_ADD, wake_fd, EPOLLIN, nullptr);
+  return kernel_.epoll_control(epoll_fd_, EPOLL_CTL_ADD, wake_fd, EPOLLIN | EPOLLET, nullptr);
 }
 
 int EpollPoller::add(Channel& channel, int fd, uint32_t events) {

@@ -3,8 +3,8 @@
 //
 // Step: below all steps. Thread: any; an implementation must be safe for concurrent calls on
 // different descriptors, exactly as the kernel is. Three implementations exist: `RealKernel`
-// (real_kernel.cc, the only file of the library that may call the kernel), `FaultyKernel` (a
-// decorator that fails chosen calls) and the simulated kernel of components/sim.
+// (real_kernel.cc; with real_calls.h the only file of the library that may call the kernel),
+// `FaultyKernel` (a decorator that fails chosen calls) and the simulated kernel of components/sim.
 //
 // Convention: a result of zero or more is success, a negative one is `-errno`. `errno` itself is
 // never used, so a simulated kernel needs no thread-local state. No implementation may return
@@ -32,6 +32,8 @@ struct SocketAddress {
 class Kernel {
  public:
   virtual ~Kernel() = default;
+  // True: the calls of real_calls.h are what `receive` and `send` do.
+  bool is_real() const { return is_real_; }
 
   // socket(2), always with SOCK_NONBLOCK | SOCK_CLOEXEC added.
   virtual int socket(int family, int type) = 0;
@@ -68,6 +70,12 @@ class Kernel {
 
   // Raises the soft descriptor limit to the hard one. Returns the limit that holds now.
   virtual int64_t raise_descriptor_limit() = 0;
+
+ protected:
+  explicit Kernel(bool is_real = false) : is_real_(is_real) {}
+
+ private:
+  const bool is_real_;
 };
 
 }  // namespace trireme

@@ -25,6 +25,9 @@ class Poller {
   // Events are told once, at their edge: a channel is registered once and for everything.
   virtual bool edge_triggered() const { return false; }
 
+  // A signal of `wake_fd` is told once, whether it is cleared or not.
+  virtual bool tells_signals_once() const { return false; }
+
   // Before start(). 0 or -errno. `wake_fd` is watched for reading from now on; its events carry
   // null.
   virtual int open(int wake_fd) = 0;

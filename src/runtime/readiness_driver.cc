@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/check.h"
+#include "runtime/real_calls.h"
 
 namespace trireme::inline v0 {
 namespace {
@@ -57,6 +58,7 @@ ReadinessDriver::ReadinessDriver(Kernel& kernel, Buffers& buffers, LoopCounters&
       counters_(counters),
       poller_(make_poller(kind, kernel)),
       edge_triggered_(poller_->edge_triggered()),
+      clears_signals_(!poller_->tells_signals_once()),
       read_buffer_(buffers.make_fixed(kReadBufferBytes)) {}
 
 ReadinessDriver::~ReadinessDriver() {
@@ -100,70 +102,13 @@ void ReadinessDriver::wait(TimePoint now, TimePoint until) {
   reads_cursor_ = 0;
 }
 
-bool ReadinessDriver::next(Completion& out) {
-  while (event_cursor_ < event_count_) {
-    epoll_event& event = events_[event_cursor_];
-    auto* channel = static_cast<Channel*>(event.data.ptr);
-    if (event_bits_ == 0) event_bits_ = event.events;
-    if (channel == nullptr) {
-      kernel_.event_clear(wake_fd_);  // EAGAIN and EINTR are harmless: a wake-up is a hint
-      event_bits_ = 0;
-    } else if (next_of_event(*channel, out)) {
-      if (event_bits_ == 0) ++event_cursor_;
-      return true;
-    }
-    if (event_bits_ == 0) ++event_cursor_;
-  }
-  while (reads_cursor_ < reads_now_.size()) {
-    Channel* channel = reads_now_[reads_cursor_++];
-    if (channel == nullptr) continue;  // closed meanwhile
-    channel->flags &= static_cast<uint8_t>(~kReadQueued);
-    if ((channel->flags & kWantsRead) && !(channel->flags & kEnded) && receive_one(*channel, out))
-      return true;
-  }
-  if (closed_ == nullptr) return false;
-  out = {.kind = Completion::Kind::kClosed,
-         .channel = std::exchange(closed_, closed_->next_closed)};
-  out.channel->flags = 0;
-  out.channel->next_closed = nullptr;
-  return true;
-}
-
-// Takes one completion out of the event at the cursor. event_bits_ says what is left of it.
-bool ReadinessDriver::next_of_event(Channel& channel, Completion& out) {
-  const uint32_t bits = event_bits_;
-  if (channel.flags & kClosing) {
-    event_bits_ = 0;
-    return false;
-  }
-  if (channel.role == Channel::Role::kListener) {
-    event_bits_ = 0;
-    if (!(channel.flags & kWantsRead)) return false;
-    out = {.kind = Completion::Kind::kAcceptable, .channel = &channel};
-    return true;
-  }
-  if ((bits & EPOLLOUT) && (channel.flags & kWantsWrite)) {
-    event_bits_ &= ~uint32_t{EPOLLOUT};
-    channel.flags &= static_cast<uint8_t>(~kWantsWrite);
-    update_interest(channel);
-    out = {.kind = Completion::Kind::kWritable, .channel = &channel};
-    return true;
-  }
-  event_bits_ = 0;
-  if (!(bits & (EPOLLIN | EPOLLRDHUP | EPOLLPRI | kHangUpBits))) return false;
-  if (channel.flags & kEnded) return (bits & kHangUpBits) && hung_up(channel, out);
-  channel.flags |= kReadable;
-  if (edge_triggered_ && (bits & (EPOLLRDHUP | EPOLLPRI | kHangUpBits)))
-    channel.flags |= kMoreThanData;
-  if (!(channel.flags & kWantsRead)) return (bits & kHangUpBits) && hung_up(channel, out);
-  return receive_one(channel, out);
-}
-
-bool ReadinessDriver::receive_one(Channel& channel, Completion& out) {
+// This one and the next are inlined, and stand above the one place where they matter, for the
+// reason in real_calls.h.
+[[gnu::always_inline]] inline bool ReadinessDriver::receive_one(Channel& channel, Completion& out) {
   const std::span<char> into = read_buffer_.span().first(receive_bytes_max_);
   ssize_t result = 0;
   do {
-    result = kernel_.receive(channel.fd, into);
+    result = kernel_.is_real() ? real_receive(channel.fd, into) : kernel_.receive(channel.fd, into);
   } while (result == -EINTR);
   if (result == -EAGAIN) {
     channel.flags &= static_cast<uint8_t>(~(kReadable | kMoreThanData));
@@ -193,6 +138,67 @@ bool ReadinessDriver::receive_one(Channel& channel, Completion& out) {
          .channel = &channel,
          .result = static_cast<int32_t>(result),
          .bytes = into.first(result > 0 ? static_cast<size_t>(result) : 0)};
+  return true;
+}
+
+// Takes one completion out of the event at the cursor. event_bits_ says what is left of it.
+[[gnu::always_inline]] inline bool ReadinessDriver::next_of_event(Channel& channel,
+                                                                  Completion& out) {
+  const uint32_t bits = event_bits_;
+  if (channel.flags & kClosing) {
+    event_bits_ = 0;
+    return false;
+  }
+  if (channel.role == Channel::Role::kListener) {
+    event_bits_ = 0;
+    if (!(channel.flags & kWantsRead)) return false;
+    out = {.kind = Completion::Kind::kAcceptable, .channel = &channel};
+    return true;
+  }
+  if ((bits & EPOLLOUT) && (channel.flags & kWantsWrite)) {
+    event_bits_ &= ~uint32_t{EPOLLOUT};
+    channel.flags &= static_cast<uint8_t>(~kWantsWrite);
+    update_interest(channel);
+    out = {.kind = Completion::Kind::kWritable, .channel = &channel};
+    return true;
+  }
+  event_bits_ = 0;
+  if (!(bits & (EPOLLIN | EPOLLRDHUP | EPOLLPRI | kHangUpBits))) return false;
+  if (channel.flags & kEnded) return (bits & kHangUpBits) && hung_up(channel, out);
+  channel.flags |= kReadable;
+  if (edge_triggered_ && (bits & (EPOLLRDHUP | EPOLLPRI | kHangUpBits)))
+    channel.flags |= kMoreThanData;
+  if (!(channel.flags & kWantsRead)) return (bits & kHangUpBits) && hung_up(channel, out);
+  return receive_one(channel, out);
+}
+
+bool ReadinessDriver::next(Completion& out) {
+  while (event_cursor_ < event_count_) {
+    epoll_event& event = events_[event_cursor_];
+    auto* channel = static_cast<Channel*>(event.data.ptr);
+    if (event_bits_ == 0) event_bits_ = event.events;
+    if (channel == nullptr) {
+      // EAGAIN and EINTR are harmless: a wake-up is a hint.
+      if (clears_signals_) kernel_.event_clear(wake_fd_);
+      event_bits_ = 0;
+    } else if (next_of_event(*channel, out)) {
+      if (event_bits_ == 0) ++event_cursor_;
+      return true;
+    }
+    if (event_bits_ == 0) ++event_cursor_;
+  }
+  while (reads_cursor_ < reads_now_.size()) {
+    Channel* channel = reads_now_[reads_cursor_++];
+    if (channel == nullptr) continue;  // closed meanwhile
+    channel->flags &= static_cast<uint8_t>(~kReadQueued);
+    if ((channel->flags & kWantsRead) && !(channel->flags & kEnded) && receive_one(*channel, out))
+      return true;
+  }
+  if (closed_ == nullptr) return false;
+  out = {.kind = Completion::Kind::kClosed,
+         .channel = std::exchange(closed_, closed_->next_closed)};
+  out.channel->flags = 0;
+  out.channel->next_closed = nullptr;
   return true;
 }
 
@@ -289,7 +295,8 @@ void ReadinessDriver::pause(Channel& channel) {
 Sent ReadinessDriver::send(Channel& channel, std::span<const iovec> pieces) {
   size_t total = 0;
   for (const iovec& piece : pieces) total += piece.iov_len;
-  const ssize_t result = kernel_.send(channel.fd, pieces);
+  const ssize_t result = kernel_.is_real() && pieces.size() == 1 ? real_send(channel.fd, pieces[0])
+                                                                 : kernel_.send(channel.fd, pieces);
   if (result == static_cast<ssize_t>(total)) {
     counters_.bytes_out.add(total);
     return {.bytes = total, .error = 0};

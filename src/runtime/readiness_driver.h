@@ -61,7 +61,7 @@ class ReadinessDriver final : public Driver {
   Kernel& kernel_;
   LoopCounters& counters_;
   const std::unique_ptr<Poller> poller_;
-  const bool edge_triggered_;
+  const bool edge_triggered_, clears_signals_;
   int wake_fd_ = -1;
   Block read_buffer_;
   size_t receive_bytes_max_ = kReadBufferBytes;

@@ -4,14 +4,11 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 
-#if defined(__has_feature)
-#define TRIREME_HAS_THREAD_SANITIZER __has_feature(thread_sanitizer)
-#endif
+#include "runtime/real_calls.h"
 
 namespace trireme::inline v0 {
 namespace {
@@ -24,26 +21,11 @@ T result_of(T result) {
 const sockaddr* raw(const SocketAddress& address) {
   return reinterpret_cast<const sockaddr*>(&address.storage);
 }
-// The two calls of every request, without the cancellation points that libc makes of them in a
-// process with threads: two atomic exchanges each. The thread sanitizer must see libc's: bytes that
-// travel through a socket order what was written before.
-#if defined(__SANITIZE_THREAD__) || (defined(__has_feature) && TRIREME_HAS_THREAD_SANITIZER)
-ssize_t receive_call(int fd, void* into, size_t bytes) { return ::recv(fd, into, bytes, 0); }
-ssize_t send_call(int fd, const void* from, size_t bytes) {
-  return ::send(fd, from, bytes, MSG_NOSIGNAL);
-}
-#else
-ssize_t receive_call(int fd, void* into, size_t bytes) {
-  return ::syscall(SYS_recvfrom, fd, into, bytes, 0, nullptr, nullptr);
-}
-ssize_t send_call(int fd, const void* from, size_t bytes) {
-  return ::syscall(SYS_sendto, fd, from, bytes, MSG_NOSIGNAL, nullptr, 0);
-}
-#endif
-
 sockaddr* raw(SocketAddress& address) { return reinterpret_cast<sockaddr*>(&address.storage); }
 
 }  // namespace
+
+RealKernel::RealKernel() : Kernel(kHasRealCalls) {}
 
 int RealKernel::socket(int family, int type) {
   return result_of(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -80,13 +62,17 @@ int RealKernel::local_address(int fd, SocketAddress& address) {
 }
 
 ssize_t RealKernel::receive(int fd, std::span<char> into) {
-  return result_of(receive_call(fd, into.data(), into.size()));
+  if (kHasRealCalls) return real_receive(fd, into);
+  return result_of(::recv(fd, into.data(), into.size(), 0));
 }
 
 ssize_t RealKernel::send(int fd, std::span<const iovec> from) {
   // One piece is the common case, and send(2) is the cheaper call: no message header to copy in and
   // check.
-  if (from.size() == 1) return result_of(send_call(fd, from[0].iov_base, from[0].iov_len));
+  if (from.size() == 1) {
+    if (kHasRealCalls) return real_send(fd, from[0]);
+    return result_of(::send(fd, from[0].iov_base, from[0].iov_len, MSG_NOSIGNAL));
+  }
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(from.data());
   message.msg_iovlen = from.size();

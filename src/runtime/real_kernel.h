@@ -9,6 +9,7 @@ namespace trireme::inline v0 {
 
 class RealKernel final : public Kernel {
  public:
+  RealKernel();
   int socket(int family, int type) override;
   int bind(int fd, const SocketAddress& address) override;
   int listen(int fd, int backlog) override;

@@ -91,6 +91,11 @@ class TidyTest(unittest.TestCase):
         self.refused({"src/runtime/a.cc": "#include <asio.hpp>\n"}, "libc and pthread only")
         self.refused({"src/runtime/a.cc": "#include <sqlite3.h>\n"}, "libc and pthread only")
 
+    def test_assembler(self):
+        call = 'long f() { long n = 1; __asm__ volatile("syscall" : "+a"(n)); return n; }\n'
+        self.passes({"src/runtime/real_a.cc": call, "src/runtime/a.cc": "// no asm here\n"})
+        self.refused({"src/runtime/a.cc": call}, "assembler is for src/runtime/real_*")
+
     def test_an_include_that_is_missing(self):
         self.refused({"src/runtime/a.cc": '#include "runtime/b.h"\n'}, 'no file "runtime/b.h"')
 
