@@ -258,7 +258,8 @@ void IoWorker::handle_in_loop(const Completion& completion) {
       break;
     case Completion::Kind::kClosed:
       connection.channel_closed = true;
-      schedule_in_loop(connection);
+      try_release_in_loop(connection);  // most have no callback due: no turn more for them
+      if (connection.phase != Connection::Phase::kFree) schedule_in_loop(connection);
       break;
     case Completion::Kind::kAcceptable:
       CHECK(false, "a connection does not accept");
