@@ -26,7 +26,8 @@ if (($# > 1)); then
   name=$3
 fi
 event=raw_syscalls:sys_enter sends=syscalls:sys_enter_sendto rounds=5 seconds=2
-perf stat -e $event,$sends true >/dev/null 2>&1 || { echo "skipped: perf cannot count $event"; exit 77; }
+perf stat -e $event,$sends true >/dev/null 2>&1 ||
+  { echo "skipped: perf cannot count $event"; exit 77; }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$root/results.sh"
