@@ -37,6 +37,7 @@ void add_loop(Stats& stats, const LoopCounters& loop) {
   stats.direct_writes += loop.direct_writes.get();
   stats.hand_overs += loop.hand_overs.get();
   stats.hand_overs_asked += loop.hand_overs_asked.get();
+  stats.hand_overs_told += loop.hand_overs_told.get();
   stats.stalls += loop.stalls.get();
   stats.descriptors_opened += loop.descriptors_opened.get();
   stats.descriptors_closed += loop.descriptors_closed.get();

@@ -16,6 +16,7 @@ class SimThreads final : public Threads {
  public:
   struct Settings {
     int cpus_count = 2;
+    bool has_idle_policy = true;
     int threads_max = 1'000;  // start() beyond this many living threads: EAGAIN
   };
 
@@ -30,6 +31,8 @@ class SimThreads final : public Threads {
   void sleep_until(TimePoint until) override;
   void relax() override;
   void set_name(std::string_view name) override;
+  // Says yes and changes nothing: a hint may be taken at any time, also while others run.
+  bool run_only_when_idle() override { return settings_.has_idle_policy; }
   uint64_t current_id() override;
   int allowed_cpus() override { return settings_.cpus_count; }
   // A fiber computes whenever it is not blocked, and shares no CPU.

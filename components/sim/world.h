@@ -45,6 +45,7 @@ struct WorldOptions {
   int descriptors_max = 1'024;   // of the server; EMFILE beyond
   bool has_ipv6 = true;
   int cpus_count = 2;
+  bool has_idle_policy = true;  // Threads::run_only_when_idle
   int threads_max = 1'000;
   uint64_t steps_max = 50'000'000;               // beyond: aborts as a livelock
   Duration time_max = std::chrono::minutes(60);  // virtual; beyond: aborts likewise

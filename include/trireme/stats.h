@@ -67,6 +67,7 @@ struct Stats {
   uint64_t direct_writes = 0;     // replies that a data worker sent itself
   uint64_t hand_overs = 0;        // times that a job lost its loop
   uint64_t hand_overs_asked = 0;  // of these: at once, because its handler asked (blocking.h)
+  uint64_t hand_overs_told = 0;   // of these: at once, because the lookout saw that it waits
   // Late jobs that kept their loop, and loop code that was late: with `adaptive` those that compute
   // while no CPU is free, seen every millisecond; else all, seen every 10 ms.
   uint64_t stalls = 0;

@@ -41,12 +41,25 @@ void IoWorker::learn_in_loop(Job& job) {
   const uint32_t requests = std::max(job.requests_run, 1u);
   if (job.cpu_timed && !job.lost_loop) job.kind->computed(requests, job.time, job.cpu_time);
   if (job.on_data_worker) {
-    job.kind->ran_on_data_worker(requests, job.time, loop_.now());
+    const bool stays = !job.kind->on_data_workers();
+    const bool tells = lookout != nullptr && lookout->works();
+    const Duration price = tells ? loss_price_.at(loop_.now()) : KindRecord::kLateCost;
+    job.kind->ran_on_data_worker(requests, job.time, price, loop_.now());
+    // It comes back because a loss costs little: that is so while somebody looks out.
+    const bool returns = !stays && !job.kind->on_data_workers() && job.kind->blocks();
+    if (returns && tells) lookout->alert(loop_.now());
   } else {
     // The one that lost the loop was noted when it did.
     const uint32_t in_time = job.lost_loop ? requests - 1 : requests;
     job.kind->ran_inline(in_time, job.timed && !job.lost_loop, job.time, loop_.now());
   }
+}
+
+// The job that has just lost the loop: what that has cost its clients.
+Duration IoWorker::note_loss_in_loop() {
+  const Duration price = lost_at_once ? KindRecord::kAtOnceCost : KindRecord::kLateCost;
+  if (lost_while_alert) loss_price_.paid(price, loop_.now());
+  return price;
 }
 
 // A copy of its requests for a data worker.

@@ -95,7 +95,7 @@ HeldLoop::End IoWorker::hold(void* as) {
   thread_slot = &loop_code_mark;
   if (lost_job_ != nullptr) {
     Job& lost = *std::exchange(lost_job_, nullptr);
-    if (lost.kind != nullptr) lost.kind->was_late(loop_.now());
+    if (lost.kind != nullptr) lost.kind->was_late(note_loss_in_loop(), loop_.now());
     leave_early_in_loop(lost, lost_published_);  // replies that it has must not wait for its end
   }
   flush_in_loop();
@@ -192,6 +192,7 @@ void IoWorker::end_turn_in_loop(bool may_sleep) {
   } else {
     loop_.wait(crew_ != nullptr && crew_->may_poll() ? Wait::kPollFirst : Wait::kSleep, until);
   }
+  if (lookout != nullptr) lookout->note_turn();
   mail_ = loop_.take_mail();
   runs_left_ = run_count_;
 }

@@ -104,6 +104,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   Job* make_job_in_loop(Connection& connection, JobKind kind) REQUIRES(loop_);
   Job* dispatch_in_loop(Job* job) REQUIRES(loop_);
   void learn_in_loop(Job& job) REQUIRES(loop_);
+  Duration note_loss_in_loop() REQUIRES(loop_);
 
   // --- batch.cc ---
   void add_requests_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
@@ -183,6 +184,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   const Driver::Traits driver_;
   const std::vector<std::unique_ptr<Listening>>& listenings_;
   const std::shared_ptr<KindTable> kinds_;  // what is in it is the holder's
+  LossPrice loss_price_ GUARDED_BY(loop_);
 
   // Slots: chunks that are never freed before the server ends; free ones are reused first-in
   // first-out.

@@ -30,6 +30,11 @@ int Crew::start(const std::vector<HeldLoop*>& loops) {
   loops_total_ = static_cast<uint32_t>(loops.size());
   active_wanted_ = std::max<size_t>(1, static_cast<size_t>(platform_.threads.allowed_cpus()));
   loops_ = loops;
+  for (HeldLoop* held : loops) {
+    if (!takes_loops_) break;
+    lookouts_.push_back(std::make_unique<Lookout>(platform_, *held));
+    held->lookout = lookouts_.back().get();
+  }
   int error = 0;
   {
     MutexLock lock(mutex_);
@@ -309,6 +314,7 @@ void Crew::join() {
   }
   for (Member* member : members) platform_.threads.unpark(member->spot);
   for (Member* member : members) member->thread->join();
+  for (auto& lookout : lookouts_) lookout->join();
 }
 
 void Crew::detach() {
@@ -323,6 +329,7 @@ void Crew::detach() {
     member->thread->detach();
     platform_.threads.unpark(member->spot);
   }
+  for (auto& lookout : lookouts_) lookout->detach();
 }
 
 std::vector<StuckJob> Crew::running_jobs() {

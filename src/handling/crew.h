@@ -39,6 +39,7 @@
 #include <vector>
 
 #include "handling/job.h"
+#include "handling/lookout.h"
 #include "handling/ready_queue.h"
 #include "runtime/annotations.h"
 #include "runtime/event_loop.h"
@@ -71,6 +72,11 @@ class HeldLoop : public LentLoop {
   std::atomic<bool> ended{false};
   // Written by the watcher, read by the holder before each start of a handler.
   std::atomic<bool> has_reserve{false};
+  // Null: nobody looks out, for loops are not taken. Set before start(); the crew's.
+  Lookout* lookout = nullptr;
+  // How the loop was lost the last time: at once, for the job had asked or the lookout had told; by
+  // a tick. The holder's.
+  bool lost_at_once = false, lost_while_alert = false;
   // The job that runs with the loop lent. Written by the holder before it lends, read by a spare in
   // TAKEN.
   Job* lent_job = nullptr;
@@ -201,7 +207,7 @@ class Crew {
                           Duration tick) const;
   bool is_late(const HeldLoop& held, const Sight& sight, TimePoint now) const;
   static TimePoint lent_since(const HeldLoop& held);
-  bool should_take(Member& me, Sight& sight, bool asked, TimePoint now);
+  bool should_take(Member& me, Sight& sight, bool at_once, TimePoint now);
   size_t count_computing(Member& me, TimePoint now);
   void see_stall(HeldLoop& held, Sight& sight, TimePoint now);
   void report_moved(TimePoint now);
@@ -224,8 +230,9 @@ class Crew {
   const uint32_t data_workers_max_;
   const Duration poll_time_max_;
   uint32_t loops_total_ = 0;
-  size_t active_wanted_ = 1;      // one for each CPU
-  std::vector<HeldLoop*> loops_;  // immutable after start
+  size_t active_wanted_ = 1;                        // one for each CPU
+  std::vector<HeldLoop*> loops_;                    // immutable after start
+  std::vector<std::unique_ptr<Lookout>> lookouts_;  // likewise
 
   Mutex mutex_;
   std::vector<std::unique_ptr<Member>> members_ GUARDED_BY(mutex_);

@@ -1,6 +1,7 @@
 #include "handling/placement.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace trireme::inline v0 {
 
@@ -13,21 +14,23 @@ void KindRecord::ran_inline(uint32_t requests, bool sampled, Duration time, Time
   if (time > kShort * requests) decide();
 }
 
-void KindRecord::was_late(TimePoint now) {
+void KindRecord::was_late(Duration price, TimePoint now) {
   age(now);
   inline_.add();
   late_total_.add();
   requests_ += 1;
-  late_ += 1;
+  late_ns_ += static_cast<float>(price.count());
   decide();
 }
 
-void KindRecord::ran_on_data_worker(uint32_t requests, Duration time, TimePoint now) {
+void KindRecord::ran_on_data_worker(uint32_t requests, Duration time, Duration price,
+                                    TimePoint now) {
   age(now);
   workers_.add(requests);
   requests_ += static_cast<float>(requests);
   if (time >= kLate) {
-    late_ += 1;  // of several one at least, and what the others took is not known
+    // Of several one at least, and what the others took is not known.
+    late_ns_ += static_cast<float>(price.count());
     late_total_.add();
   } else {
     sample(requests, time);
@@ -55,7 +58,7 @@ void KindRecord::age(TimePoint now) {
   const int64_t periods = halved_ == TimePoint::min() ? 0 : (now - halved_) / kHalving;
   halved_ = now;
   for (int64_t i = 0; i < std::min<int64_t>(periods, 16); ++i) {
-    requests_ /= 2, late_ /= 2, samples_ /= 2, sample_ns_ /= 2;
+    requests_ /= 2, late_ns_ /= 2, samples_ /= 2, sample_ns_ /= 2;
     largest_ns_ /= 2, time_ns_ /= 2, short_ns_ /= 2, waited_ns_ /= 2;
   }
   decide();
@@ -63,7 +66,7 @@ void KindRecord::age(TimePoint now) {
 
 void KindRecord::decide() {
   if (requests_ <= 0) return;
-  float cost = static_cast<float>(kLateCost.count()) * late_ / requests_;
+  float cost = late_ns_ / requests_;
   const float waiting = short_ns_ > 0 ? waited_ns_ / short_ns_ : 0;
   waiting_.store(waiting, std::memory_order_relaxed);
   if (samples_ > 0) {
@@ -77,6 +80,18 @@ void KindRecord::decide() {
   if (there ? cost < hop / 2 : cost > hop) {
     on_data_workers_.store(!there, std::memory_order_relaxed);
   }
+}
+
+void LossPrice::paid(Duration price, TimePoint now) {
+  const Duration before = at(now);
+  above_least_ = before + (price - before) / 4 - KindRecord::kAtOnceCost;
+  since_ = now;
+}
+
+Duration LossPrice::at(TimePoint now) const {
+  const auto halvings = static_cast<double>((now - since_).count()) / kHalving.count();
+  const auto left = static_cast<double>(above_least_.count()) * std::exp2(-halvings);
+  return KindRecord::kAtOnceCost + Duration(static_cast<int64_t>(left));
 }
 
 }  // namespace trireme

@@ -7,14 +7,15 @@
 // 1. The price of a start on the loop is the time that the loop's other connections wait for it:
 // what
 //    a handler takes, and no more than it takes the reserve to notice (kLateCost).
-//        cost = kLateCost * (late requests / requests) + mean excess of those that were not late
-//    Excess is time over kShort, or time in which it waits: computing costs the same anywhere, so
-//    for so long it may. Late ones are all seen, by the watchdog or by their time on a data worker;
-//    the time of the others is sampled on the loop, and known on a data worker. What of it is
-//    computing is sampled with the thread's CPU clock (0.7 us), once in 256 requests, and only
-//    where the time as such is large enough to matter.
-//    The largest excess is left out of the mean: one request that was the first of its kind, or
-//    whose thread was preempted, says nothing of the next.
+//        cost = (price of the late requests / requests) + mean excess of those that were not late
+//    A late one costs kLateCost, or kAtOnceCost where nobody had to wait for a tick to see it. What
+//    a request that was late on a data worker would have cost the loop, its LossPrice says. Excess
+//    is time over kShort, or time in which it waits: computing costs the same anywhere, so for so
+//    long it may. Late ones are all seen, by the watchdog or by their time on a data worker; the
+//    time of the others is sampled on the loop, and known on a data worker. What of it is computing
+//    is sampled with the thread's CPU clock (0.7 us), once in 256 requests, and only where the time
+//    as such is large enough to matter. The largest excess is left out of the mean: one request
+//    that was the first of its kind, or whose thread was preempted, says nothing of the next.
 // 2. The price of a start on a data worker is a hop there and back. Above kHopCost the kind moves
 // to
 //    data workers; below half of that it comes back. What runs on data workers is measured as well,
@@ -40,6 +41,7 @@ namespace trireme::inline v0 {
 class KindRecord {
  public:
   static constexpr Duration kLateCost = std::chrono::microseconds(1500);
+  static constexpr Duration kAtOnceCost = std::chrono::microseconds(30);  // switches, cold caches
   static constexpr Duration kLate = std::chrono::milliseconds(1);
   static constexpr Duration kShort = std::chrono::microseconds(20);
   static constexpr Duration kHopCost = std::chrono::microseconds(4);
@@ -72,10 +74,13 @@ class KindRecord {
   void computed(uint32_t requests, Duration time, Duration cpu_time);
   // Requests that kept their loop; `sampled`: one job of them took `time`.
   void ran_inline(uint32_t requests, bool sampled, Duration time, TimePoint now);
-  // One that lost its loop, as soon as it has.
-  void was_late(TimePoint now);
-  // Requests that ran one after the other on a data worker, in `time`.
-  void ran_on_data_worker(uint32_t requests, Duration time, TimePoint now);
+  // One that lost its loop, as soon as it has, and what that cost.
+  void was_late(Duration price, TimePoint now);
+  // Requests that ran one after the other on a data worker, in `time`. `price`: of being late on
+  // the loop instead.
+  void ran_on_data_worker(uint32_t requests, Duration time, Duration price, TimePoint now);
+  // Some of the last ones were late.
+  bool blocks() const { return late_ns_ >= static_cast<float>(kHopCost.count()); }
 
  private:
   static constexpr float kFewSamples = 4;
@@ -86,7 +91,7 @@ class KindRecord {
   void age(TimePoint now);
   void decide();
 
-  float requests_ = 0, late_ = 0;
+  float requests_ = 0, late_ns_ = 0;  // the sum of their prices
   float mean_ns() const { return samples_ > 0 ? time_ns_ / samples_ : 0; }
 
   float samples_ = 0, sample_ns_ = 0;   // requests, and the sum of their excess
@@ -100,6 +105,20 @@ class KindRecord {
   std::atomic<int64_t> cost_ns_{0};
   std::atomic<float> waiting_{0};
   Counter inline_, workers_, late_total_;
+};
+
+// What a loop with a lookout pays for a job that waits: what it has paid lately. While nobody
+// tries, the price falls to the least, so that it is tried again.
+class LossPrice {
+ public:
+  void paid(Duration price, TimePoint now);
+  Duration at(TimePoint now) const;
+
+ private:
+  static constexpr Duration kHalving = std::chrono::seconds(4);
+
+  Duration above_least_{0};
+  TimePoint since_{};
 };
 
 // The kinds of one listener in one loop.

@@ -37,6 +37,9 @@ void Crew::appoint_reserve(HeldLoop& held) {
       member->duty = Duty::kWatch;
       member->loop = &held;
       member->orders_pending = true;
+      // It is there from now on, whenever it gets a CPU: handlers need not wait for that.
+      held.loop().set_watcher(&member->spot);
+      held.has_reserve.store(true, std::memory_order_seq_cst);
     } else if (may_grow()) {
       grow = true;
       ++starting_;
@@ -70,7 +73,8 @@ void Crew::watch(Member& me) {
   int quiet_ticks = 0;
   bool leaving = false;
   Sight sight;
-  TimePoint next_look = platform_.clock.now() + tick;
+  // Appointed while idle, it may have been told of a job by the very permit that woke it.
+  TimePoint next_look = platform_.clock.now();
   while (true) {
     const bool parks = quiet_ticks >= quiet_ticks_max && !leaving &&
                        queue_.try_park(me.watcher, [&loop] { return loop.try_park_watcher(); });
@@ -112,8 +116,10 @@ bool Crew::take_loop(Member& me, Sight& sight, TimePoint now) {
   const bool again = see_again(held, sight, now);
   const bool lent = LoopWord::state(sight.word) == LoopWord::kLent;
   const bool asked = lent && held.asked.load(std::memory_order_seq_cst) == sight.word;
-  if (!asked && (!again || !is_late(held, sight, now))) return false;
-  if (!lent || !takes_loops_ || !should_take(me, sight, asked, now)) {
+  const bool told = lent && takes_loops_ && held.lookout->told() == sight.word;
+  const bool at_once = asked || told;
+  if (!at_once && (!again || !is_late(held, sight, now))) return false;
+  if (!lent || !takes_loops_ || !should_take(me, sight, at_once, now)) {
     see_stall(held, sight, now);
     return false;
   }
@@ -135,9 +141,12 @@ bool Crew::take_loop(Member& me, Sight& sight, TimePoint now) {
   loop.become_holder();
   loop.counters.hand_overs.add();
   if (asked) loop.counters.hand_overs_asked.add();
+  if (told && !asked) loop.counters.hand_overs_told.add();
+  held.lost_at_once = at_once;
+  held.lost_while_alert = !asked && held.lookout->alert(now);
   others_now_.add();
   platform_.threads.set_name("io-" + std::to_string(loop.index()));
-  if (!asked) {
+  if (!at_once) {
     MutexLock lock(mutex_);
     moved_ = stall;
     moved_waits_.store(true, std::memory_order_relaxed);
@@ -185,8 +194,8 @@ bool Crew::see_again(HeldLoop& held, Sight& sight, TimePoint now) {
   return again;
 }
 
-bool Crew::should_take(Member& me, Sight& sight, bool asked, TimePoint now) {
-  if (asked) return true;
+bool Crew::should_take(Member& me, Sight& sight, bool at_once, TimePoint now) {
+  if (at_once) return true;
   const Duration cpu =
       platform_.threads.cpu_time(me.loop->holder_thread.load(std::memory_order_relaxed));
   sight.computes = (cpu - sight.cpu) * kComputesShare >= now - sight.since;

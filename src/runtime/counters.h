@@ -47,7 +47,7 @@ struct LoopCounters {
   Counter requests, replies, replies_dropped, unanswered, refused_frames, partial_requests_dropped;
   Counter handler_exceptions, handler_deadlines, stale_ids;
   Counter jobs_inline, jobs_on_data_workers, direct_writes;
-  SharedCounter hand_overs, hand_overs_asked, stalls;
+  SharedCounter hand_overs, hand_overs_asked, hand_overs_told, stalls;
 };
 
 }  // namespace trireme

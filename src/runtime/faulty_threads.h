@@ -6,9 +6,11 @@
 //   FaultyThreads threads(real_platform().threads);
 //   threads.fail_start({.first = 3, .times = FaultyThreads::kForEver});
 //
-// Only start() fails: nothing else of `Threads` can.
+// Only start() fails by plan, and run_only_when_idle() where the policy is refused: nothing else of
+// `Threads` can.
 #pragma once
 
+#include <atomic>
 #include <cerrno>
 
 #include "runtime/annotations.h"
@@ -34,6 +36,8 @@ class FaultyThreads final : public Threads {
   void fail_start(const Fault& fault);
   // Any thread. From the next start on nothing fails.
   void heal();
+  // Any thread. From now on no thread gets the policy for when its CPU is idle.
+  void refuse_idle_policy() { refuses_idle_policy_.store(true, std::memory_order_relaxed); }
   // Any thread. Starts since construction, failed ones included, and those that failed by plan.
   uint64_t starts();
   uint64_t injected();
@@ -47,6 +51,11 @@ class FaultyThreads final : public Threads {
   void relax() override { inner_.relax(); }
   void set_name(std::string_view name) override { inner_.set_name(name); }
   void wait_its_turn() override { inner_.wait_its_turn(); }
+  bool run_only_when_idle() override {
+    return !refuses_idle_policy_.load(std::memory_order_relaxed) && inner_.run_only_when_idle();
+  }
+  void stay_on(int cpu) override { inner_.stay_on(cpu); }
+  int current_cpu() override { return inner_.current_cpu(); }
   uint64_t current_id() override { return inner_.current_id(); }
   int allowed_cpus() override { return inner_.allowed_cpus(); }
   Duration cpu_time(uint64_t thread) override { return inner_.cpu_time(thread); }
@@ -54,6 +63,7 @@ class FaultyThreads final : public Threads {
 
  private:
   Threads& inner_;
+  std::atomic<bool> refuses_idle_policy_{false};
   Mutex mutex_;  // never held during a call of `inner_`
   Fault fault_ GUARDED_BY(mutex_);
   bool planned_ GUARDED_BY(mutex_) = false;

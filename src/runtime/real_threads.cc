@@ -128,6 +128,20 @@ class RealThreads final : public Threads {
     if (::sched_getscheduler(0) == SCHED_OTHER) ::sched_setscheduler(0, SCHED_BATCH, &kNone);
   }
 
+  bool run_only_when_idle() override {
+    constexpr sched_param kNone{};
+    return ::sched_setscheduler(0, SCHED_IDLE, &kNone) == 0;
+  }
+
+  void stay_on(int cpu) override {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    ::sched_setaffinity(0, sizeof(set), &set);
+  }
+
+  int current_cpu() override { return ::sched_getcpu(); }
+
   uint64_t current_id() override { return static_cast<uint64_t>(::gettid()); }
 
   int allowed_cpus() override {

@@ -59,6 +59,11 @@ class Threads {
   virtual void set_name(std::string_view name) = 0;  // of the calling thread
   // The calling thread: to be woken is no reason to take the CPU from a thread that works. A hint.
   virtual void wait_its_turn() {}
+  // The calling thread: from now on it runs only while its CPU has nothing else to do. False: the
+  // system refuses that, or has no such thing.
+  virtual bool run_only_when_idle() { return false; }
+  virtual void stay_on(int) {}             // the calling thread, on that CPU
+  virtual int current_cpu() { return 0; }  // of the calling thread: a hint
   virtual uint64_t current_id() = 0;  // of the calling thread; the kernel's thread id when real
   virtual int allowed_cpus() = 0;     // CPUs this process may run on, at least 1
 

@@ -70,15 +70,19 @@ TEST_P(SimServer, Seeds) {
     return;
   }
   const uint64_t seeds = number_from("TRIREME_SIM_SEEDS", kSeeds);
-  uint64_t requests = 0, whole_clients = 0;
+  uint64_t requests = 0, whole_clients = 0, told = 0;
   for (uint64_t seed = 1 + GetParam(); seed <= seeds && !HasFailure(); seed += kShards) {
     const Outcome outcome = run_named(seed);
     requests += outcome.requests;
     whole_clients += outcome.whole_clients;
+    told += outcome.hand_overs_told;
   }
   if (seeds < 100) return;
   EXPECT_GT(requests, seeds);  // the seeds do something
   EXPECT_GT(whole_clients, seeds / kShards);
+#ifndef TRIREME_FORCE_HANDOVER
+  EXPECT_GT(told, 0u);  // by lookouts
+#endif
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, SimServer, ::testing::Range(uint64_t{0}, kShards));

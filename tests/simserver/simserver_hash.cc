@@ -27,14 +27,16 @@ int main(int argc, char** argv) {
     sum.steps += outcome.steps;
     sum.requests += outcome.requests;
     sum.hand_overs += outcome.hand_overs;
+    sum.hand_overs_told += outcome.hand_overs_told;
     sum.drain_cuts += outcome.drain_cuts;
     sum.whole_clients += outcome.whole_clients;
     sum.cut_short += outcome.cut_short;
   }
   std::fprintf(stderr,
-               "%" PRIu64 " steps, %" PRIu64 " requests, %" PRIu64 " hand-overs, %" PRIu64
-               " connections cut; clients: %" PRIu64 " with all replies, %" PRIu64 " without\n",
-               sum.steps, sum.requests, sum.hand_overs, sum.drain_cuts, sum.whole_clients,
-               sum.cut_short);
+               "%" PRIu64 " steps, %" PRIu64 " requests, %" PRIu64 " hand-overs (%" PRIu64
+               " told), %" PRIu64 " connections cut; clients: %" PRIu64
+               " with all replies, %" PRIu64 " without\n",
+               sum.steps, sum.requests, sum.hand_overs, sum.hand_overs_told, sum.drain_cuts,
+               sum.whole_clients, sum.cut_short);
   return status;
 }

@@ -219,6 +219,7 @@ Outcome Play::judge() {
   outcome.plan = plan_.describe() + "; closed:" + closings();
   outcome.requests = stats_.requests;
   outcome.hand_overs = stats_.hand_overs;
+  outcome.hand_overs_told = stats_.hand_overs_told;
   outcome.drain_cuts = closed(tr::CloseReason::kDrainCut);
   return outcome;
 }
@@ -231,6 +232,7 @@ Outcome run_seed(uint64_t seed, std::FILE* log) {
   sim::WorldOptions options;
   options.steps_max = kStepsMax;
   options.time_max = kTimeMax;
+  options.has_idle_policy = seed % 4 != 0;
   options.log = log;
   sim::World world(seed, options);
   Play play(world, plan, Random(random.next()));

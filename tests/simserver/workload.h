@@ -13,7 +13,8 @@ struct Outcome {
   std::string complaint;  // empty: all was as it should be
   std::string plan;
   // What happened, to see that the seeds reach it.
-  uint64_t requests = 0, hand_overs = 0, drain_cuts = 0, whole_clients = 0, cut_short = 0;
+  uint64_t requests = 0, hand_overs = 0, hand_overs_told = 0, drain_cuts = 0, whole_clients = 0,
+           cut_short = 0;
 };
 
 // `log`: one line for each seam call, or null. Aborts when the world cannot go on.

@@ -19,9 +19,9 @@ class Placement : public ::testing::Test {
       now_ += time / count;
       const bool late = late_one_in > 0 && i % late_one_in == 0;
       if (record_.on_data_workers()) {
-        record_.ran_on_data_worker(1, late ? 20ms : takes, now_);
+        record_.ran_on_data_worker(1, late ? 20ms : takes, price_, now_);
       } else if (late) {
-        record_.was_late(now_);
+        record_.was_late(price_, now_);
       } else {
         record_.ran_inline(1, record_.wants_sample(), takes, now_);
       }
@@ -29,6 +29,7 @@ class Placement : public ::testing::Test {
   }
 
   TimePoint now_ = TimePoint(1h);
+  Duration price_ = KindRecord::kLateCost;  // of a late request
   KindRecord record_;
 };
 
@@ -48,6 +49,23 @@ TEST_F(Placement, OneThatBlocksInTenThousandStays) {
 TEST_F(Placement, OneInAHundredMoves) {
   serve(20'000, 1s, 100);
   EXPECT_TRUE(record_.on_data_workers());
+}
+
+// The first costs a tick, moves the kind, and alerts the lookout: it comes back and stays.
+TEST_F(Placement, OneInAHundredReturnsWhereLossesCostLittle) {
+  record_.was_late(KindRecord::kLateCost, now_);
+  ASSERT_TRUE(record_.on_data_workers());
+  price_ = KindRecord::kAtOnceCost;
+  serve(10'000, 500ms, 100);
+  EXPECT_FALSE(record_.on_data_workers());
+  EXPECT_TRUE(record_.blocks());
+  serve(20'000, 1s, 100);
+  EXPECT_FALSE(record_.on_data_workers());
+  serve(20'000, 1s, 2);
+  EXPECT_TRUE(record_.on_data_workers()) << "half of them: a hop costs less";
+  serve(20'000, 3s, 0);
+  EXPECT_FALSE(record_.on_data_workers());
+  EXPECT_FALSE(record_.blocks());
 }
 
 TEST_F(Placement, TheFirstThatBlocksMovesARareKindAtOnce) {
@@ -138,9 +156,25 @@ TEST_F(Placement, APinnedKindStaysWhateverItCosts) {
   EXPECT_GT(record_.cost(), 1ms);
   KindRecord other;
   other.pin(Dispatch::kWorkers);
-  other.ran_on_data_worker(1, 1us, now_ + 10s);
-  other.ran_on_data_worker(1, 1us, now_ + 20s);
+  other.ran_on_data_worker(1, 1us, price_, now_ + 10s);
+  other.ran_on_data_worker(1, 1us, price_, now_ + 20s);
   EXPECT_TRUE(other.on_data_workers());
+}
+
+TEST(LossPrices, AreWhatWasPaidLately) {
+  LossPrice price;
+  TimePoint now = TimePoint(1h);
+  EXPECT_EQ(price.at(now), KindRecord::kAtOnceCost) << "tried first";
+  price.paid(KindRecord::kLateCost, now);
+  EXPECT_GT(price.at(now), 300us);
+  EXPECT_LT(price.at(now), 500us) << "one that was missed says little";
+  for (int i = 0; i < 10; ++i) price.paid(KindRecord::kLateCost, now += 10ms);
+  EXPECT_GT(price.at(now), 1300us);
+  EXPECT_NEAR(static_cast<double>(price.at(now + 4s).count()),
+              static_cast<double>((price.at(now) + KindRecord::kAtOnceCost).count()) / 2, 2'000);
+  EXPECT_EQ(price.at(now + 1h), KindRecord::kAtOnceCost) << "tried again";
+  for (int i = 0; i < 20; ++i) price.paid(KindRecord::kAtOnceCost, now += 10ms);
+  EXPECT_LT(price.at(now), 40us);
 }
 
 TEST_F(Placement, KindsShareARecordFromTheFifteenthOn) {

@@ -1,0 +1,120 @@
+#include "handling/lookout.h"
+
+#include <string>
+
+#include "handling/crew.h"
+
+namespace trireme::inline v0 {
+
+bool Lookout::alert(TimePoint now) {
+  until_.store(now + kAlertTime, std::memory_order_relaxed);
+  if (!works()) return false;
+  if (alert_.load(std::memory_order_relaxed)) return true;
+  alert_.store(true, std::memory_order_relaxed);
+  if (thread_ != nullptr) {
+    platform_.threads.unpark(spot_);
+    return false;
+  }
+  int error = 0;
+  thread_ = platform_.threads.start(
+      "look-" + std::to_string(held_.loop().index()), [this] { main(); }, error);
+  if (thread_ != nullptr) {
+    started_.store(true, std::memory_order_release);  // partners: join, detach
+  } else {
+    works_.store(false, std::memory_order_relaxed);
+  }
+  return false;
+}
+
+void Lookout::note_turn_while_alert() {
+  holder_cpu_.store(platform_.threads.current_cpu(), std::memory_order_relaxed);
+  if (!wants_call_.load(std::memory_order_relaxed)) return;
+  wants_call_.store(false, std::memory_order_relaxed);
+  platform_.threads.unpark(spot_);
+}
+
+void Lookout::end() {
+  ends_.store(true, std::memory_order_seq_cst);
+  platform_.threads.unpark(spot_);
+}
+
+void Lookout::join() {
+  if (!started_.load(std::memory_order_acquire)) return;
+  end();
+  thread_->join();
+}
+
+void Lookout::detach() {
+  if (!started_.load(std::memory_order_acquire)) return;
+  thread_->detach();
+  end();
+}
+
+void Lookout::main() {
+  if (!platform_.threads.run_only_when_idle()) {
+    works_.store(false, std::memory_order_relaxed);
+    alert_.store(false, std::memory_order_relaxed);
+    return;
+  }
+  while (!ends_.load(std::memory_order_seq_cst)) {
+    if (platform_.clock.now() < until_.load(std::memory_order_relaxed)) {
+      const bool asleep = look_out();
+      wait_until_called(asleep);
+    } else {
+      alert_.store(false, std::memory_order_relaxed);
+      platform_.threads.park(spot_, kNever);
+    }
+  }
+}
+
+// Spins until there is nothing to look at. True: because the loop sleeps.
+bool Lookout::look_out() {
+  const EventLoop& loop = held_.loop();
+  bool was_asleep = false;
+  for (int looks = 0; looks < kLooksMax && !ends_.load(std::memory_order_relaxed); ++looks) {
+    follow_holder();
+    const uint64_t word = loop.word();
+    if (word != seen_) looks = 0;
+    if (LoopWord::state(word) == LoopWord::kLent) {
+      look_at_job(word);
+    } else if (loop.asleep()) {
+      looks = 0;
+      const TimePoint now = platform_.clock.now();
+      if (!was_asleep) asleep_since_ = now;
+      if (now - asleep_since_ >= window_.time()) return true;
+    }
+    was_asleep = loop.asleep();
+    seen_ = word;
+    platform_.threads.relax();
+  }
+  return false;
+}
+
+// A thread that was only preempted in favour of this one has gone on at the yield in between.
+void Lookout::look_at_job(uint64_t word) {
+  if (word == told_.load(std::memory_order_relaxed)) return;
+  const uint64_t holder = held_.holder_thread.load(std::memory_order_relaxed);
+  const Duration cpu = platform_.threads.cpu_time(holder);
+  const bool waits = word == seen_ && cpu == seen_cpu_ && held_.loop().word() == word;
+  seen_cpu_ = cpu;
+  if (!waits) return;
+  told_.store(word, std::memory_order_seq_cst);  // partner: Crew::take_loop
+  held_.wake_watcher();
+}
+
+void Lookout::follow_holder() {
+  const int cpu = holder_cpu_.load(std::memory_order_relaxed);
+  if (cpu == cpu_ || cpu < 0) return;
+  cpu_ = cpu;
+  platform_.threads.stay_on(cpu);
+}
+
+void Lookout::wait_until_called(bool asleep) {
+  wants_call_.store(true, std::memory_order_seq_cst);
+  // The loop may have woken before it could see that. Of one that was awake the next turn is due.
+  if (!asleep || held_.loop().asleep()) platform_.threads.park(spot_, kNever);
+  wants_call_.store(false, std::memory_order_relaxed);
+  if (asleep) window_.waited(platform_.clock.now() - asleep_since_);
+}
+
+}  // namespace trireme
