@@ -63,7 +63,7 @@ TEST_P(PlacementTest, AKindThatBlocksMovesTheOthersStay) {
   }));
   EXPECT_EQ(blocking->service, "tagged");
   EXPECT_EQ(blocking->loops_on_data_workers, 1u);
-  EXPECT_GT(blocking->cost, 500us);
+  EXPECT_GT(blocking->cost, 4us);  // a hop
 #ifndef TRIREME_FORCE_HANDOVER
   EXPECT_LE(stats.hand_overs, 5u);  // the first, and what the machine itself delays
   for (int i = 0; i < 50; ++i) ASSERT_NE(client.ask("a"), "");
