@@ -145,6 +145,7 @@ void IoWorker::grant_writing_in_loop(Connection& connection, Job& job) {
 
 void IoWorker::recycle_in_loop(Job& job) {
   job.outbox.clear();
+  if (job.lost_loop) crew_->keep_read_buffer(std::move(job.kept));
   job.kept.reset();
   job.charge = Charge();
   job.connection = nullptr;

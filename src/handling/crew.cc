@@ -153,7 +153,7 @@ bool Crew::next_duty(Member& me) {
       if (std::find(idle_.begin(), idle_.end(), &me) == idle_.end()) idle_.push_back(&me);
     }
     wake_quiet_loops(me);
-    me.kit.read_buffer.reset();  // an idle thread holds no buffer
+    keep_read_buffer(std::exchange(me.kit.read_buffer, nullptr));  // an idle thread holds none
     waited = !wait_idle(me, waited ? kNever : platform_.clock.now() + kIdleTime);
     if (waited && retire(me)) return false;
     MutexLock lock(mutex_);
@@ -315,6 +315,8 @@ void Crew::join() {
   for (Member* member : members) platform_.threads.unpark(member->spot);
   for (Member* member : members) member->thread->join();
   for (auto& lookout : lookouts_) lookout->join();
+  MutexLock lock(mutex_);
+  read_buffers_.clear();
 }
 
 void Crew::detach() {

@@ -118,6 +118,11 @@ class Crew {
   // for `job`.
   void force_take(HeldLoop& held, Job& job);
 
+  // Any thread. A read buffer that the job which lost its loop is done with, for the next reserve:
+  // where handlers block often, fresh memory of the system would cost as much as the hand-over.
+  // Given back to the system if it is none, if somebody else holds it too, or if there are enough.
+  void keep_read_buffer(std::shared_ptr<Block> buffer);
+
   // One thread at a time, not of the crew. Parks until every loop has stopped: true. False at
   // `until`, or when `interrupt` is set and interrupt_wait() was called.
   bool wait_loops_stopped(TimePoint until, const std::atomic<bool>* interrupt);
@@ -213,6 +218,7 @@ class Crew {
   void report_moved(TimePoint now);
   void report(const Stall& stall, TimePoint now);
   void appoint_reserve(HeldLoop& held);
+  std::shared_ptr<Block> take_read_buffer();
   Member* start_member(Duty duty, HeldLoop* held, int& error);
   Member* pop_idle() REQUIRES(mutex_);
   bool may_grow() const REQUIRES(mutex_);
@@ -240,6 +246,7 @@ class Crew {
   std::vector<HeldLoop*> without_reserve_ GUARDED_BY(mutex_);
   // When who takes a job counts the active threads again. A hint: relaxed, it publishes nothing.
   std::atomic<TimePoint> look_again_at_{TimePoint::min()};
+  std::vector<std::shared_ptr<Block>> read_buffers_ GUARDED_BY(mutex_);
   uint32_t starting_ GUARDED_BY(mutex_) = 0;            // threads on their way
   std::vector<bool> numbers_ GUARDED_BY(mutex_);        // of data workers: which are in use
   std::unique_ptr<Member> retired_ GUARDED_BY(mutex_);  // ended, or about to; joined by the next

@@ -5,9 +5,8 @@
 //
 // 1. Its thread is SCHED_IDLE (sched(7)) and stays on the CPU on which the holder was last. While
 //    the holder works it does not run, and costs nothing. When the holder waits in a handler, it is
-//    next: it sees the loop LENT, then once more after a yield, as the same word, and the CPU clock
-//    of the holder stands still. Then the job waits, and the reserve is told to take the loop, a
-//    tick before it would have seen that itself.
+//    next: it sees the loop LENT, and the CPU clock of the holder stands still. Then the job waits,
+//    and the reserve is told to take the loop, a tick before it would have seen that itself.
 // 2. A thread that looks spins. So it looks only while it is alert, for kAlertTime after the last
 //    job that lost its loop by itself, and while the loop sleeps it parks after as long as its
 //    PollWindow says; the holder that wakes calls it.
@@ -37,7 +36,9 @@ class Lookout {
   void note_turn() {
     if (alert_.load(std::memory_order_relaxed)) note_turn_while_alert();
   }
-  // Any thread. A hint. False: the system lets it not, so it will tell nothing.
+  // Any thread. Hints.
+  bool is_alert() const { return alert_.load(std::memory_order_relaxed); }
+  // False: the system lets it not, so it will tell nothing.
   bool works() const { return works_.load(std::memory_order_relaxed); }
 
   // The LENT word whose job waits. Read by the watcher of the loop.
@@ -77,7 +78,6 @@ class Lookout {
   // Its thread's.
   PollWindow window_{kSpinMax};
   uint64_t seen_ = 0;         // the word at the last look
-  Duration seen_cpu_{0};      // the holder's clock then, if that word was LENT
   TimePoint asleep_since_{};  // when the loop was first seen asleep, this time
   int cpu_ = -1;              // on which it stays
 };

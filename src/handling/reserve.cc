@@ -22,6 +22,7 @@ constexpr int kComputesShare = 8;
 constexpr Duration kBusyPatience = std::chrono::milliseconds(20);
 constexpr Duration kQuietTime = std::chrono::milliseconds(100);
 constexpr size_t kReadBufferBytes = 64 << 10;
+constexpr size_t kReadBuffersKept = 4;
 
 }  // namespace
 
@@ -56,6 +57,26 @@ void Crew::appoint_reserve(HeldLoop& held) {
   if (!started) without_reserve_.push_back(&held);
 }
 
+std::shared_ptr<Block> Crew::take_read_buffer() {
+  {
+    MutexLock lock(mutex_);
+    if (!read_buffers_.empty()) {
+      std::shared_ptr<Block> buffer = std::move(read_buffers_.back());
+      read_buffers_.pop_back();
+      return buffer;
+    }
+  }
+  return std::make_shared<Block>(core_.buffers.make_fixed(kReadBufferBytes));
+}
+
+void Crew::keep_read_buffer(std::shared_ptr<Block> buffer) {
+  if (buffer == nullptr || buffer.use_count() > 1 || buffer->capacity() != kReadBufferBytes) return;
+  MutexLock lock(mutex_);
+  if (!stopping_ && read_buffers_.size() < kReadBuffersKept) {
+    read_buffers_.push_back(std::move(buffer));
+  }
+}
+
 // Watches until there is a late job (then `me` becomes the holder), until the crew stops, or until
 // this thread is needed for the ready queue. The analysis cannot follow a capability that is
 // carried from here into hold().
@@ -63,7 +84,7 @@ void Crew::watch(Member& me) {
   HeldLoop& held = *me.loop;
   EventLoop& loop = held.loop();
   if (takes_loops_ && me.kit.read_buffer == nullptr) {
-    me.kit.read_buffer = std::make_shared<Block>(core_.buffers.make_fixed(kReadBufferBytes));
+    me.kit.read_buffer = take_read_buffer();
   }
   me.looks.clear();
   loop.set_watcher(&me.spot);
@@ -73,12 +94,13 @@ void Crew::watch(Member& me) {
   int quiet_ticks = 0;
   bool leaving = false;
   Sight sight;
-  // Appointed while idle, it may have been told of a job by the very permit that woke it.
-  TimePoint next_look = platform_.clock.now();
+  // It looks before it parks: appointed while idle, it may have been told of a job by the very
+  // permit that woke it.
+  TimePoint next_look = TimePoint::min();
   while (true) {
     const bool parks = quiet_ticks >= quiet_ticks_max && !leaving &&
                        queue_.try_park(me.watcher, [&loop] { return loop.try_park_watcher(); });
-    platform_.threads.park(me.spot, parks ? kNever : next_look);
+    if (next_look != TimePoint::min()) platform_.threads.park(me.spot, parks ? kNever : next_look);
     if (parks) queue_.note_awake(me.watcher);
     const TimePoint now = platform_.clock.now();
     const uint64_t before = sight.word;
@@ -160,7 +182,8 @@ bool Crew::take_loop(Member& me, Sight& sight, TimePoint now) {
 TimePoint Crew::look_again_at(const HeldLoop& held, const Sight& sight, TimePoint now,
                               Duration tick) const {
   const bool first = LoopWord::state(sight.word) == LoopWord::kLent && sight.since == now;
-  if (!first || !takes_loops_) return now + tick;
+  // Nor where a lookout will have told by then.
+  if (!first || !takes_loops_ || held.lookout->is_alert()) return now + tick;
   return std::clamp(lent_since(held) + tick, now + kLookSoon, now + tick);
 }
 
