@@ -231,6 +231,7 @@ void Crew::hold(Member& me) {
     if (me.number == kNoNumber) me.number = take_number();
     number = me.number;
     last = end == HeldLoop::End::kStopped && --loops_running_ == 0;
+    if (last) read_buffers_.clear();
   }
   if (end == HeldLoop::End::kStopped) {
     held.ended.store(true, std::memory_order_seq_cst);
@@ -315,8 +316,6 @@ void Crew::join() {
   for (Member* member : members) platform_.threads.unpark(member->spot);
   for (Member* member : members) member->thread->join();
   for (auto& lookout : lookouts_) lookout->join();
-  MutexLock lock(mutex_);
-  read_buffers_.clear();
 }
 
 void Crew::detach() {

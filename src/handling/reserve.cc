@@ -72,7 +72,7 @@ std::shared_ptr<Block> Crew::take_read_buffer() {
 void Crew::keep_read_buffer(std::shared_ptr<Block> buffer) {
   if (buffer == nullptr || buffer.use_count() > 1 || buffer->capacity() != kReadBufferBytes) return;
   MutexLock lock(mutex_);
-  if (!stopping_ && read_buffers_.size() < kReadBuffersKept) {
+  if (loops_running_ > 0 && read_buffers_.size() < kReadBuffersKept) {
     read_buffers_.push_back(std::move(buffer));
   }
 }
