@@ -5,7 +5,8 @@
 #
 # 15 mixes: 0, 0.01, 1, 10, 100 % of requests block for 0.2, 2, 20 ms; 200 connections, one request
 # in flight each, 32 data workers; server on one CPU, load on the other. Each policy serves each mix
-# in turn, several rounds, medians. Then the added pause: pause_timer against `adaptive`.
+# in turn, several rounds, medians. Then the added pause: pause_timer against `adaptive`, for
+# handlers that block while none has in the second before, and while one has.
 # Leaves a table and all runs in bench/results/DATE-NAME/. Exit: 0; 1 something failed; 2 bad
 # arguments.
 set -euo pipefail
@@ -62,7 +63,9 @@ for ((round = 1; round <= rounds; ++round)); do
 done
 
 serve adaptive
-"${load_pins[@]}" "$bin/pause_timer" "$url" --pairs "$pairs" >"$results/pause.txt"
+"${load_pins[@]}" "$bin/pause_timer" "$url" --pairs "$pairs" --gap-ms 50 --rest-ms 1100 \
+  >"$results/pause.txt"
+"${load_pins[@]}" "$bin/pause_timer" "$url" --pairs "$pairs" >"$results/pause_again.txt"
 stop_server
 rm -f "$results/server"
 

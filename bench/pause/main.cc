@@ -1,13 +1,15 @@
-// pause_timer: how long do the other clients of a loop wait when a handler that never blocked
-// before blocks? Speaks to a server of the `delay` protocol. Pairs of short windows, in one of
-// which (by chance) another client asks for a long sleep; in both a prober asks for nothing but an
-// answer, one request at a time, and its longest wait is noted. The difference within a pair is the
-// added pause. `first` is the time from asking for the sleep to the answer to what the prober asked
-// right behind it: from the lend of the loop to the first event that the spare serves, and the way
-// there and back besides.
+// pause_timer: how long do the other clients of a loop wait when a handler blocks that never
+// blocked before, or did so lately? Speaks to a server of the `delay` protocol. Pairs of short
+// windows, in one of which (by chance) another client asks for a long sleep; in both a prober asks
+// for nothing but an answer, one request at a time, and its longest wait is noted. The difference
+// within a pair is the added pause. `first` is the time from asking for the sleep to the answer to
+// what the prober asked right behind it: from the lend of the loop to the first event that the
+// spare serves, and the way there and back besides.
 //
 // Between pairs the prober goes on, so that a server that learns forgets the sleeper: otherwise the
-// next sleep would start where it harms nobody. `felt` counts the windows in which it did.
+// next sleep would start where it harms nobody. `felt` counts the windows in which it did. With a
+// rest of more than a second after each pair a server that looks out for handlers that wait has
+// stopped that, too: then each sleep is the first.
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -34,6 +36,7 @@ constexpr char kHelp[] =
     "  --pairs N        windows with and without a sleep (300)\n"
     "  --window-ms N    length of a window (20)\n"
     "  --gap-ms N       traffic between two windows (200)\n"
+    "  --rest-ms N      more of it after each pair (0)\n"
     "  --sleep-ms N     what the handler sleeps (1000)\n"
     "  --seed N         of the order within pairs (1)\n";
 constexpr int64_t kMillisecond = 1'000'000;
@@ -43,6 +46,7 @@ struct Setting {
   int pairs = 300;
   int64_t window_ns = 20 * kMillisecond;
   int64_t gap_ns = 200 * kMillisecond;
+  int64_t rest_ns = 0;
   int64_t sleep_us = 1'000'000;
   uint64_t seed = 1;
 };
@@ -139,6 +143,7 @@ int measure(const Endpoint& server, const Setting& setting) {
         sleepers.erase(sleepers.begin());
       }
     }
+    probe(prober, setting.rest_ns, -1, sleep);
     without.push_back(seen[0].longest_ns);
     with.push_back(seen[1].longest_ns);
     added.push_back(seen[1].longest_ns - seen[0].longest_ns);
@@ -169,6 +174,8 @@ int main(int argc, char** argv) {
       static_cast<int64_t>(arguments.number("--window-ms", 20, 1, 10'000)) * bench::kMillisecond;
   setting.gap_ns =
       static_cast<int64_t>(arguments.number("--gap-ms", 200, 1, 10'000)) * bench::kMillisecond;
+  setting.rest_ns =
+      static_cast<int64_t>(arguments.number("--rest-ms", 0, 0, 10'000)) * bench::kMillisecond;
   setting.sleep_us = static_cast<int64_t>(arguments.number("--sleep-ms", 1000, 1, 60'000)) * 1000;
   setting.seed = static_cast<uint64_t>(arguments.number("--seed", 1, 0, 1e15));
   const std::vector<std::string> words = arguments.words();

@@ -57,7 +57,7 @@ void Lookout::main() {
     return;
   }
   while (!ends_.load(std::memory_order_seq_cst)) {
-    if (platform_.clock.now() < until_.load(std::memory_order_relaxed)) {
+    if (is_in_time()) {
       const bool asleep = look_out();
       wait_until_called(asleep);
     } else {
@@ -67,14 +67,21 @@ void Lookout::main() {
   }
 }
 
-// Spins until there is nothing to look at. True: because the loop sleeps.
+bool Lookout::is_in_time() const {
+  return platform_.clock.now() < until_.load(std::memory_order_relaxed);
+}
+
+// Spins until there is nothing to look at, or the time is over. True: the loop sleeps.
 bool Lookout::look_out() {
   const EventLoop& loop = held_.loop();
   bool was_asleep = false;
   for (int looks = 0; looks < kLooksMax && !ends_.load(std::memory_order_relaxed); ++looks) {
     follow_holder();
     const uint64_t word = loop.word();
-    if (word != seen_) looks = 0;
+    if (word != seen_) {
+      looks = 0;
+      if (!is_in_time()) return false;
+    }
     if (LoopWord::state(word) == LoopWord::kLent) {
       look_at_job(word);
     } else if (loop.asleep()) {

@@ -56,6 +56,7 @@ class Lookout {
   void note_turn_while_alert();
   void end();
   void main();
+  bool is_in_time() const;
   bool look_out();
   void look_at_job(uint64_t word);
   void follow_holder();
