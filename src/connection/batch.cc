@@ -43,7 +43,8 @@ void IoWorker::learn_in_loop(Job& job) {
   if (job.on_data_worker) {
     const bool stays = !job.kind->on_data_workers();
     const bool tells = lookout != nullptr && lookout->works();
-    const Duration price = tells ? loss_price_.at(loop_.now()) : KindRecord::kLateCost;
+    const bool late = job.time >= KindRecord::kLate;  // only then does its price matter
+    const Duration price = tells && late ? loss_price_.at(loop_.now()) : KindRecord::kLateCost;
     job.kind->ran_on_data_worker(requests, job.time, price, loop_.now());
     // It comes back because a loss costs little: that is so while somebody looks out.
     const bool returns = !stays && !job.kind->on_data_workers() && job.kind->blocks();

@@ -5,9 +5,9 @@
 // Phases:
 //
 //   kOpen ------> kFinishing -----------> kLingering ------> kClosed -----> (slot free)
-//     |  stop reading   all replies written,  end of stream or    kClosed told by the driver, no
-//     job |  requests       FIN sent              grace is over       running, on_close has
-//     returned
+//     |  stop reading   all replies written,  end of stream or    kClosed told by the driver,
+//     |  requests       FIN sent              grace is over       no job running, on_close has
+//     |                                                           returned
 //     '----------------------------------------------------------^
 //        reset, timeout, out of memory, drain cut: at once
 //

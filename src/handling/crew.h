@@ -13,22 +13,23 @@
 //   watch ------------------------> hold --------------------------------> (idle)
 //
 // 1. A loop without reserve starts no handler under `adaptive`, but of kinds pinned to the loop:
-// its jobs wait in the ready queue.
+//    its jobs wait in the ready queue.
 // 2. The reserve ticks every millisecond while the loop is awake (every ten where it can only
-// report: under `inline` and `workers`), and once more as soon as a job that it sees is a tick
-// old. One LENT word seen at two looks is a late job. If it waits
-// (the CPU clock of its thread stands still), or has asked for it, the loop is taken at once. If it
-// computes, the loop is taken when fewer threads compute than there are CPUs: else moving it would
-// give its clients nothing; but after kBusyPatience it is, so that nobody waits for ever. What
-// stalls a loop otherwise is reported.
+//    report: under `inline` and `workers`), and once more as soon as a job that it sees is a tick
+//    old. One LENT word seen at two looks is a late job. If it waits (the CPU clock of its thread
+//    stands still), the loop is taken; without a second look if the job has asked for it or the
+//    lookout has told. If it computes, the loop is taken when fewer threads compute than there are
+//    CPUs: else moving it would give its clients nothing; but after kBusyPatience it is, so that
+//    nobody waits for ever. What stalls a loop otherwise is reported.
 //    After 100 ms without a lend, and with the loop asleep, it parks; the loop wakes it, or whoever
 //    queues a job that nobody else can take.
 // 3. Threads are started when nobody is idle, up to io_workers + data_workers_max. One that has
-// been idle for half a second ends, but for a few.
+//    been idle for half a second ends, but for a few.
 // 4. The ready queue is first-in first-out. Who puts jobs in wakes one idle thread. One more is
-// woken when the head has grown old and fewer threads are active than there are CPUs: active is one
-// whose handler has run for less than kActive; the others block, or lost their CPU. Who takes a job
-// looks, and a loop that would sleep while the queue is not empty looks again after a tick.
+//    woken when the head has grown old and fewer threads are active than there are CPUs: active is
+//    one whose handler has run for less than kActive; the others block, or lost their CPU. Who
+//    takes a job looks, and a loop that would sleep while the queue is not empty looks again after
+//    a tick.
 // 5. Nothing but `mutex_` guards duties, and no seam is called while it is held.
 #pragma once
 

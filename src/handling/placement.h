@@ -5,8 +5,7 @@
 // numbers that statistics read are atomics.
 //
 // 1. The price of a start on the loop is the time that the loop's other connections wait for it:
-// what
-//    a handler takes, and no more than it takes the reserve to notice (kLateCost).
+//    what a handler takes, and no more than it takes the reserve to notice (kLateCost).
 //        cost = (price of the late requests / requests) + mean excess of those that were not late
 //    A late one costs kLateCost, or kAtOnceCost where nobody had to wait for a tick to see it. What
 //    a request that was late on a data worker would have cost the loop, its LossPrice says. Excess
@@ -17,13 +16,11 @@
 //    as such is large enough to matter. The largest excess is left out of the mean: one request
 //    that was the first of its kind, or whose thread was preempted, says nothing of the next.
 // 2. The price of a start on a data worker is a hop there and back. Above kHopCost the kind moves
-// to
-//    data workers; below half of that it comes back. What runs on data workers is measured as well,
-//    so nothing has to be tried out on the loop.
+//    to data workers; below half of that it comes back. What runs on data workers is measured as
+//    well, so nothing has to be tried out on the loop.
 // 3. All sums are halved every kHalving. At any rate of requests a change of behaviour is the
-// larger
-//    part of them within half a second; and without requests their ratios, and so the decision,
-//    stay.
+//    larger part of them within half a second; and without requests their ratios, and so the
+//    decision, stay.
 #pragma once
 
 #include <array>

@@ -3,19 +3,16 @@
 //
 // Step 5 and 6. Threads: the holder of the loop and the data worker that runs the job.
 //
-//   kLoop ----grant----> kGranted ----begin (worker, CAS)----> kWriting ----done (worker)---->
-//   kWritten
-//     ^                     |                                                                     |
-//     '----revoke (CAS)-----'                                  kLoop <---- finish of the job -----'
+//   kLoop ---grant---> kGranted ---begin (worker, CAS)---> kWriting ---done (worker)---> kWritten
+//     ^                   |                                                                 |
+//     '---revoke (CAS)----'                                 kLoop <--- finish of the job ---'
 //
 // 1. The send direction - write queue, gathered replies, number of the next reply - is the loop's,
-// except in
-//    kWriting and kWritten: there it is the job's, until the job has come home.
+//    except in kWriting and kWritten: there it is the job's, until the job has come home.
 // 2. The loop grants only what it will not need soon: serial ordering, nothing unsent, a driver
-// that allows it.
+//    that allows it.
 // 3. The loop that needs it after all revokes. If the worker was first, the loop waits for the job:
-// it keeps pushes
-//    aside, and closes by shutdown(SHUT_RDWR) now and the rest when the job comes.
+//    it keeps pushes aside, and closes by shutdown(SHUT_RDWR) now and the rest when the job comes.
 // 4. Only the loop closes the descriptor, so a writing worker never meets a reused one.
 //
 // All of it is relaxed: the token decides, in one modification order, and publishes nothing. What

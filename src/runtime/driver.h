@@ -7,14 +7,12 @@
 //
 // Rules (conformance tests in tests/unit/driver_test.cc):
 // 1. A completion names a channel that is attached; an event of a closed channel or a reused
-// descriptor never gets
-//    out. `close` ends in kClosed; only then the channel's memory may go.
+//    descriptor never gets out. `close` ends in kClosed; only then the channel's memory may go.
 // 2. A channel that is paused or has ended and gets HUP or ERR leaves the set; it is never skipped
-// (HUP cannot be
-//    masked: the loop would spin).
+//    (HUP cannot be masked: the loop would spin).
 // 3. After the end of stream, readiness to read leaves the set.
 // 4. A descriptor leaves the set before it is closed (a dup of it would keep the registration
-// alive).
+//    alive).
 #pragma once
 
 #include <sys/uio.h>

@@ -8,8 +8,10 @@
 //   const Platform platform{kernel, real_platform().clock, real_platform().threads};
 //   Server server(options, platform);
 //   ...
-//   kernel.plan({.site = FaultyKernel::Site::kAccept, .error = EMFILE, .first = 2, .times =
-//   kForEver});
+//   kernel.plan({.site = FaultyKernel::Site::kAccept,
+//                .error = EMFILE,
+//                .first = 2,
+//                .times = FaultyKernel::kForEver});
 //   ...
 //   kernel.heal();
 //
@@ -19,10 +21,9 @@
 // A fault never shows what a real kernel cannot do:
 // 1. close: the descriptor is closed, and then the error is returned. EINTR is refused (kernel.h).
 // 2. event_signal and event_clear with EAGAIN: the call is made, for EAGAIN says that the counter
-// is full or empty.
-// 3. receive, send and accept with EAGAIN, and a short receive: an edge-triggered registration gets
-// a new edge, which
-//    the kernel owes to whoever was told that there is nothing more.
+//    is full or empty.
+// 3. receive, send and accept with EAGAIN, and a short receive: an edge-triggered registration
+//    gets a new edge, which the kernel owes to whoever was told that there is nothing more.
 // All other failed calls do nothing.
 #pragma once
 

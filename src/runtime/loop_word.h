@@ -14,12 +14,11 @@
 // 1. HELD: one thread, the holder, owns all of the loop.
 // 2. LENT: the holder runs one job and owns only that job. Nobody owns the loop.
 // 3. TAKEN: a spare rearranges loop and job, without allocation and without system call. Then it is
-// the holder.
+//    the holder.
 // 4. The sequence grows with every lend, so that a watcher that sees one LENT value at two ticks
-// knows that it is
-//    the same job.
+//    knows that it is the same job.
 // 5. A thread whose take_back fails waits until TAKEN is over (wait_settled) and then owns its job
-// again, alone.
+//    again, alone.
 //
 // Template over the atomic so that a model checker can run this very code.
 #pragma once

@@ -4,7 +4,7 @@
 // Step: below all steps. Threads: any may push; the holder of the loop takes all at once.
 //
 // 1. push links the mail in front (compare-and-swap), so the list is newest first; take_all
-// reverses it.
+//    reverses it.
 // 2. take_all empties the whole list: nothing is ever counted by wake-ups.
 // 3. The mailbox owns what is in it. Mail that is left when it dies is destroyed.
 //
