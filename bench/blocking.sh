@@ -1,12 +1,12 @@
 #!/bin/bash
 # What handlers that block cost, by dispatch policy, and how long one of them stops its loop.
 #
-#   bench/blocking.sh BIN_DIR [--quick] [--name NAME]
+#   bench/blocking.sh BIN_DIR [--quick] [--pause] [--name NAME]
 #
 # 15 mixes: 0, 0.01, 1, 10, 100 % of requests block for 0.2, 2, 20 ms; 200 connections, one request
 # in flight each, 32 data workers; server on one CPU, load on the other. Each policy serves each mix
 # in turn, several rounds, medians. Then the added pause: pause_timer against `adaptive`, for
-# handlers that block while none has in the second before, and while one has.
+# handlers that block while none has in the second before, and while one has. --pause: only that.
 # Leaves a table and all runs in bench/results/DATE-NAME/. Exit: 0; 1 something failed; 2 bad
 # arguments.
 set -euo pipefail
@@ -14,10 +14,11 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 take_bin_dir "${1:-}"
 shift
-rounds=5 seconds=2 pairs=300 name=blocking
+rounds=5 seconds=2 pairs=300 name=blocking only_pause=false
 while (($# > 0)); do
   case $1 in
     --quick) rounds=1 seconds=2 pairs=50 ;;
+    --pause) only_pause=true ;;
     --name)
       take_name "${2:-}"
       shift
@@ -26,6 +27,8 @@ while (($# > 0)); do
   esac
   shift
 done
+
+if $only_pause; then rounds=0; fi
 
 make_results "$name"
 runs=$results/runs.tsv

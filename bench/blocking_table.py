@@ -25,17 +25,13 @@ def cell(rate, p99_us):
     return f"{rate:,.0f}" + (f" ({p99_us / 1000:.1f})" if p99_us else "")
 
 
-def main():
-    results = pathlib.Path(sys.argv[1])
-    with open(results / "runs.tsv", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
+def mixes(rows):
+    """The lines about the mixes that ran."""
     rates, tails = medians(rows, "requests_per_second"), medians(rows, "p99_us")
     rounds = max(int(row["round"]) for row in rows)
     lines = [
-        "# Handlers that block",
-        "",
-        f"Kernel {platform.release()}. Requests/s, in brackets the p99 in ms of those that do not",
-        f"block; medians of {rounds} runs of each (runs.tsv). 200 connections, 32 data workers.",
+        "Requests/s, in brackets the p99 in ms of those that do not block;",
+        f"medians of {rounds} runs of each (runs.tsv). 200 connections, 32 data workers.",
         "The last two columns: `adaptive` over the one of the others that has more requests/s.",
         "",
         "| of 10,000 | block ms | `inline` | `workers` | `adaptive` | adaptive / better | p99 |",
@@ -54,10 +50,17 @@ def main():
         cells += [f"{tail['adaptive'] / tail[better]:.2f}" if known else "-"]
         lines.append("| " + " | ".join(cells) + " |")
     mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+    return lines + ["", f"Geometric mean {mean:.3f}, least {min(ratios):.2f}.", ""]
+
+
+def main():
+    results = pathlib.Path(sys.argv[1])
+    with open(results / "runs.tsv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    lines = ["# Handlers that block", "", f"Kernel {platform.release()}.", ""]
+    if rows:
+        lines += mixes(rows)
     lines += [
-        "",
-        f"Geometric mean {mean:.3f}, least {min(ratios):.2f}.",
-        "",
         "## The pause",
         "",
         "A handler sleeps for 1 s; none has blocked in the second before. The longest wait of",

@@ -41,10 +41,15 @@ def parse(words):
     parser.add_argument("--only", default="", help="rows whose id matches this expression")
     parser.add_argument("--minutes", type=float,
                         help=f"in all ({schedule.MINUTES}; quick {schedule.MINUTES_QUICK})")
+    parser.add_argument("--rounds", type=int,
+                        help=f"runs of a row with a goal ({schedule.ROUNDS}; "
+                        f"quick {schedule.ROUNDS_QUICK}): more narrow the bounds")
     parser.add_argument("--list", action="store_true", help="print the rows and do nothing")
     arguments = parser.parse_args(words)
     if arguments.name and not re.fullmatch(r"[A-Za-z0-9._-]+", arguments.name):
         parser.error("--name takes letters, digits, `.`, `_` and `-`")
+    if arguments.rounds is not None and arguments.rounds < 1:
+        parser.error("--rounds takes 1 or more")
     if not arguments.bin_dir.is_dir():
         parser.error(f"no folder {arguments.bin_dir}")
     return arguments
@@ -133,7 +138,7 @@ def main(words):
     rounds, minutes = schedule.ROUNDS, schedule.MINUTES
     if arguments.quick:
         rounds, minutes = schedule.ROUNDS_QUICK, schedule.MINUTES_QUICK
-    minutes = arguments.minutes or minutes
+    rounds, minutes = arguments.rounds or rounds, arguments.minutes or minutes
     jobs = schedule.jobs_of(rows, rounds)
     records, late = schedule.run_jobs(jobs, run_one, begin + minutes * 60)
     if late:
