@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # A machine without what only the tests need can configure the programs.
 #
-# Goal: `./dev run` installs the packages of the group `run` alone, so whatever else a machine has or lacks must not
-# matter. Method: configure into an empty folder while CMake is told that one package does not exist.
+# Goal: `./dev run` installs the packages of the group `run` alone, so whatever else a machine has
+# or lacks must not matter. Method: configure into an empty folder while CMake is told that one
+# package does not exist.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 folder=$(mktemp -d)
@@ -10,8 +11,15 @@ trap 'rm -rf "$folder"' EXIT
 
 for package in Boost GTest; do
   build=$folder/$package
-  cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="${CXX:-c++}" \
-    -D"CMAKE_DISABLE_FIND_PACKAGE_$package=ON" >"$build.log" 2>&1 || { cat "$build.log"; exit 1; }
-  grep -q 'no tests in this build' "$build.log" || { echo "without $package nobody says that tests are left out"; exit 1; }
-  grep -q 'bin/trireme:' "$build/build.ninja" || { echo "without $package there is no trireme"; exit 1; }
+  cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_CXX_COMPILER="${CXX:-c++}" -D"CMAKE_DISABLE_FIND_PACKAGE_$package=ON" \
+    >"$build.log" 2>&1 || { cat "$build.log"; exit 1; }
+  if ! grep -q 'no tests in this build' "$build.log"; then
+    echo "without $package nobody says that tests are left out"
+    exit 1
+  fi
+  if ! grep -q 'bin/trireme:' "$build/build.ninja"; then
+    echo "without $package there is no trireme"
+    exit 1
+  fi
 done
