@@ -25,11 +25,10 @@
 //    queues a job that nobody else can take.
 // 3. Threads are started when nobody is idle, up to io_workers + data_workers_max. One that has
 //    been idle for half a second ends, but for a few.
-// 4. The ready queue is first-in first-out. Who puts jobs in wakes one idle thread. One more is
-//    woken when the head has grown old and fewer threads are active than there are CPUs: active is
-//    one whose handler has run for less than kActive; the others block, or lost their CPU. Who
-//    takes a job looks, and a loop that would sleep while the queue is not empty looks again after
-//    a tick.
+// 4. The ready queue is first-in first-out. Who puts jobs in wakes one idle thread, unless there
+//    are several CPUs and as many threads are active (AtWork). One more is woken when the head has
+//    grown old and fewer are active than there are CPUs. Who takes a job looks, and a loop that
+//    would sleep while the queue is not empty looks again after a tick.
 // 5. Nothing but `mutex_` guards duties, and no seam is called while it is held.
 #pragma once
 
@@ -174,6 +173,13 @@ class Crew {
     std::vector<Look> looks;             // its own, while it watches
   };
 
+  // Threads that are not idle and neither hold nor watch a loop. Active: on its way to a job,
+  // between two, or in a handler that has run for less than 30 us. The others block, or lost their
+  // CPU in it.
+  struct AtWork {
+    size_t active = 0, blocked = 0;
+  };
+
   // What a watcher saw at its ticks: since when, and how far the CPU clock of the holder was then.
   struct Sight {
     uint64_t word = 0;
@@ -225,10 +231,11 @@ class Crew {
   bool may_grow() const REQUIRES(mutex_);
   bool is_full() const REQUIRES(mutex_);
   void look_at_queue(const Job& taken, TimePoint now);
-  bool wake_more(TimePoint now, bool takes_a_job);
+  bool wake_more(TimePoint now);
   void start_for_queue(TimePoint now);
   bool queue_is_old(TimePoint now) REQUIRES(mutex_);
-  size_t lacking(TimePoint now, bool self_is_active) REQUIRES(mutex_);
+  size_t lacking(TimePoint now) REQUIRES(mutex_);
+  AtWork count_at_work(TimePoint now) REQUIRES(mutex_);
   static void note_running(Member& member, const char* service, ConnectionId id, TimePoint since);
 
   Core& core_;

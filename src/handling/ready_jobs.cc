@@ -33,6 +33,8 @@ void Crew::submit(Job* first) {
   {
     MutexLock lock(mutex_);
     queue_.push(mutex_, first, last, count);
+    // Who is active takes these jobs after his own. On one CPU he would wait for that CPU first.
+    if (active_wanted_ > 1 && count_at_work(now).active >= active_wanted_) return;
     woken = pop_idle();
     grow = woken == nullptr && may_grow() && now >= no_start_before_ &&
            (queue_.length_hint() == count || queue_is_old(now));
@@ -49,21 +51,20 @@ void Crew::look_at_queue(const Job& taken, TimePoint now) {
   // This thread is active, and on one CPU that is enough.
   if (active_wanted_ == 1 || queue_.length_hint() == 0 || now - taken.queued_at < kOldHead) return;
   if (now < look_again_at_.load(std::memory_order_relaxed)) return;
-  wake_more(now, true);
+  wake_more(now);
 }
 
-bool Crew::nudge() { return queue_.length_hint() > 0 && wake_more(platform_.clock.now(), false); }
+bool Crew::nudge() { return queue_.length_hint() > 0 && wake_more(platform_.clock.now()); }
 
-// True: jobs wait, and nobody is sure to come for them soon. `takes_a_job`: the caller is a thread
-// of the crew that runs one now.
-bool Crew::wake_more(TimePoint now, bool takes_a_job) {
+// True: jobs wait, and nobody is sure to come for them soon.
+bool Crew::wake_more(TimePoint now) {
   std::array<Member*, kWokenAtOnce> woken{};
   size_t count = 0;
   {
     MutexLock lock(mutex_);
     if (queue_.oldest(mutex_) == nullptr) return false;
     if (!queue_is_old(now)) return true;
-    const size_t wanted = std::min(lacking(now, takes_a_job), kWokenAtOnce);
+    const size_t wanted = std::min(lacking(now), kWokenAtOnce);
     if (wanted == 0) return true;
     while (count < wanted && (woken[count] = pop_idle()) != nullptr) ++count;
     if (count == 0 && (woken[0] = pop_parked_watcher()) != nullptr) count = 1;
@@ -80,20 +81,30 @@ bool Crew::wake_more(TimePoint now, bool takes_a_job) {
   return true;
 }
 
-// How many threads to wake for an old queue. When all block, as many again as there are at work, so
-// that a burst of jobs that block finds its threads within a few looks.
-size_t Crew::lacking(TimePoint now, bool self_is_active) {
+// How many threads to wake for an old queue. When all block, as many again, so that a burst of jobs
+// that block finds its threads within a few looks.
+size_t Crew::lacking(TimePoint now) {
   look_again_at_.store(now + kCountPause, std::memory_order_relaxed);
+  const AtWork at_work = count_at_work(now);
+  if (at_work.active >= active_wanted_) return 0;
+  if (at_work.active > 0) return 1;
+  return std::min(std::max<size_t>(at_work.blocked, 1), queue_.length_hint());
+}
+
+Crew::AtWork Crew::count_at_work(TimePoint now) {
   const int64_t active_since = (now - kActive).time_since_epoch().count();
-  size_t active = self_is_active ? 1 : 0;
-  size_t at_work = active;
+  AtWork found;
+  size_t awake = 0;
   for (const auto& member : members_) {
-    if (member->running_service.load(std::memory_order_relaxed) == nullptr) continue;
-    ++at_work;
-    if (member->running_since_ns.load(std::memory_order_relaxed) >= active_since) ++active;
-    if (active >= active_wanted_) return 0;
+    const bool runs = member->running_service.load(std::memory_order_relaxed) != nullptr;
+    if (!runs && member->duty != Duty::kRun && member->duty != Duty::kIdle) continue;
+    ++awake;
+    if (runs && member->running_since_ns.load(std::memory_order_relaxed) < active_since) {
+      ++found.blocked;
+    }
   }
-  return active > 0 ? 1 : std::min(std::max<size_t>(at_work, 1), queue_.length_hint());
+  found.active = awake - found.blocked - idle_.size();
+  return found;
 }
 
 // Starts a data worker for the ready queue; `starting_` was counted up for it. The system may
