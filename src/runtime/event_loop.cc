@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace trireme::inline v0 {
+namespace {
+
+constexpr uint32_t kLooksARelax = 8;  // a look costs less than to let others run
+
+}  // namespace
 
 EventLoop::EventLoop(const Platform& platform, uint32_t index)
     : platform_(platform),
@@ -51,10 +56,10 @@ void EventLoop::wait(Wait how, TimePoint until) {
 // nobody.
 bool EventLoop::poll(TimePoint until) {
   until = std::min(until, now_ + poll_window_.time());
-  while (now_ < until) {
+  for (uint32_t look = 1; now_ < until; ++look) {
     driver_->wait(now_, now_);
     if (driver_->ready() || !mailbox_.empty()) return true;
-    platform_.threads.relax();
+    if (look % kLooksARelax == 0) platform_.threads.relax();
     read_clock();
   }
   return false;
