@@ -164,6 +164,10 @@ def other_rows(congestion):
     yield Row("one-connection-spinning", "latency", "one connection, floor that never sleeps",
               s.FLOOR, s.FLOOR_SPINS, kind="rate", slice_ms=100,
               load=("--scenario", "echo", "--connections", "1", "--busy", "1"))
+    yield Row("one-connection-polling-over-spinning", "latency",
+              "one connection, polling over a floor that never sleeps", s.FLOOR_SPINS, polls,
+              kind="rate", goal=Goal(0.9, "higher"), slice_ms=100, claim=True, quick=False,
+              load=("--scenario", "echo", "--connections", "1", "--busy", "1"))
     yield Row("rate-20000-p99-spinning", "latency", "20,000 requests/s, floor that never sleeps",
               s.FLOOR, s.FLOOR_SPINS, kind="p99", load=FIXED_RATE + ("--busy", "1"),
               **RATE_CASE)
