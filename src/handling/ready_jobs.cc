@@ -4,6 +4,7 @@
 #include <string>
 
 #include "handling/crew.h"
+#include "runtime/check.h"
 
 namespace trireme::inline v0 {
 namespace {
@@ -99,10 +100,12 @@ Crew::AtWork Crew::count_at_work(TimePoint now) {
     const bool runs = member->running_service.load(std::memory_order_relaxed) != nullptr;
     if (!runs && member->duty != Duty::kRun && member->duty != Duty::kIdle) continue;
     ++awake;
-    if (runs && member->running_since_ns.load(std::memory_order_relaxed) < active_since) {
-      ++found.blocked;
-    }
+    // Who has lost a loop is late already.
+    const bool late = member->duty == Duty::kHold ||
+                      member->running_since_ns.load(std::memory_order_relaxed) < active_since;
+    if (runs && late) ++found.blocked;
   }
+  CHECK(awake >= found.blocked + idle_.size(), "an idle thread runs a handler");
   found.active = awake - found.blocked - idle_.size();
   return found;
 }
