@@ -10,6 +10,7 @@ CEILING = 16 / plan.BLOCK_SECONDS  # requests/s that 16 threads can answer when 
 CONTROLS = {
     "control": ("pinned", stats.CONTROL, "this page"),
     "control-two-cpus": ("nothing pinned", stats.CONTROL, "every row with two CPUs"),
+    "control-stream": ("messages of 64 KiB", stats.CONTROL, "the rows of such messages"),
     "control-p99": ("p99 at a fixed rate", stats.CONTROL_LATENCY, "the row of that rate"),
 }
 CONTROLS_OF = {"cost": ("control", "control-two-cpus"), "p99": ("control-p99",)}
@@ -89,6 +90,8 @@ def table(records, rows):
 
 
 def control_of(row):
+    if row.group == "stream":
+        return "control-stream"
     return CONTROLS_OF[row.kind][0 if row.pinned else -1]
 
 

@@ -148,7 +148,7 @@ class PlanTest(unittest.TestCase):
 
 class PageTest(unittest.TestCase):
     def setUp(self):
-        self.rows = plan.all_rows({}, None)
+        self.rows = plan.all_rows({}, "reno")
         self.records = {row.id: [{"row": row.id, "round": 1, "values": [1.01] * 9,
                                   "figures": {"a": {"requests_per_second": 5.0},
                                               "b": {"requests_per_second": 6.0}}}]
@@ -175,6 +175,9 @@ class PageTest(unittest.TestCase):
         self.assertEqual(self.verdict_of("delay-inline-depth-1-two-cpus"), "met")
         self.records["control-p99"][0]["values"] = [0.8] * 9
         self.assertEqual(self.verdict_of("rate-20000-p99"), "void")
+        self.assertEqual(self.verdict_of("stream"), "met")
+        self.records["control-stream"][0]["values"] = [0.9] * 9
+        self.assertEqual(self.verdict_of("stream"), "void")
 
     def test_failed_runs_are_told(self):
         self.records["churn"] = [{"row": "churn", "round": 1, "error": "3 wrong bytes"}]
