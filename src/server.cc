@@ -108,7 +108,10 @@ Result<Done> Server::Impl::build() {
   if (selects) descriptors = std::min<int64_t>(descriptors, SelectPoller::kDescriptorsMax);
   int64_t own = kDescriptorsReserved + 2 * (io_count + 1);
   for (const auto& listening : listenings) {
-    own += listening->options.accepting == Accepting::kLoops ? io_count : 1;
+    const bool in_loops = listening->options.accepting == Accepting::kLoops;
+    own += in_loops ? io_count : 1;
+    // A driver that accepts by itself (io_uring) takes a client before there is a place for it.
+    if (in_loops && options.driver_factory != nullptr) own += io_count;
   }
   const auto room = static_cast<size_t>(std::max<int64_t>(descriptors - own, 16));
   size_t connections_max = options.connections_max > 0 ? options.connections_max : room;

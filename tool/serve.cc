@@ -27,10 +27,6 @@ bool choose_driver(ServeOptions& options) {
 #ifdef TRIREME_HAS_URING
   if (options.driver.uring == DriverChoice::Uring::kNo) return true;
   const bool required = options.driver.uring == DriverChoice::Uring::kRequired;
-  if (!required && options.listen.accepting == tr::Accepting::kLoops) {
-    options.server.log(tr::LogLevel::kInfo, "io_uring does not accept; using epoll");
-    return true;
-  }
   const auto used = tr::use_io_uring(options.server);
   if (used) return true;
   if (required) {

@@ -1,5 +1,6 @@
 #include "uring/ring.h"
 
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -66,6 +67,14 @@ void Ring::cancel(Op op, uint32_t who) {
   io_uring_prep_cancel64(sqe, pack(op, who), 0);
   sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
   io_uring_sqe_set_data64(sqe, pack(Op::kCancel, who));
+}
+
+int Ring::peer_address(int fd, SocketAddress& peer) {
+  const int error = faults_ != nullptr ? faults_->fail(Op::kPeer) : 0;
+  if (error != 0) return -error;
+  peer.size = sizeof(peer.storage);
+  return ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer.storage), &peer.size) == 0 ? 0
+                                                                                        : -errno;
 }
 
 io_uring_sqe* Ring::free_entry() {

@@ -14,11 +14,13 @@
 #include <span>
 
 #include "runtime/clock.h"
+#include "runtime/kernel.h"
 
 namespace trireme::inline v0::uring {
 
-// What an operation is for. In the lowest byte of its user_data; above it, who it is for.
-enum class Op : uint8_t { kReceive = 1, kSend, kWritable, kHangUp, kWake, kCancel };
+// What an operation is for. In the lowest byte of its user_data; above it, who it is for. kPeer is
+// a system call beside the ring.
+enum class Op : uint8_t { kReceive = 1, kSend, kWritable, kHangUp, kWake, kCancel, kAccept, kPeer };
 
 struct Done {
   Op op;
@@ -69,6 +71,9 @@ class Ring {
     io_uring_sqe_set_data64(sqe, pack(op, who));
   }
   void cancel(Op op, uint32_t who);
+  // getpeername(2), which no operation of the ring does. 0 or -errno: -ENOTCONN where the client
+  // has reset. Fails as Op::kPeer.
+  int peer_address(int fd, SocketAddress& peer);
 
   // Starts what was prepared and waits for a completion, `time` at most; zero or less: does not
   // wait, kForEver: as long as it takes. 0 or -errno.

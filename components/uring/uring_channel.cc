@@ -19,11 +19,6 @@ constexpr uint8_t kAttached = 1;  // Channel::flags
 
 int UringDriver::attach(Channel& channel, Channel::Role role, int fd) {
   CHECK(channel.fd == -1 && channel.flags == 0, "a channel is attached twice");
-  if (role != Channel::Role::kStream) {
-    kernel_.close(fd);
-    counters_.descriptors_closed.add();
-    return -EOPNOTSUPP;
-  }
   channel.role = role;
   channel.fd = fd;
   channel.flags = kAttached;
@@ -60,6 +55,11 @@ void UringDriver::receive(Channel& channel) {
 void UringDriver::pause(Channel& channel) {
   State& state = state_of(channel);
   state.wants_read = false;
+  if (channel.role == Channel::Role::kListener) {
+    state.accepts_one = true;
+    state.run_of_reads = 0;
+    return stop_receiving(state, channel.place);
+  }
   if (!state.receiving && !state.over) watch_hang_up(state, channel.place);
 }
 
@@ -76,10 +76,20 @@ void UringDriver::queue_read(State& state, uint32_t who) {
   reads_next_.push_back(who);
 }
 
+void UringDriver::start_receive(State& state, uint32_t who) {
+  state.in_large = state.reads_large;
+  ring_.start(Op::kReceive, who, 0, [&](io_uring_sqe* sqe) {
+    io_uring_prep_recv_multishot(sqe, state.channel->fd, nullptr, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = group_of(state.in_large).id();
+  });
+}
+
 void UringDriver::stop_receiving(State& state, uint32_t who) {
   if (!state.receiving || state.stopping) return;
   state.stopping = true;
-  ring_.cancel(Op::kReceive, who);
+  const bool accepts = state.channel->role == Channel::Role::kListener;
+  ring_.cancel(accepts ? Op::kAccept : Op::kReceive, who);
 }
 
 // For a channel that does not read: its receive would have told.

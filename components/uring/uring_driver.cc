@@ -18,6 +18,7 @@ UringDriver::UringDriver(Kernel& kernel, Buffers& buffers, LoopCounters& counter
       counters_(counters),
       faults_(faults),
       kernel_age_(sizes.kernel_age),
+      accepts_many_(sizes.accepts_many),
       small_(std::make_unique<BufferGroup>(0, sizes.small_bytes, sizes.small_count)),
       large_(std::make_unique<BufferGroup>(1, sizes.large_bytes, sizes.large_count)) {
   for (auto& arena : arenas_) arena.reset(new char[kArenaBytes]);
@@ -38,8 +39,11 @@ int UringDriver::open() {
 }
 
 Driver::Traits UringDriver::traits() const {
-  return {
-      .name = "io_uring", .loop_may_move = false, .worker_may_write = true, .gathers_sends = true};
+  return {.name = "io_uring",
+          .loop_may_move = false,
+          .worker_may_write = true,
+          .gathers_sends = true,
+          .accepts = true};
 }
 
 void UringDriver::wait(TimePoint now, TimePoint until) {
@@ -73,13 +77,12 @@ void UringDriver::start_all() {
     state.start_queued = false;
     if (!state.wants_read || state.over || state.closing || state.receiving) continue;
     state.receiving = true;
-    state.in_large = state.reads_large;
     ++state.operations;
-    ring_.start(Op::kReceive, who, 0, [&](io_uring_sqe* sqe) {
-      io_uring_prep_recv_multishot(sqe, state.channel->fd, nullptr, 0, 0);
-      sqe->flags |= IOSQE_BUFFER_SELECT;
-      sqe->buf_group = group_of(state.in_large).id();
-    });
+    if (state.channel->role == Channel::Role::kListener) {
+      start_accept(state, who);
+    } else {
+      start_receive(state, who);
+    }
   }
   if (!sends_open_) return;
   for (const uint32_t who : staged_) {
@@ -138,6 +141,9 @@ void UringDriver::take_in(const Done& done) {
   switch (done.op) {
     case Op::kReceive:
       take_received(state, done.who, done);
+      break;
+    case Op::kAccept:
+      take_accepted(state, done.who, done);
       break;
     case Op::kSend:
       take_unsent(state, done.who, done.result);
@@ -244,6 +250,7 @@ bool UringDriver::next(Completion& out) {
 bool UringDriver::next_of_event(const Event& event, Completion& out) {
   State& state = states_[event.who];
   if (event.kind == Event::Kind::kData) return give_data(state, event, out);
+  if (event.kind == Event::Kind::kAccepted) return give_accepted(state, event.result, out);
   if (state.closing) return false;
   switch (event.kind) {
     case Event::Kind::kEnd:

@@ -3,7 +3,7 @@
 //
 // Step: below steps 2 and 6. Thread: the one that waits first, which is the holder of the loop for
 // as long as that lives; `wake` any. Files: uring_driver.cc waits and gives out completions,
-// uring_channel.cc does what is done to one channel.
+// uring_channel.cc does what is done to one channel, uring_accept.cc what listening sockets need.
 //
 // 1. A channel that reads has one multishot receive in the kernel. It ends by an end of stream, an
 //    error, a cancellation, or because there was no free buffer; then it is started anew at the
@@ -17,9 +17,13 @@
 //    a completion comes only for those that did not fit the socket: kUnsent gives the rest back.
 //    Larger sends are made at once.
 // 5. A closed channel is told as kClosed when the kernel has ended all that it did for it.
-// 6. It does not accept: a multishot accept takes clients out of the backlog before anybody has
-//    asked whether there is room for them, and tells no address
-//    (docs/decisions/0014-what-the-ring-leaves-out.md). The Listener waits with epoll.
+// 6. A listening socket has one multishot accept in the kernel, which takes clients out of the
+//    backlog as they come: each is told as kAccepted, with the address that getpeername(2) has
+//    said; where the client has reset meanwhile there is none, and it is closed, untold. pause()
+//    and close() cancel the accept; whoever comes out of it until it has ended is told all the
+//    same. After a pause clients are taken one at a time, until that has gone well for a while: so
+//    a server that is full takes one too many, not all who wait
+//    (docs/decisions/0014-what-the-ring-leaves-out.md).
 #pragma once
 
 #include <array>
@@ -39,7 +43,8 @@ class UringDriver final : public Driver {
     uint16_t small_count = 256;
     uint32_t large_bytes = 64 << 10;  // for streams
     uint16_t large_count = 8;
-    size_t kernel_age = 0;  // Ring::open_with
+    size_t kernel_age = 0;     // Ring::open_with
+    bool accepts_many = true;  // false: as if the kernel had no multishot accept
   };
 
   // Before start(). `open` must succeed before any other call.
@@ -74,6 +79,7 @@ class UringDriver final : public Driver {
   static constexpr size_t kGatherBytesMax = 8 << 10;  // larger sends are made at once
   static constexpr uint32_t kFullReads = 4;           // in a row, then larger buffers
   static constexpr uint32_t kLittleReads = 16;        // in a row, then small ones again
+  static constexpr uint8_t kSingleAccepts = 16;       // in a row, then many by one operation again
 
   // What is known of a channel; Channel::place is its index.
   struct State {
@@ -87,7 +93,7 @@ class UringDriver final : public Driver {
     bool end_due : 1 = false;
     bool closing : 1 = false;
     bool release_queued : 1 = false;
-    bool receiving : 1 = false;  // the kernel is, and...
+    bool receiving : 1 = false;  // (or accepting) the kernel is, and...
     bool stopping : 1 = false;   // ...was told not to
     bool start_queued : 1 = false;
     bool read_queued : 1 = false;
@@ -96,8 +102,9 @@ class UringDriver final : public Driver {
     bool waits_hang_up : 1 = false;   // in the kernel
     bool reads_large : 1 = false;     // from now on
     bool in_large : 1 = false;        // the receive in the kernel
-    uint8_t run_of_reads = 0;
-    uint32_t undelivered = 0;  // bytes in events_
+    bool accepts_one : 1 = false;     // at a time, from now on
+    uint8_t run_of_reads = 0;         // or of accepts
+    uint32_t undelivered = 0;         // bytes in events_
     uint32_t held_begin = 0, held_end = 0;
     Block held;
     // In the arena of this turn, and what came back from the last one.
@@ -108,7 +115,7 @@ class UringDriver final : public Driver {
     int error_due = 0;  // to be told behind what is held
   };
   struct Event {
-    enum class Kind : uint8_t { kData, kEnd, kError, kWritable, kHangUp, kUnsent } kind;
+    enum class Kind : uint8_t { kData, kEnd, kError, kWritable, kHangUp, kUnsent, kAccepted } kind;
     uint32_t who;
     int32_t result = 0;
     uint16_t buffer = 0;
@@ -136,6 +143,7 @@ class UringDriver final : public Driver {
   uint32_t take_state(Channel& channel);
   void queue_start(State& state, uint32_t who);
   void queue_read(State& state, uint32_t who);
+  void start_receive(State& state, uint32_t who);
   void stop_receiving(State& state, uint32_t who);
   void watch_hang_up(State& state, uint32_t who);
   void wait_writable(State& state, uint32_t who);
@@ -144,6 +152,11 @@ class UringDriver final : public Driver {
   void send_staged(State& state);
   Sent send_now(State& state, std::span<const iovec> pieces, size_t total);
 
+  // --- uring_accept.cc ---
+  void start_accept(State& state, uint32_t who);
+  void take_accepted(State& state, uint32_t who, const Done& done);
+  bool give_accepted(const State& state, int32_t result, Completion& out);
+
   Kernel& kernel_;
   Buffers& buffers_;
   LoopCounters& counters_;
@@ -151,6 +164,7 @@ class UringDriver final : public Driver {
   const size_t kernel_age_;
   int wake_fd_ = -1;
   bool wake_watched_ = false;
+  bool accepts_many_;  // by one operation: the kernel can
   size_t receive_bytes_max_ = SIZE_MAX;
 
   std::unique_ptr<BufferGroup> small_, large_;  // die after the ring
@@ -177,6 +191,7 @@ class UringDriver final : public Driver {
   bool last_large_ = false;
   uint16_t last_buffer_ = 0;
   Block last_held_;
+  SocketAddress last_peer_;
 };
 
 }  // namespace trireme::inline v0::uring

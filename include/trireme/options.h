@@ -92,7 +92,7 @@ struct ListenOptions {
   // socket(7): no hand-off and no wake-up for a client, for services whose connections are short.
   // The price: the kernel picks a loop by a hash of the addresses, so loops may have unequal
   // shares, and a client whose loop computes waits although others are idle. start() fails, with a
-  // sentence, when the port is in use or the driver does not accept (io_uring).
+  // sentence, when the port is in use.
   Accepting accepting = Accepting::kListener;
   // Where the handlers of this listener run, if not where ServerOptions::dispatch says. With
   // kInline it is answered even while every data worker is in a handler.

@@ -15,6 +15,7 @@ constexpr Duration kBackOffMax = std::chrono::milliseconds(500);
 constexpr int kAbortedMax =
     16;  // lost clients in a row, after which accept(2) is given a rest, too
 constexpr int kBacklogMax = 65536;  // clients that are taken at the end
+constexpr int kWaitsMax = 100;      // until the channels have come back
 
 }  // namespace
 
@@ -26,7 +27,11 @@ Admission::~Admission() {
   if (open_count_ == 0) return;
   stop_in_loop(false);
   Completion completion;
-  while (loop_.driver().next(completion)) handle_in_loop(completion);
+  // A driver that accepts by itself ends that in its waits.
+  for (int waits = 0; open_count_ > 0 && waits < kWaitsMax; ++waits) {
+    while (loop_.driver().next(completion)) handle_in_loop(completion);
+    if (open_count_ > 0) loop_.wait(EventLoop::Wait::kNo, loop_.now());
+  }
   CHECK_EQUAL(open_count_, 0u, "a listening socket is still open");
 }
 
@@ -48,6 +53,8 @@ void Admission::handle_in_loop(const Completion& completion) {
   loop_.assume_held();
   auto& socket = static_cast<Socket&>(*completion.channel);
   if (completion.kind == Completion::Kind::kAcceptable) return accept_in_loop(socket);
+  if (completion.kind == Completion::Kind::kAccepted)
+    return take_accepted_in_loop(socket, completion);
   CHECK(completion.kind == Completion::Kind::kClosed, "a listening socket only accepts");
   --open_count_;
 }
@@ -63,7 +70,7 @@ void Admission::accept_in_loop(Socket& socket) {
 
 // Whoever was first is in, or gone.
 Admission::Outcome Admission::accept_one_in_loop(const Socket& socket) {
-  if (core_.buffers.nearly_full() || !core_.enter_connection()) {
+  if (!enter_in_loop()) {
     pause_in_loop(false);
     return Outcome::kPause;
   }
@@ -71,17 +78,14 @@ Admission::Outcome Admission::accept_one_in_loop(const Socket& socket) {
   const int fd = core_.platform.kernel.accept(socket.fd, peer);
   if (fd < 0) {
     core_.leave_connection();
-    return failed_in_loop(-fd);
+    return fd == -EAGAIN ? Outcome::kNobody : failed_in_loop(-fd);
   }
   loop_.counters.descriptors_opened.add();
-  back_off_ = kBackOffMin;
-  aborted_in_a_row_ = 0;
   admit_in_loop(fd, peer, socket.listening);
   return Outcome::kTaken;
 }
 
 Admission::Outcome Admission::failed_in_loop(int error) {
-  if (error == EAGAIN) return Outcome::kNobody;
   if (error == EINTR) return Outcome::kTaken;  // try again
   if (accept_failure(error) == AcceptFailure::kNextClient && ++aborted_in_a_row_ < kAbortedMax)
     return Outcome::kTaken;
@@ -91,8 +95,49 @@ Admission::Outcome Admission::failed_in_loop(int error) {
   return Outcome::kPause;
 }
 
+// The driver has accepted. Whoever was first is in, or gone, here too.
+void Admission::take_accepted_in_loop(const Socket& socket, const Completion& completion) {
+  if (completion.result < 0) {
+    failed_in_loop(-completion.result);
+    return;
+  }
+  loop_.counters.descriptors_opened.add();
+  Early& early = early_.emplace_back(Early{completion.result, socket.listening, {}});
+  CHECK(completion.bytes.size() <= sizeof(early.peer.storage), "an address of no known family");
+  std::memcpy(&early.peer.storage, completion.bytes.data(), completion.bytes.size());
+  early.peer.size = static_cast<socklen_t>(completion.bytes.size());
+  if (takes_waiting_) admit_early_in_loop();
+  if (stopped_) close_early_in_loop();
+}
+
+void Admission::admit_early_in_loop() {
+  while (!early_.empty()) {
+    if (enter_in_loop()) {
+      const Early next = early_.front();
+      early_.pop_front();
+      admit_in_loop(next.fd, next.peer, next.listening);
+      continue;
+    }
+    pause_in_loop(false);
+    if (paused_ || stopped_) return;
+  }
+}
+
+// The server ends without them.
+void Admission::close_early_in_loop() {
+  for (const Early& early : early_) {
+    core_.platform.kernel.close(early.fd);
+    loop_.counters.descriptors_closed.add();
+  }
+  early_.clear();
+}
+
+bool Admission::enter_in_loop() { return !core_.buffers.nearly_full() && core_.enter_connection(); }
+
 // Has a place among all connections; is there one among those of its address?
 void Admission::admit_in_loop(int fd, const SocketAddress& peer, uint32_t listening) {
+  back_off_ = kBackOffMin;
+  aborted_in_a_row_ = 0;
   loop_.counters.accepted.add();
   const size_t limit = core_.options.connections_per_address_max;
   if (limit > 0 && !core_.enter_address(peer, limit)) {
@@ -136,16 +181,21 @@ TimePoint Admission::resume_in_loop() {
   }
   core_.note_accept_paused(loop_.index(), false);
   paused_ = false;
+  admit_early_in_loop();
+  if (paused_) return resume_at_;  // it was not room enough for them
   for (Socket& socket : sockets_) loop_.driver().receive(socket);
   return kNever;
 }
 
 void Admission::stop_in_loop(bool take_waiting) {
   loop_.assume_held();
+  takes_waiting_ = takes_waiting_ && take_waiting;
   if (stopped_) return;
   stopped_ = true;
   paused_ = false;
   core_.note_accept_paused(loop_.index(), false);
+  if (take_waiting) admit_early_in_loop();
+  close_early_in_loop();
   for (Socket& socket : sockets_) {
     for (int tries = 0; take_waiting && tries < kBacklogMax; ++tries) {
       if (accept_one_in_loop(socket) != Outcome::kTaken) break;

@@ -4,6 +4,12 @@
 // Thread: the holder of the loop. A place among `connections_max` is taken before accept(2), so
 // that loops which accept side by side do not exceed it, and no client leaves its backlog in vain.
 //
+// A driver that accepts by itself (kAccepted) takes clients out of the backlog before anybody has
+// asked for a place. Those that find none wait here instead, with their descriptors, and are the
+// first when there is one. They are few: at the first of them the sockets pause, so behind it come
+// only those whom the kernel takes until the next wait has told it, which are as many as waited in
+// the backlogs at that moment.
+//
 // It pauses - all its sockets leave the set, clients wait in the backlog - when accept(2) fails,
 // when there are as many connections as allowed, and when memory is nearly used up. It goes on when
 // a connection closes (Core::resume_accepting sends kMailResume), and after a back-off of 10 to
@@ -44,10 +50,20 @@ class Admission final : public Acceptor {
     AcceptBatch batch;
   };
   enum class Outcome { kTaken, kNobody, kPause };
+  // Accepted, and not admitted: there was no place.
+  struct Early {
+    int fd;
+    uint32_t listening;
+    SocketAddress peer;
+  };
 
   void accept_in_loop(Socket& socket) REQUIRES(loop_);
   Outcome accept_one_in_loop(const Socket& socket) REQUIRES(loop_);
   Outcome failed_in_loop(int error) REQUIRES(loop_);
+  void take_accepted_in_loop(const Socket& socket, const Completion& completion) REQUIRES(loop_);
+  void admit_early_in_loop() REQUIRES(loop_);
+  void close_early_in_loop() REQUIRES(loop_);
+  bool enter_in_loop() REQUIRES(loop_);
   void admit_in_loop(int fd, const SocketAddress& peer, uint32_t listening) REQUIRES(loop_);
   bool over_limit() const;
   void pause_in_loop(bool failed) REQUIRES(loop_);
@@ -60,6 +76,8 @@ class Admission final : public Acceptor {
   size_t open_count_ GUARDED_BY(loop_) = 0;
   bool paused_ GUARDED_BY(loop_) = false;
   bool stopped_ GUARDED_BY(loop_) = false;
+  bool takes_waiting_ GUARDED_BY(loop_) = true;  // until all channels have come back
+  std::deque<Early> early_ GUARDED_BY(loop_);
   Duration back_off_ GUARDED_BY(loop_);
   int aborted_in_a_row_ GUARDED_BY(loop_) = 0;
   TimePoint resume_at_ GUARDED_BY(loop_) = kNever;

@@ -263,6 +263,7 @@ void IoWorker::handle_in_loop(const Completion& completion) {
       if (connection.phase != Connection::Phase::kFree) schedule_in_loop(connection);
       break;
     case Completion::Kind::kAcceptable:
+    case Completion::Kind::kAccepted:
       CHECK(false, "a connection does not accept");
   }
 }

@@ -7,7 +7,8 @@
 //
 // Rules (conformance tests in tests/unit/driver_test.cc):
 // 1. A completion names a channel that is attached; an event of a closed channel or a reused
-//    descriptor never gets out. `close` ends in kClosed; only then the channel's memory may go.
+//    descriptor never gets out, but clients that were accepted for it. `close` ends in kClosed;
+//    only then the channel's memory may go.
 // 2. A channel that is paused or has ended and gets HUP or ERR leaves the set; it is never skipped
 //    (HUP cannot be masked: the loop would spin).
 // 3. After the end of stream, readiness to read leaves the set.
@@ -32,14 +33,18 @@ namespace trireme::inline v0 {
 struct Completion {
   enum class Kind : uint8_t {
     kAcceptable,  // clients may wait at a listening socket: whoever is told calls accept
-    kReceived,    // result: bytes, 0 for the end of the stream, or -errno
-    kWritable,    // a send that was cut short may go on
-    kUnsent,      // bytes that `send` had taken to send later, and could not; result: 0 or -errno
-    kClosed,      // the channel is the caller's again
+    // Instead, of a driver that accepts by itself. result: the client's descriptor, the caller's
+    // from now on, or -errno: it goes on, until pause(). bytes: the address of the client. Comes
+    // after pause() and close(), too, for those that were on their way.
+    kAccepted,
+    kReceived,  // result: bytes, 0 for the end of the stream, or -errno
+    kWritable,  // a send that was cut short may go on
+    kUnsent,    // bytes that `send` had taken to send later, and could not; result: 0 or -errno
+    kClosed,    // the channel is the caller's again
   } kind = Kind::kReceived;
   Channel* channel = nullptr;
   int32_t result = 0;
-  std::span<char> bytes{};  // kReceived, kUnsent: the driver's memory, valid until the next `next`
+  std::span<char> bytes{};  // the driver's memory, valid until the next `next`
 };
 
 // What a send did. `error` 0: `bytes` were taken; if these are not all, kWritable comes when more

@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "runtime/driver_factory.h"
 #include "support/client.h"
 #include "support/gate.h"
 #include "support/test_server.h"
@@ -30,11 +33,29 @@ namespace tr = trireme;
 
 constexpr const char* kAnywhere = "tcp://127.0.0.1:0";
 
-tr::ServerOptions loops(int count) {
-  return {.io_workers = count,
-          .dispatch = tr::Dispatch::kInline,
-          .log = [](tr::LogLevel, std::string_view) {}};
+class LoopsAccept : public ::testing::TestWithParam<bool> {
+ protected:
+  bool on_uring() const { return GetParam(); }
+  // Loops on epoll, or on io_uring.
+  tr::ServerOptions loops(int count) const {
+    tr::ServerOptions options{.io_workers = count,
+                              .dispatch = tr::Dispatch::kInline,
+                              .log = [](tr::LogLevel, std::string_view) {}};
+#ifdef TRIREME_HAS_URING
+    if (on_uring()) {
+      EXPECT_TRUE(tr::use_io_uring(options).ok());
+    }
+#endif
+    return options;
+  }
+};
+
+std::vector<bool> with_and_without_uring() {
+  return support::has_uring() ? std::vector<bool>{false, true} : std::vector<bool>{false};
 }
+
+INSTANTIATE_TEST_SUITE_P(Drivers, LoopsAccept, ::testing::ValuesIn(with_and_without_uring()),
+                         [](const auto& test) { return test.param ? "Uring" : "Epoll"; });
 
 const tr::ListenOptions kByLoops = {.accepting = tr::Accepting::kLoops};
 
@@ -55,7 +76,35 @@ std::string refused(tr::Server& server, tr::Error::Code code) {
   return result.error().message;
 }
 
-TEST(LoopsAccept, TheKernelSpreadsClientsAndThereIsNoListener) {
+// Everything but accepting, which nobody asks of it.
+class DeafDriver final : public tr::Driver {
+ public:
+  Traits traits() const override { return {.name = "deaf"}; }
+  void wait(tr::TimePoint, tr::TimePoint) override {}
+  bool next(tr::Completion&) override { return false; }
+  bool ready() const override { return false; }
+  bool drained() const override { return true; }
+  int attach(tr::Channel&, tr::Channel::Role, int) override { return -EOPNOTSUPP; }
+  void receive(tr::Channel&) override {}
+  void pause(tr::Channel&) override {}
+  tr::Sent send(tr::Channel&, std::span<const iovec>) override { return {}; }
+  void shutdown_write(tr::Channel&) override {}
+  void close(tr::Channel&) override {}
+  size_t bytes_readable(const tr::Channel&) override { return 0; }
+  size_t bytes_unsent(const tr::Channel&) override { return 0; }
+  tr::Block swap_read_buffer(tr::Block) override { return {}; }
+  void set_receive_bytes_max(size_t) override {}
+  bool wake() noexcept override { return true; }
+};
+
+struct DeafDrivers final : tr::DriverFactory {
+  std::unique_ptr<tr::Driver> make(tr::Kernel&, tr::Buffers&, tr::LoopCounters&,
+                                   int&) const override {
+    return std::make_unique<DeafDriver>();
+  }
+};
+
+TEST_P(LoopsAccept, TheKernelSpreadsClientsAndThereIsNoListener) {
   tr::Server server(loops(4));
   server.listen(kAnywhere, tr::lines(), name_thread, kByLoops);
   ASSERT_TRUE(server.start().ok());
@@ -69,7 +118,7 @@ TEST(LoopsAccept, TheKernelSpreadsClientsAndThereIsNoListener) {
   EXPECT_TRUE(tr::books_balance(server.stats(), nullptr));
 }
 
-TEST(LoopsAccept, EveryAddressIsSharedToo) {
+TEST_P(LoopsAccept, EveryAddressIsSharedToo) {
   tr::Server server(loops(3));
   server.listen("tcp://:0", tr::lines(), support::mark, kByLoops);
   ASSERT_TRUE(server.start().ok());
@@ -81,7 +130,7 @@ TEST(LoopsAccept, EveryAddressIsSharedToo) {
 }
 
 // One listener of each kind: the choice of the Listener counts what the loops have taken.
-TEST(LoopsAccept, BesideAListener) {
+TEST_P(LoopsAccept, BesideAListener) {
   tr::Server server(loops(2));
   server.listen(kAnywhere, tr::lines(), name_thread, kByLoops);
   server.listen(kAnywhere, tr::lines(), name_thread);
@@ -104,7 +153,7 @@ TEST(LoopsAccept, BesideAListener) {
   }
 }
 
-TEST(LoopsAccept, APortInUseIsRefused) {
+TEST_P(LoopsAccept, APortInUseIsRefused) {
   const size_t descriptors = support::open_descriptors();
   for (const tr::Accepting first : {tr::Accepting::kListener, tr::Accepting::kLoops}) {
     for (const tr::Accepting second : {tr::Accepting::kListener, tr::Accepting::kLoops}) {
@@ -122,19 +171,91 @@ TEST(LoopsAccept, APortInUseIsRefused) {
   EXPECT_EQ(support::open_descriptors(), descriptors);
 }
 
-#ifdef TRIREME_HAS_URING
-TEST(LoopsAccept, ADriverThatDoesNotAcceptIsRefused) {
-  if (!support::has_uring()) GTEST_SKIP() << "no io_uring here";
-  tr::ServerOptions options = loops(1);
-  ASSERT_TRUE(tr::use_io_uring(options).ok());
+// A component may bring a driver that does not.
+TEST(LoopsAcceptNot, ADriverThatDoesNotAcceptIsRefused) {
+  tr::ServerOptions options{.io_workers = 1};
+  options.driver_factory = std::make_shared<DeafDrivers>();
   tr::Server server(options);
   server.listen(kAnywhere, tr::lines(), support::mark, kByLoops);
   EXPECT_NE(refused(server, tr::Error::Code::kUsage).find("let the Listener"), std::string::npos);
 }
-#endif
+
+TEST_P(LoopsAccept, TheLimitHoldsForAllLoopsTogether) {
+  tr::ServerOptions options = loops(3);
+  options.connections_max = 5;
+  tr::Server server(options);
+  server.listen(kAnywhere, tr::lines(), support::mark, kByLoops);
+  ASSERT_TRUE(server.start().ok());
+  std::vector<Client> clients;
+  for (int i = 0; i < 40; ++i) {
+    clients.emplace_back(server.urls()[0]);
+    ASSERT_TRUE(clients.back().send("x\n"));
+  }
+  size_t served = 0;
+  EXPECT_TRUE(wait_until([&] {
+    EXPECT_LE(server.stats().live, 5u);
+    for (Client& client : clients) {
+      if (!client.connected() || !client.readable_within(std::chrono::milliseconds(0))) continue;
+      EXPECT_EQ(client.line(), "<x>");
+      client.close();
+      ++served;
+    }
+    return served == clients.size();
+  })) << served;
+  EXPECT_GE(server.stats().accept_pauses, 1u);
+  server.drain();
+  const char* why = nullptr;
+  EXPECT_TRUE(tr::books_balance(server.stats(), &why)) << why;
+}
+
+// More clients than places, and then the end: those who were never admitted are not kept.
+TEST_P(LoopsAccept, AFullServerEndsWithoutLeavingAnythingBehind) {
+  const size_t descriptors = support::open_descriptors();
+  {
+    tr::ServerOptions options = loops(2);
+    options.connections_max = 3;
+    tr::Server server(options);
+    server.listen(kAnywhere, tr::lines(), support::mark, kByLoops);
+    ASSERT_TRUE(server.start().ok());
+    std::vector<Client> clients;
+    for (int i = 0; i < 30; ++i) clients.emplace_back(server.urls()[0]);
+    ASSERT_TRUE(wait_until([&] { return server.stats().accept_pauses > 0; }));
+    server.drain();
+    const char* why = nullptr;
+    EXPECT_TRUE(tr::books_balance(server.stats(), &why)) << why;
+    for (Client& client : clients) {
+      client.receive_all();
+      EXPECT_NE(client.end(), Client::End::kDeadline);
+    }
+  }
+  EXPECT_EQ(support::open_descriptors(), descriptors);
+}
+
+// Those who had connected and asked before the drain began are answered.
+TEST_P(LoopsAccept, TheDrainTakesWhoWaits) {
+  for (int round = 0; round < 10; ++round) {
+    tr::Server server(loops(2));
+    server.listen(kAnywhere, tr::lines(), support::mark, kByLoops);
+    ASSERT_TRUE(server.start().ok());
+    std::vector<Client> clients;
+    for (int i = 0; i < 40; ++i) {
+      ASSERT_TRUE(clients.emplace_back(server.urls()[0]).send("x\n"));
+      ASSERT_TRUE(clients.back().wait_all_arrived());
+    }
+    std::thread drainer([&] { server.drain(); });
+    for (Client& client : clients) {
+      EXPECT_EQ(client.receive_all(), "<x>\n");
+      client.close();
+    }
+    drainer.join();
+    EXPECT_EQ(server.stats().accepted, 40u);
+    EXPECT_TRUE(tr::books_balance(server.stats(), nullptr));
+  }
+}
 
 // Under `adaptive` a handler that blocks loses the loop, and the loop goes on accepting.
-TEST(LoopsAccept, WhileAHandlerBlocks) {
+TEST_P(LoopsAccept, WhileAHandlerBlocks) {
+  if (on_uring()) GTEST_SKIP() << "no loop on io_uring changes hands";
   tr::ServerOptions options = loops(1);
   options.dispatch = tr::Dispatch::kAdaptive;
   tr::Server server(options);

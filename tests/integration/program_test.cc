@@ -178,6 +178,8 @@ TEST_P(DescriptorTest, MoreClientsThanDescriptors) {
   if (support::kSanitized) GTEST_SKIP() << "a sanitizer needs descriptors of its own";
   std::vector<std::string> line = {"serve", "echo", "--listen", kAnyPort, "--io-workers", "2"};
   line.insert(line.end(), GetParam().begin(), GetParam().end());
+  const bool on_uring = std::find(line.begin(), line.end(), "io_uring") != line.end();
+  if (on_uring && !support::has_uring()) GTEST_SKIP() << "no io_uring here";
   Child child(line, {.descriptors_max = 64});
   const std::string url = child.url();
   std::vector<Client> clients;
@@ -218,6 +220,9 @@ INSTANTIATE_TEST_SUITE_P(
                       std::vector<std::string>{"--connections-max", "1000"},
                       std::vector<std::string>{"--accepting", "loops"},
                       std::vector<std::string>{"--accepting", "loops", "--connections-max", "1000"},
+                      std::vector<std::string>{"--accepting", "loops", "--driver", "io_uring"},
+                      std::vector<std::string>{"--accepting", "loops", "--driver", "io_uring",
+                                               "--connections-max", "1000"},
                       std::vector<std::string>{"--connections-max", "1000", "--dispatch", "workers",
                                                "--driver", "epoll-et"}));
 

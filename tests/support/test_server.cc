@@ -81,6 +81,7 @@ std::vector<Setup> blocking_setups() {
   if (has_uring()) {
     setups.push_back({tr::Dispatch::kWorkers, tr::DriverKind::kEpoll, 1, true});
     setups.push_back({tr::Dispatch::kAdaptive, tr::DriverKind::kEpoll, 4, true});
+    setups.push_back({tr::Dispatch::kWorkers, tr::DriverKind::kEpoll, 4, true, kLoops});
   }
   return setups;
 }
@@ -92,7 +93,11 @@ std::vector<Setup> every_setup() {
     setups.push_back(
         {tr::Dispatch::kInline, tr::DriverKind::kEpoll, io_workers, false, tr::Accepting::kLoops});
   }
-  if (has_uring()) setups.push_back({tr::Dispatch::kInline, tr::DriverKind::kEpoll, 1, true});
+  if (has_uring()) {
+    for (const tr::Accepting accepting : {tr::Accepting::kListener, tr::Accepting::kLoops}) {
+      setups.push_back({tr::Dispatch::kInline, tr::DriverKind::kEpoll, 1, true, accepting});
+    }
+  }
   return setups;
 }
 

@@ -42,7 +42,7 @@ struct DriverCase {
   Refuses refuses;
   // An error of a channel that neither reads nor writes is told.
   bool tells_hang_up_unasked = true;
-  bool accepts = true;
+  bool accepts_by_itself = false;  // kAccepted, not kAcceptable
 };
 
 // Defined once in every program that runs the suite.
@@ -64,6 +64,9 @@ class DriverFixture : public ::testing::TestWithParam<DriverCase> {
       return std::all_of(channels_.begin(), channels_.end(),
                          [](const Channel& channel) { return channel.flags == 0; });
     })) << "kClosed did not come";
+    for (const Happened& it : history) {
+      if (it.kind == Kind::kAccepted && it.result >= 0) ::close(it.result);
+    }
     for (const int fd : ours_) ::close(fd);
   }
 

@@ -6,21 +6,14 @@
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <string>
 #include <vector>
 
-#include "accept/bind.h"
-#include "connection/io_worker.h"
-#include "runtime/faulty_kernel.h"
 #include "runtime/readiness_driver.h"
-#include "server_stats.h"
-#include "support/client.h"
-#include "trireme/trireme.h"
+#include "support/unit_doors.h"
 
 namespace trireme::inline v0 {
 namespace {
 
-using support::Client;
 using Site = FaultyKernel::Site;
 
 TEST(AcceptBatch, OneByOneThenManyAtOnce) {
@@ -43,66 +36,15 @@ TEST(AcceptBatch, DoesNotGuessAgainAtOnce) {
   EXPECT_EQ(in_vain, 10);
 }
 
-class Doors : public ::testing::Test, public Adopter {
+std::unique_ptr<Driver> make_epoll(Kernel& kernel, Buffers& buffers, LoopCounters& counters) {
+  auto driver = std::make_unique<ReadinessDriver>(kernel, buffers, counters, DriverKind::kEpoll);
+  EXPECT_EQ(driver->open(), 0);
+  return driver;
+}
+
+class Doors : public unit::DoorsFixture {
  protected:
-  explicit Doors(size_t connections_max = 200)
-      : kernel_(real_platform().kernel),
-        platform_{kernel_, real_platform().clock, real_platform().threads},
-        core_(new Core(platform_, {}, 2, connections_max)) {
-    listening_.options.accepting = Accepting::kLoops;
-    listening_.url = "tcp://127.0.0.1:0";
-    for (uint32_t index : {0u, 1u}) {
-      EventLoop& loop = core().loop(index);
-      auto driver = std::make_unique<ReadinessDriver>(kernel_, core().buffers, loop.counters,
-                                                      DriverKind::kEpoll);
-      EXPECT_EQ(driver->open(), 0);
-      loop.use_driver(std::move(driver));
-      doors_.push_back(std::make_unique<Admission>(core(), loop, *this));
-    }
-  }
-  ~Doors() override {
-    for (const int fd : taken_) kernel_.close(fd);
-  }
-
-  Core& core() { return *core_.get(); }
-  // At the first `count` loops.
-  void open(size_t count) {
-    std::vector<Admission*> doors;
-    for (size_t i = 0; i < count; ++i) doors.push_back(doors_[i].get());
-    const Result<Done> bound = bind_listening(kernel_, listening_, doors);
-    ASSERT_TRUE(bound.ok()) << bound.error().message;
-  }
-  void come(int count) {
-    for (int i = 0; i < count; ++i) clients_.emplace_back(listening_.url);
-  }
-  // How many were taken in one turn of a loop.
-  size_t turn(uint32_t index = 0) {
-    const size_t before = taken_.size();
-    EventLoop& loop = core().loop(index);
-    loop.assume_held();
-    loop.wait(EventLoop::Wait::kNo, doors_[index]->resume_in_loop());
-    for (Mail* next = loop.take_mail(); next != nullptr;) {
-      const std::unique_ptr<Mail> mail(next);
-      next = mail->next;
-      if (mail->kind == kMailResume) doors_[index]->room_in_loop();
-    }
-    Completion completion;
-    while (loop.driver().next(completion)) doors_[index]->handle_in_loop(completion);
-    return taken_.size() - before;
-  }
-
-  void adopt_in_loop(int fd, uint32_t, const SocketAddress& peer) override {
-    EXPECT_GT(peer.size, 0u);
-    taken_.push_back(fd);
-  }
-
-  FaultyKernel kernel_;
-  const Platform platform_;
-  CoreRef core_;
-  Listening listening_;
-  std::vector<std::unique_ptr<Admission>> doors_;
-  std::vector<Client> clients_;
-  std::vector<int> taken_;
+  explicit Doors(size_t connections_max = 200) : DoorsFixture(make_epoll, connections_max) {}
 };
 
 TEST_F(Doors, OneCallForAClientThatComesAlone) {
@@ -149,47 +91,7 @@ TEST_F(FewPlaces, LoopsThatAcceptSideBySideShareThem) {
   }
 }
 
-// The clients have come, and the loop has not turned since: the drain takes them first.
-TEST(AdmissionAtDrain, TakesWhoWaitsFirst) {
-  std::vector<std::unique_ptr<Listening>> listenings;
-  listenings.push_back(std::make_unique<Listening>());
-  Listening& listening = *listenings.back();
-  listening.codec = lines();
-  const auto echo = [](const Request& request) -> Answer { return request.own(); };
-  listening.service = std::make_shared<HandlerService<decltype(echo)>>(echo);
-  listening.url = "tcp://127.0.0.1:0";
-  listening.prepare(Dispatch::kInline);
-  const CoreRef core(new Core(real_platform(), {.dispatch = Dispatch::kInline}, 1, 100));
-  EventLoop& loop = core.get()->loop(0);
-  auto driver = std::make_unique<ReadinessDriver>(real_platform().kernel, core.get()->buffers,
-                                                  loop.counters, DriverKind::kEpoll);
-  ASSERT_EQ(driver->open(), 0);
-  loop.use_driver(std::move(driver));
-  IoWorker worker(*core.get(), 0, listenings);
-  auto door = std::make_unique<Admission>(*core.get(), loop, worker);
-  Admission* const doors[] = {door.get()};
-  worker.use_acceptor(std::move(door));
-  ASSERT_TRUE(bind_listening(real_platform().kernel, listening, doors).ok());
-
-  std::vector<Client> clients;
-  for (int i = 0; i < 100; ++i) {
-    ASSERT_TRUE(clients.emplace_back(listening.url).send("request\n"));
-    ASSERT_TRUE(clients.back().wait_all_arrived());
-  }
-  loop.post(std::make_unique<PlainMail>(kMailDrain));
-  worker.turn_until_idle();
-  EXPECT_FALSE(Client(listening.url).connected());
-  for (Client& client : clients) {
-    worker.turn_until_idle();
-    EXPECT_EQ(client.receive_all(), "request\n");
-    EXPECT_EQ(client.end(), Client::End::kEof);
-    client.close();
-  }
-  EXPECT_TRUE(support::wait_until([&] {
-    worker.turn_until_idle();
-    return collect_stats(*core.get(), 0).live == 0;
-  }));
-}
+TEST(AdmissionAtDrain, TakesWhoWaitsFirst) { unit::drain_takes_who_waits_first(make_epoll, 100); }
 
 }  // namespace
 }  // namespace trireme

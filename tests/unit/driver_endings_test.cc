@@ -377,19 +377,5 @@ TEST_P(Ending, AChannelLivesAgainAfterClosed) {
   ASSERT_TRUE(turn_until([&] { return received(channel) == "second life"; }));
 }
 
-TEST_P(Ending, AListenerClosesWhileClientsWait) {
-  if (!GetParam().accepts) return;
-  Channel& listener = fresh();
-  sockaddr_in address;
-  attach(listener, listen_somewhere(address), Channel::Role::kListener);
-  for (int i = 0; i < 10; ++i) connect_to(address);
-  turn(1000, [&](const unit::Happened& it) {
-    if (it.kind != Kind::kAcceptable) return;
-    if (listener.fd >= 0) driver.close(listener);
-  });
-  ASSERT_EQ(history.size(), 2u);
-  EXPECT_EQ(history[1].kind, Kind::kClosed);
-}
-
 }  // namespace
 }  // namespace trireme

@@ -1,6 +1,6 @@
 // Goal: every driver keeps the contract of runtime/driver.h while connections live: receiving,
-// sending, accepting, waking. (How they end: driver_endings_test.cc.) Method: one conformance suite
-// on loopback sockets for each driver.
+// sending, waking. (How they end: driver_endings_test.cc; where they come from:
+// driver_accepts_test.cc.) Method: one conformance suite on loopback sockets for each driver.
 #include <algorithm>
 #include <thread>
 
@@ -209,25 +209,6 @@ TEST_P(Driving, ASwappedReadBufferKeepsItsBytes) {
   say(client, "second");
   ASSERT_TRUE(turn_until([&] { return received(channel) == "second"; }));
   EXPECT_EQ(std::string_view(kept.data(), 5), "first");
-}
-
-TEST_P(Driving, TellsOnceATurnThatClientsWaitAndPauses) {
-  if (!GetParam().accepts) return;
-  Channel& listener = fresh();
-  sockaddr_in address;
-  attach(listener, listen_somewhere(address), Channel::Role::kListener);
-  for (int i = 0; i < 3; ++i) connect_to(address);
-  for (int told = 0; told < 2; ++told) {  // nobody was accepted: again
-    ASSERT_EQ(turn(5000).size(), 1u);
-    EXPECT_EQ(history.back().kind, Kind::kAcceptable);
-    EXPECT_EQ(history.back().channel, &listener);
-  }
-  driver.pause(listener);
-  EXPECT_LE(returns_while_quiet(), 3);
-  driver.receive(listener);
-  ASSERT_EQ(turn(5000).size(), 1u);
-  for (int i = 0; i < 3; ++i) ::close(::accept(listener.fd, nullptr, nullptr));
-  EXPECT_LE(returns_while_quiet(), 3);
 }
 
 TEST_P(Driving, WakeEndsAWaitNowOrTheNextOne) {

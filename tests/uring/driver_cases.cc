@@ -26,9 +26,13 @@ std::unique_ptr<Driver> make_scarce(Kernel& kernel, Buffers& buffers, LoopCounte
                    kernel, buffers, counters);
 }
 
+std::unique_ptr<Driver> make_single(Kernel& kernel, Buffers& buffers, LoopCounters& counters) {
+  return make_with({.accepts_many = false}, kernel, buffers, counters);
+}
+
 DriverCase ring(const char* name, decltype(DriverCase::make) make_it) {
   DriverCase it{.name = name, .make = make_it, .refuses = Refuses::kNothing};
-  it.accepts = false;
+  it.accepts_by_itself = true;
   return it;
 }
 
@@ -38,7 +42,7 @@ std::vector<DriverCase> drivers() {
   ServerOptions options;
   if (!use_io_uring(options)) return {};
   return {ring("io_uring", make<0>), ring("io_uring scarce", make_scarce),
-          ring("io_uring of 6.0", make<1>)};
+          ring("io_uring of 6.0", make<1>), ring("io_uring single accepts", make_single)};
 }
 
 }  // namespace trireme

@@ -53,6 +53,11 @@ class RingFaults : private WithPlan, public unit::DriverFixture {
     const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
     return driver.send(channel, {&piece, 1});
   }
+  int accepted(const Channel& listener) const {
+    return static_cast<int>(std::count_if(history.begin(), history.end(), [&](const auto& it) {
+      return it.kind == Kind::kAccepted && it.channel == &listener && it.result >= 0;
+    }));
+  }
   // Everything that came back unsent, in order.
   std::string unsent(const Channel& channel, int error) const {
     std::string all;
@@ -105,6 +110,72 @@ TEST_P(RingFaults, AReceiveThatFailsIsToldOnceAndCostsThatChannelOnly) {
     expect_closed(channel);
     EXPECT_EQ(count(channel, Kind::kReceived, -error), 1);
   }
+}
+
+// Told once, and accepting goes on: whoever is told decides whether it pauses.
+TEST_P(RingFaults, AnAcceptThatFailsIsToldOnceAndGoesOn) {
+  Channel& listener = fresh();
+  sockaddr_in address;
+  attach(listener, listen_somewhere(address), Channel::Role::kListener);
+  for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED, EPERM, EAGAIN}) {
+    driver.pause(listener);
+    turn(0);
+    driver.receive(listener);
+    history.clear();
+    faults.met = 0;
+    faults.next(Op::kAccept, error, 1);
+    connect_to(address);
+    ASSERT_TRUE(turn_until([&] { return accepted(listener) == 1; })) << error;
+    EXPECT_EQ(faults.met, 1);
+    EXPECT_EQ(count(listener, Kind::kAccepted, -error), 1);
+    EXPECT_LE(returns_while_quiet(), 3);
+  }
+}
+
+TEST_P(RingFaults, AnAcceptThatEndsWithoutReasonIsStartedAnew) {
+  for (const int error : {EINTR, ECANCELED}) {
+    Channel& listener = fresh();
+    sockaddr_in address;
+    faults.next(Op::kAccept, error, 3);
+    attach(listener, listen_somewhere(address), Channel::Role::kListener);
+    connect_to(address);
+    ASSERT_TRUE(turn_until([&] { return accepted(listener) == 1; })) << error;
+    EXPECT_EQ(count(listener, Kind::kAccepted, -error), 0);
+    driver.close(listener);
+    expect_closed(listener);
+  }
+}
+
+TEST_P(RingFaults, AKernelWithoutMultishotAcceptTakesClientsOneByOne) {
+  Channel& listener = fresh();
+  sockaddr_in address;
+  faults.next(Op::kAccept, EINVAL, 1);
+  attach(listener, listen_somewhere(address), Channel::Role::kListener);
+  for (int i = 0; i < 5; ++i) connect_to(address);
+  turn(0);  // refused
+  for (int taken = 1; taken <= 5; ++taken) {
+    turn(1000);
+    EXPECT_EQ(accepted(listener), taken);
+  }
+  EXPECT_EQ(count(listener, Kind::kAccepted, -EINVAL), 0);
+  faults.next(Op::kAccept, EINVAL, 1);  // not for that reason
+  ASSERT_TRUE(turn_until([&] {
+    connect_to(address);
+    return count(listener, Kind::kAccepted, -EINVAL) == 1;
+  }));
+}
+
+TEST_P(RingFaults, AClientThatHasNoAddressAnyMoreIsClosed) {
+  Channel& listener = fresh();
+  sockaddr_in address;
+  attach(listener, listen_somewhere(address), Channel::Role::kListener);
+  faults.next(Op::kPeer, ENOTCONN, 1);
+  const int client = connect_to(address);
+  ASSERT_TRUE(turn_until([&] { return faults.met == 1; }));
+  EXPECT_EQ(hear(client, 1), "");
+  connect_to(address);
+  ASSERT_TRUE(turn_until([&] { return accepted(listener) == 1; }));
+  EXPECT_LE(returns_while_quiet(), 3);
 }
 
 TEST_P(RingFaults, WhatWasNotSentComesBackWhole) {

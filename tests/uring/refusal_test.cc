@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "runtime/driver_factory.h"
 #include "support/child.h"
@@ -108,8 +109,11 @@ TEST(UringRefused, AutoSaysWhyAndServesOnEpoll) {
 
 TEST(UringAllowed, TheToolServesOnIt) {
   if (!support::has_uring()) GTEST_SKIP() << "this system refuses io_uring";
-  for (const char* driver : {"io_uring", "auto"}) {
-    Child child({"serve", "delay", "--listen", "tcp://127.0.0.1:0", "--driver", driver});
+  const std::pair<const char*, const char*> choices[] = {
+      {"io_uring", "listener"}, {"io_uring", "loops"}, {"auto", "listener"}, {"auto", "loops"}};
+  for (const auto& [driver, accepting] : choices) {
+    Child child({"serve", "delay", "--listen", "tcp://127.0.0.1:0", "--driver", driver,
+                 "--accepting", accepting});
     Client client(child.url());
     EXPECT_EQ(client.ask("a 0"), "a");
     EXPECT_EQ(client.ask("b 2000"), "b");
