@@ -90,6 +90,12 @@ def echo_rows(drivers):
                       goal=Goal(0.98) if driver == "io_uring" else None,
                       claim=driver == "io_uring", quick=(connections, depth) == (64, 1),
                       **echo_case(connections, depth))
+            if driver == "io_uring":
+                yield Row(f"echo-io_uring-{connections}-depth-{depth}-over-floor_uring", "echo",
+                          f"echo, io_uring over its floor, {connections:,} connections, "
+                          f"depth {depth}", s.FLOOR_URING, s.trireme("inline", word),
+                          goal=Goal(1.03), claim=True, quick=False,
+                          **echo_case(connections, depth))
 
 
 def delay_rows():
