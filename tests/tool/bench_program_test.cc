@@ -228,7 +228,7 @@ TEST(BenchProgram, SigintPrintsWhatWasMeasured) {
   for (const int signal : {SIGINT, SIGTERM}) {
     const uint64_t before = peer.received();
     Child child(bench_words(
-        {"echo", peer.url(), "--size", "16384", "--duration", "1h", "--warm-up", "0", "--json"}));
+        {"echo", peer.url(), "--bytes", "16384", "--duration", "1h", "--warm-up", "0", "--json"}));
     // The load begins up to 1 ms before what is measured: so much takes longer on any machine.
     ASSERT_TRUE(wait_until([&] { return peer.received() > before + 64'000'000; }));
     child.signal(signal);
