@@ -77,9 +77,9 @@ def section(everything, link):
         "alternating slices; 1.03 is 3 % dearer. One I/O worker on one CPU, 64 connections where",
         "nothing else is said, medians of five runs with 95 % intervals. The loop against itself",
         f"came out at {control['median']:.3f}. {facts['date']}, {facts['kernel']}. Of {len(met)}",
-        f"goals {met.count('met')} are met and {met.count('missed')} missed; the others are void or",
-        f"not shown. [The page]({link}/README.md) has all of them, each run, what failed, and what",
-        "such a machine cannot show.", "", *table(rows), "",
+        f"goals {met.count('met')} are met and {met.count('missed')} missed; the others are void",
+        f"or not shown. [The page]({link}/README.md) has all of them, each run, what failed, and",
+        "what such a machine cannot show.", "", *table(rows), "",
         "The same cost of others, each written as its users would",
         "([bench/peers](bench/peers)), one run:", "", *peers_table(everything), ""]
     for file in CHARTS:

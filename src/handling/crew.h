@@ -25,10 +25,10 @@
 //    queues a job that nobody else can take.
 // 3. Threads are started when nobody is idle, up to io_workers + data_workers_max. One that has
 //    been idle for half a second ends, but for a few.
-// 4. The ready queue is first-in first-out. Who puts jobs in wakes one idle thread, unless there
-//    are several CPUs and as many threads are active (AtWork). One more is woken when the head has
-//    grown old and fewer are active than there are CPUs. Who takes a job looks, and a loop that
-//    would sleep while the queue is not empty looks again after a tick.
+// 4. The ready queue is first-in first-out. Who puts jobs in wakes one idle thread; where loops are
+//    not taken and there are several CPUs, only if fewer threads are active (AtWork). One more is
+//    woken when the head has grown old and fewer are active than there are CPUs. Who takes a job
+//    looks, and a loop that would sleep while the queue is not empty looks again after a tick.
 // 5. Nothing but `mutex_` guards duties, and no seam is called while it is held.
 #pragma once
 

@@ -34,8 +34,10 @@ void Crew::submit(Job* first) {
   {
     MutexLock lock(mutex_);
     queue_.push(mutex_, first, last, count);
-    // Who is active takes these jobs after his own. On one CPU he would wait for that CPU first.
-    if (active_wanted_ > 1 && count_at_work(now).active >= active_wanted_) return;
+    // Who is active takes these jobs after his own. Not on one CPU, which he would wait for first,
+    // and not where jobs come here because loops lack a reserve: threads are needed for that, too.
+    const bool may_wait = !takes_loops_ && active_wanted_ > 1;
+    if (may_wait && count_at_work(now).active >= active_wanted_) return;
     woken = pop_idle();
     grow = woken == nullptr && may_grow() && now >= no_start_before_ &&
            (queue_.length_hint() == count || queue_is_old(now));
