@@ -30,6 +30,7 @@ constexpr char kHelp[] =
     "  --warmup-slices N not counted (8)\n"
     "  --server-cpu N    pin both servers that are started (not pinned)\n"
     "  --load-cpu N      pin the load (not pinned)\n"
+    "  --renew 1         each slice has connections of its own, that have carried load before (0)\n"
     "  --congestion NAME congestion control of all sockets, at both ends (the machine's default)\n"
     "  --out FILE        all slices as JSON\n";
 
@@ -74,6 +75,7 @@ struct Setting {
   int warmup_slices = 8;
   int server_cpu = -1;
   int load_cpu = -1;
+  bool renew = false;
   LoadOptions load;
 };
 
@@ -129,7 +131,9 @@ Setting take_setting(Arguments& arguments) {
   setting.warmup_slices = static_cast<int>(arguments.number("--warmup-slices", 8, 0, 1000));
   setting.server_cpu = static_cast<int>(arguments.number("--server-cpu", -1, 0, 1023));
   setting.load_cpu = static_cast<int>(arguments.number("--load-cpu", -1, 0, 1023));
+  setting.renew = arguments.number("--renew", 0, 0, 1) > 0;
   setting.load = take_load_options(arguments, setting.scenario);
+  setting.load.congestion = setting.congestion;
   if (setting.load.rate > 0) fail_usage("ab_timer has no --rate: its slices are closed loops");
   return setting;
 }
@@ -160,6 +164,7 @@ int measure(const Setting& setting, Side& a, Side& b) {
   if (!set_all_congestion(setting, a, b)) return 1;
   if (!a.connect(setting.load) || !b.connect(setting.load)) return 1;
   if (!set_all_congestion(setting, a, b)) return 1;
+  if (setting.renew) a.renew_connections(), b.renew_connections();
   const int quadruples = std::max(1, static_cast<int>(setting.seconds * 250 / setting.slice_ms));
   const Result result =
       run_slices(a, b, quadruples, int64_t{setting.slice_ms} * 1'000'000, setting.warmup_slices);

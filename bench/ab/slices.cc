@@ -21,23 +21,43 @@ Side::Side(char name, const std::string& command, int server_cpu, std::string ur
 }
 
 bool Side::connect(const LoadOptions& options) {
+  options_ = options;
+  if (read_cpu_ns(pid_) != 0) return open();
+  std::fprintf(stderr, "%c: no process %d\n", name_, pid_);
+  return false;
+}
+
+bool Side::open() {
   const auto server = resolve_url(url_);
   if (!server) {
     std::fprintf(stderr, "%c: %s\n", name_, server.error().message.c_str());
     return false;
   }
-  if (read_cpu_ns(pid_) == 0) {
-    std::fprintf(stderr, "%c: no process %d\n", name_, pid_);
-    return false;
-  }
-  load_.emplace(server.value(), options);
+  load_.emplace(server.value(), options_);
   if (load_->connect_all()) return true;
   std::fprintf(stderr, "%c: %s\n", name_, load_->tally().problem.c_str());
   return false;
 }
 
+void Side::close() {
+  closed_ = tally();
+  load_.reset();
+}
+
+Tally Side::tally() {
+  Tally sum = closed_;
+  if (load_.has_value()) sum.merge(load_->tally());
+  return sum;
+}
+
 Slice Side::run_slice(int64_t duration_ns) {
   Slice slice{.side = name_};
+  if (renews_) {
+    if (!load_.has_value() && !open()) std::exit(1);
+    load_->run_until(now_ns() + duration_ns);
+    load_->drain(5 * kNanosecondsPerSecond);
+    wait_settled_family_cpu_ns(pid_);
+  }
   const ProcessUsage before = read_family_usage(pid_);
   const uint64_t requests_before = load_->tally().requests;
   const int64_t own_before = own_cpu_ns();
@@ -52,6 +72,7 @@ Slice Side::run_slice(int64_t duration_ns) {
   // Threads that ended take their switches with them.
   const uint64_t switches_before = before.context_switches.sum();
   slice.context_switches = switches > switches_before ? switches - switches_before : 0;
+  if (renews_) close();
   return slice;
 }
 

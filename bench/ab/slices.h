@@ -38,21 +38,32 @@ class Side {
 
   // Before the first slice. False: said why on standard error.
   bool connect(const LoadOptions& options);
+  // From now on each slice has connections of its own, which have carried load for as long as it
+  // lasts before it is measured: where the kernel's buffers lie in the caches is drawn again each
+  // time, not once for all slices.
+  void renew_connections() { renews_ = true; }
   // Begins and ends with no request in flight, so that no work leaks into the other's slice.
   Slice run_slice(int64_t duration_ns);
 
   pid_t pid() const { return pid_; }
   const std::string& url() const { return url_; }
   const std::string& command() const { return command_; }
-  Tally& tally() { return load_->tally(); }
-  bool alive() const { return load_->alive(); }
+  // Of all connections that there were.
+  Tally tally();
+  bool alive() const { return load_.has_value() ? load_->alive() : !closed_.failed(); }
 
  private:
+  bool open();
+  void close();
+
   const char name_;
   const std::string command_;
   std::string url_;
   pid_t pid_ = 0;
   std::optional<ServerProcess> process_;
+  LoadOptions options_;
+  bool renews_ = false;
+  Tally closed_;              // of connections that were renewed
   std::optional<Load> load_;  // destroyed before the server, which then sees its clients leave
 };
 

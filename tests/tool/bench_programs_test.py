@@ -5,10 +5,13 @@ Goal: command lines and results of ab_timer and pause_timer stay what scripts re
 for a moment against a real server; the figures are not looked at.
 """
 
+import os
 import pathlib
 import re
+import socketserver
 import subprocess
 import sys
+import threading
 import unittest
 
 FOLDER = None
@@ -17,6 +20,34 @@ FOLDER = None
 def run(program, *words):
     return subprocess.run([FOLDER / program, *words], text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=50, check=False)
+
+
+class EchoServer(socketserver.ThreadingTCPServer):
+    """Sends back what comes, and counts its clients."""
+
+    daemon_threads = True
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            while data := self.request.recv(65536):
+                self.request.sendall(data)
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.url = f"tcp://127.0.0.1:{self.server_address[1]}"
+        self.accepted = 0
+
+    def process_request(self, request, client_address):
+        self.accepted += 1
+        super().process_request(request, client_address)
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        self.shutdown()
+        super().__exit__(*error)
 
 
 class Programs(unittest.TestCase):
@@ -31,6 +62,18 @@ class Programs(unittest.TestCase):
             for name in ("requests_per_second", "server_cpu_us", "load_cpu_us",
                          "context_switches"):
                 self.assertIn(f"{side}_{name}", names)
+
+    def test_ab_timer_renews_connections(self):
+        """Each slice has its own ones: the server accepts one for each, not one for all."""
+        for renew, accepted in (("0", 2), ("1", 8)):
+            with EchoServer() as server:
+                sides = [word for side in "ab" for word in
+                         (f"--{side}-url", server.url, f"--{side}-pid", str(os.getpid()))]
+                done = run("ab_timer", *sides, "--seconds", "0.4", "--slice-ms", "50",
+                           "--warmup-slices", "0", "--connections", "1", "--renew", renew)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("quadruples 2\n", done.stdout)
+            self.assertEqual(server.accepted, accepted, renew)
 
     def test_pause_timer(self):
         with subprocess.Popen([FOLDER / "trireme", "serve", "delay", "--listen",
