@@ -18,6 +18,7 @@ import check
 import goals
 import machine
 import plan
+import quiet
 import runner
 import schedule
 import servers
@@ -44,6 +45,8 @@ def parse(words):
     parser.add_argument("--rounds", type=int,
                         help=f"runs of a row with a goal ({schedule.ROUNDS}; "
                         f"quick {schedule.ROUNDS_QUICK}): more narrow the bounds")
+    parser.add_argument("--patience", type=float, default=0, metavar="SECONDS",
+                        help="wait so long in all, besides, for a machine at rest (0)")
     parser.add_argument("--list", action="store_true", help="print the rows and do nothing")
     arguments = parser.parse_args(words)
     if arguments.name and not re.fullmatch(r"[A-Za-z0-9._-]+", arguments.name):
@@ -134,13 +137,16 @@ def main(words):
     facts = machine.describe(bin_dir)
     facts["pinned"] = f"servers on CPU {cpus[0]}, load on CPU {cpus[1]}" if pinned else "nothing"
     folder = make_results(arguments.name or arguments.what)
-    run_one = runner.Runner(bin_dir, folder, *(cpus if pinned else (None, None))).run
+    runs = runner.Runner(bin_dir, folder, *(cpus if pinned else (None, None)))
+    silence = quiet.Quiet(quiet.floor_look(bin_dir, runs.pins()), arguments.patience)
     rounds, minutes = schedule.ROUNDS, schedule.MINUTES
     if arguments.quick:
         rounds, minutes = schedule.ROUNDS_QUICK, schedule.MINUTES_QUICK
     rounds, minutes = arguments.rounds or rounds, arguments.minutes or minutes
     jobs = schedule.jobs_of(rows, rounds)
-    records, late = schedule.run_jobs(jobs, run_one, begin + minutes * 60)
+    records, late = schedule.run_jobs(jobs, runs.run, begin + minutes * 60, wait=silence.wait)
+    if silence.looks:
+        facts["machine"] = silence.sentence()
     if late:
         skipped.append(f"{late} of {len(jobs)} runs: the time of {minutes:g} minutes was over.")
     title = f"Trireme beside the floor and its peers: {arguments.what}"

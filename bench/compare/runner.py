@@ -44,10 +44,14 @@ class Runner:
         server, pool = (row.a, row.pools[0]) if side == "a" else (row.b, row.pools[1])
         return server.command(self.bin_dir, row.service, threads if side == "b" else 1, pool)
 
-    def _pins(self, row):
-        if not row.pinned or self.server_cpu is None:
+    def pins(self):
+        """Options of a timer."""
+        if self.server_cpu is None:
             return []
         return ["--server-cpu", self.server_cpu, "--load-cpu", self.load_cpu]
+
+    def _pins(self, row):
+        return self.pins() if row.pinned else []
 
     def _call(self, words, seconds):
         try:

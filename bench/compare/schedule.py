@@ -30,10 +30,13 @@ def tell(*words):
     print(*words, file=sys.stderr, flush=True)
 
 
-def run_jobs(jobs, run_one, deadline, clock=time.monotonic, say=tell):
-    """(row id -> records, how many did not fit)."""
+def run_jobs(jobs, run_one, deadline, clock=time.monotonic, say=tell, wait=lambda: 0.0):
+    """(row id -> records, how many did not fit). `wait` before each run returns the seconds that
+    it took: they are not counted.
+    """
     records = collections.defaultdict(list)
     for i, (row, number) in enumerate(jobs):
+        deadline += wait()
         left = deadline - clock()
         if left < row.overhead + SECONDS_MIN * row.stretch:
             return records, len(jobs) - i

@@ -22,6 +22,7 @@ import check  # noqa: E402
 import figures  # noqa: E402
 import goals  # noqa: E402
 import plan  # noqa: E402
+import quiet  # noqa: E402
 import runner  # noqa: E402
 import schedule  # noqa: E402
 import servers  # noqa: E402
@@ -103,6 +104,57 @@ class StatisticsTest(unittest.TestCase):
                                  wanted)
         self.assertEqual(stats.verdict(1, "lower", found(0.9, 0.9, 0.9, 4)), "too few runs")
         self.assertEqual(stats.verdict(1, "lower", None), "not measured")
+
+
+class QuietTest(unittest.TestCase):
+    """The machine needs so much for a request of the floor, one look after the other."""
+
+    def waiting(self, looks, patience):
+        self.now = 0.0
+        looks = iter(looks)
+
+        def look():
+            self.now += 1
+            return next(looks)
+
+        def pause(seconds):
+            self.now += seconds
+
+        return quiet.Quiet(look, patience, lambda: self.now, pause)
+
+    def test_it_waits_until_the_floor_costs_what_it_did(self):
+        waiting = self.waiting([8.0, 12.0, 11.0, 8.5], 100)
+        self.assertEqual(waiting.wait(), 1)  # the first look is all that is known
+        self.assertEqual(waiting.wait(), 0)  # just looked
+        self.now += quiet.LOOK_EVERY
+        self.assertEqual(waiting.wait(), 3 + 2 * quiet.PAUSE)
+        self.assertIn("2 of 4 looks", waiting.sentence())
+
+    def test_its_patience_ends(self):
+        waiting = self.waiting([8.0, 12.0, 12.0, 12.0], 2 * (quiet.PAUSE + 1))
+        waiting.wait()
+        self.now += quiet.LOOK_EVERY
+        self.assertEqual(waiting.wait(), 2 * (quiet.PAUSE + 1))
+        self.assertEqual(waiting.wait(), 0)
+        self.assertEqual(len(waiting.looks), 3)
+
+    def test_without_patience_nobody_looks(self):
+        self.assertEqual(self.waiting([], 0).wait(), 0)
+
+    def test_what_was_waited_is_not_taken_from_the_runs(self):
+        rows = plan.all_rows({}, None)[:2]
+        now = [0.0]
+
+        def wait():
+            now[0] += 1000
+            return 1000
+
+        def run_one(row, number, _):
+            return {"row": row.id, "round": number, "error": "broken"}
+
+        _, late = schedule.run_jobs(schedule.jobs_of(rows, 1), run_one, 60, lambda: now[0],
+                                    say=lambda *_: None, wait=wait)
+        self.assertEqual(late, 0)
 
 
 class PlanTest(unittest.TestCase):
