@@ -149,6 +149,7 @@ def main(words):
         facts["machine"] = silence.sentence()
     if late:
         skipped.append(f"{late} of {len(jobs)} runs: the time of {minutes:g} minutes was over.")
+        facts["looks at it, us"] = " ".join(f"{one:.2f}" for one in silence.looks)
     title = f"Trireme beside the floor and its peers: {arguments.what}"
     print(save(folder, title, rows, records, skipped, facts, arguments.quick))
     print(f"in {folder}", file=sys.stderr)
