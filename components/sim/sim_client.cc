@@ -114,12 +114,12 @@ int SimClient::send_all(std::string_view bytes, TimePoint until) {
 SimClient::Received SimClient::receive(size_t bytes_max, bool all, TimePoint until) {
   scheduler_.point();
   Received received;
-  std::string buffer(std::min(bytes_max, kReadBytes), '\0');
+  if (read_buffer_.empty()) read_buffer_.resize(kReadBytes);
   while (received.bytes.size() < bytes_max) {
-    const size_t want = std::min(buffer.size(), bytes_max - received.bytes.size());
-    const ssize_t size = socket("receive").receive({buffer.data(), want});
+    const size_t want = std::min(read_buffer_.size(), bytes_max - received.bytes.size());
+    const ssize_t size = socket("receive").receive({read_buffer_.data(), want});
     if (size > 0) {
-      received.bytes.append(buffer.data(), static_cast<size_t>(size));
+      received.bytes.append(read_buffer_.data(), static_cast<size_t>(size));
     } else if (size == 0) {
       received.end = true;
       break;

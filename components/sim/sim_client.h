@@ -71,6 +71,7 @@ class SimClient {
   Scheduler& scheduler_;
   const uint32_t number_;           // in the order of construction
   std::shared_ptr<Socket> socket_;  // one of the owners that socket.h lists: the descriptor
+  std::string read_buffer_;  // kept between calls: the thread sanitizer maps memory for a large one
   uint64_t sent_bytes_ = 0;
   uint64_t received_bytes_ = 0;
 };

@@ -21,9 +21,10 @@ ChargedBytes charged(Buffers& buffers, std::string bytes) {
 }
 
 std::string content(const WriteQueue& queue) {
-  std::vector<iovec> pieces(10'000);
+  std::array<iovec, 1000> pieces;
   std::string all;
   const size_t count = queue.front(pieces);
+  EXPECT_LT(count, pieces.size());
   for (size_t i = 0; i < count; ++i) {
     all.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
   }
@@ -130,13 +131,15 @@ struct Piece {
 
 TEST(WriteQueueProperty, RandomUseAgreesWithAString) {
   Random random = unit::seeded_random();
+  std::string text(80'000, '\0');
+  for (char& byte : text) byte = static_cast<char>('a' + random.below(26));
   for (int round = 0; round < 200; ++round) {
     Buffers buffers(1 << 24);
     WriteQueue queue;
     std::deque<Piece> model;
     for (int step = 0; step < 150; ++step) {
-      std::string bytes(random.chance(1, 10) ? random.below(40'000) : random.below(50), 'a');
-      for (char& byte : bytes) byte = static_cast<char>('a' + random.below(26));
+      const size_t length = random.chance(1, 10) ? random.below(40'000) : random.below(50);
+      const std::string bytes = text.substr(random.below(40'000), length);
       switch (random.below(6)) {
         case 0:
         case 1:

@@ -1,0 +1,68 @@
+# Run after a test program is linked: asks it what it holds and writes the file `list` that ctest reads.
+#   cmake -D program=FILE -D list=FILE -D folder=FOLDER -D tests_a_process=N -P list_tests.cmake
+# With N = 1 every test is an entry and a process of its own, so none may need another. With more, up to N instances of
+# one parameterized test, or all plain tests of a suite, share a process: none may disturb another, and a sanitizer that
+# takes longer to start than the test takes to run starts seldom. The file that includes the list sets `properties`.
+cmake_minimum_required(VERSION 3.25)
+
+execute_process(COMMAND ${program} --gtest_list_tests OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+string(REPLACE ";" "," text "${text}")
+string(REPLACE "\n" ";" lines "${text}")
+
+# entries_<key>: its tests; keys in the order of the program.
+set(keys "")
+foreach(line IN LISTS lines)
+  string(REGEX REPLACE " +#.*" "" line "${line}")  # the value of a parameter
+  if(line MATCHES "^([^ ]+)\\.$")
+    set(suite ${CMAKE_MATCH_1})
+  elseif(line MATCHES "^  ([^ /]+)(/?.*)$")
+    set(test ${suite}.${CMAKE_MATCH_1}${CMAKE_MATCH_2})
+    if(tests_a_process EQUAL 1)
+      set(key ${test})
+    elseif(CMAKE_MATCH_2)
+      set(key ${suite}.${CMAKE_MATCH_1})
+    else()
+      set(key ${suite})
+    endif()
+    list(APPEND keys ${key})
+    list(APPEND "entries_${key}" ${test})
+  endif()
+endforeach()
+list(REMOVE_DUPLICATES keys)
+
+set(script "")
+function(add_entry name tests)
+  list(LENGTH tests count)
+  set(skipped "")
+  if(count EQUAL 1)  # one that is skipped beside others must not hide one that fails
+    set(skipped "SKIP_REGULAR_EXPRESSION [=[\\[  SKIPPED \\]]=] ")
+  endif()
+  list(JOIN tests ":" filter)
+  string(APPEND script "add_test([=[${name}]=] [=[${program}]=] [=[--gtest_filter=${filter}]=])\n"
+         "set_tests_properties([=[${name}]=] PROPERTIES WORKING_DIRECTORY [=[${folder}]=] ${skipped}\${properties})\n")
+  set(script "${script}" PARENT_SCOPE)
+endfunction()
+
+foreach(key IN LISTS keys)
+  list(LENGTH "entries_${key}" count)
+  if(count LESS_EQUAL tests_a_process)
+    add_entry(${key} "${entries_${key}}")
+    continue()
+  endif()
+  math(EXPR shards "(${count} + ${tests_a_process} - 1) / ${tests_a_process}")
+  foreach(shard RANGE 1 ${shards})
+    # Every so-manieth, so that neighbours, which take about as long, are spread.
+    set(share "")
+    math(EXPR index "${shard} - 1")
+    while(index LESS count)
+      list(GET "entries_${key}" ${index} test)
+      list(APPEND share ${test})
+      math(EXPR index "${index} + ${shards}")
+    endwhile()
+    add_entry("${key} ${shard}/${shards}" "${share}")
+  endforeach()
+endforeach()
+if(script STREQUAL "")
+  message(FATAL_ERROR "${program} holds no test")
+endif()
+file(WRITE ${list} "${script}")
