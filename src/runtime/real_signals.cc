@@ -36,6 +36,9 @@ RealSignals::RealSignals() {
   }
   ::fcntl(pipe_[1], F_SETFL, O_NONBLOCK);
   write_end.store(pipe_[1]);
+  // The thread sanitizer of clang 14 loses a signal that arrives while it prepares a thread's first
+  // call that may block: let this be that call.
+  ::poll(nullptr, 0, 0);
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
