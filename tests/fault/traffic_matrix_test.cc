@@ -117,7 +117,11 @@ class TrafficMatrix : public ::testing::TestWithParam<Load> {
 
   void settle(Visitor& visitor) {
     const std::string answer = visitor.client.line();
-    if (answer == visitor.line) return;
+    if (answer == visitor.line) {
+      // Who goes before the server has said that it will send no more spares it the call.
+      if (site_ == Site::kShutdown) visitor.client.readable_within(kPatience);
+      return;
+    }
     EXPECT_EQ(answer, "") << "not what was asked for";
     ++ended_;
   }

@@ -265,10 +265,10 @@ TEST(BenchProgram, AScriptIsPlayedAndChecked) {
       "send \"nonsense\\n\"\n"
       "expect-regex \"^ERR [a-z]+ ID\"\n"
       "close\n");
-  const Ended run =
-      short_run({"script", server.url(), "--script", script.path(), "--threads", "2"});
+  const Ended run = short_run(
+      {"script", server.url(), "--script", script.path(), "--connections", "4", "--threads", "2"});
   EXPECT_EQ(run.status, 0) << run.out << run.errors;
-  EXPECT_GT(number(run.out, "connections_opened"), 64);
+  EXPECT_GT(number(run.out, "connections_opened"), 4) << "played once";
 
   const TextFile wrong("send \"a 0\\n\"\nexpect-line \"a\"\nsend \"b 0\\n\"\nexpect-line \"c\"\n");
   const Ended failed = short_run({"script", server.url(), "--script", wrong.path()});
