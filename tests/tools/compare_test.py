@@ -17,6 +17,7 @@ import unittest
 import xml.dom.minidom
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "compare"))
+import alone  # noqa: E402
 import charts  # noqa: E402
 import check  # noqa: E402
 import figures  # noqa: E402
@@ -53,6 +54,13 @@ class StatisticsTest(unittest.TestCase):
         # The load's CPU is the yardstick: twice of both is the same cost.
         slow = [piece("A", 20, 20), piece("B", 24, 20), piece("B", 24, 20), piece("A", 20, 20)]
         self.assertAlmostEqual(stats.cost_ratios(slow)[0], 1.2)
+
+    def test_a_client_that_pays_for_waking_the_other_is_no_yardstick(self):
+        slices = [piece("A", 10, 14, context_switches=30), piece("B", 10, 10),
+                  piece("B", 10, 10), piece("A", 10, 14, context_switches=30)]
+        self.assertAlmostEqual(stats.cost_ratios(slices)[0], 1.4)
+        self.assertAlmostEqual(stats.geometric_ratios(slices, alone.server_cpu)[0], 1.0)
+        self.assertEqual([alone.switches(slices, side) for side in "AB"], [0.3, 0])
 
     def test_slices_out_of_order_are_no_quadruple(self):
         self.assertEqual(stats.cost_ratios([piece("A"), piece("A"), piece("B"), piece("B")]), [])
