@@ -46,12 +46,3 @@ if(TRIREME_SANITIZE)
     add_link_options(-fuse-ld=gold)  # links in a third of the time
   endif()
 endif()
-
-# What most files of a target include is most of what compiling them takes: read once, under the sanitizers. Not in other
-# builds: there a file must include what it uses.
-#   trireme_share_includes(target header...)
-function(trireme_share_includes target)
-  if(TRIREME_SANITIZE)
-    target_precompile_headers(${target} PRIVATE ${ARGN})
-  endif()
-endfunction()

@@ -12,6 +12,7 @@ import json
 import pathlib
 import sys
 
+import runner
 import stats
 
 
@@ -19,19 +20,12 @@ def server_cpu(one):
     return one["server_cpu_ns"] / one["requests"] if one["requests"] else 0
 
 
-def switches(slices, side):
-    """Context switches a request of one side."""
-    mine = [one for one in slices if one["side"] == side]
-    requests = sum(one["requests"] for one in mine)
-    return sum(one["context_switches"] for one in mine) / max(1, requests)
-
-
 def rows_of(folder):
-    """Row -> the slices of each of its runs, of those rows whose slices have CPU times."""
+    """Row -> the slices of each of its runs, of those rows whose page gives a cost."""
     rows = {}
     for path in sorted(folder.glob("runs/*.json")):
         slices = json.loads(path.read_text()).get("slices", [])
-        if slices and "server_cpu_ns" in slices[0]:
+        if slices and "load_cpu_ns" in slices[0]:
             rows.setdefault(path.stem.rpartition("-")[0], []).append(slices)
     return rows
 
@@ -46,7 +40,8 @@ def main(arguments):
         runs = rows[row]
         alone = stats.summary([stats.geometric_ratios(run, server_cpu) for run in runs])
         page = stats.summary([stats.cost_ratios(run) for run in runs])
-        slept = [stats.median([switches(run, side) for run in runs]) for side in "AB"]
+        slept = [stats.median([runner.sums_of(run)[side]["context_switches"] for run in runs])
+                 for side in "ab"]
         print(f"| {row} | {alone['median']:.3f} | {alone['low']:.3f}-{alone['high']:.3f} | "
               f"{page['median']:.3f} | {slept[0]:.3f} | {slept[1]:.3f} | {alone['runs']} |")
 

@@ -60,7 +60,8 @@ class StatisticsTest(unittest.TestCase):
                   piece("B", 10, 10), piece("A", 10, 14, context_switches=30)]
         self.assertAlmostEqual(stats.cost_ratios(slices)[0], 1.4)
         self.assertAlmostEqual(stats.geometric_ratios(slices, alone.server_cpu)[0], 1.0)
-        self.assertEqual([alone.switches(slices, side) for side in "AB"], [0.3, 0])
+        self.assertEqual([runner.sums_of(slices)[side]["context_switches"] for side in "ab"],
+                         [0.3, 0])
 
     def test_slices_out_of_order_are_no_quadruple(self):
         self.assertEqual(stats.cost_ratios([piece("A"), piece("A"), piece("B"), piece("B")]), [])

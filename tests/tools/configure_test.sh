@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A machine without what only the tests need can configure the programs.
+# A machine without what only the tests need can configure the programs, and a project that adds
+# Trireme as a subdirectory can have its tests.
 #
 # Goal: `./dev run` installs the packages of the group `run` alone, so whatever else a machine has
 # or lacks must not matter. Method: configure into an empty folder while CMake is told that one
@@ -23,3 +24,10 @@ for package in Boost GTest; do
     exit 1
   fi
 done
+
+mkdir "$folder/outer"
+printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(outer LANGUAGES C CXX)' \
+  'set(TRIREME_TESTS ON)' 'set(TRIREME_PROGRAMS ON)' "add_subdirectory($root trireme)" \
+  >"$folder/outer/CMakeLists.txt"
+cmake -S "$folder/outer" -B "$folder/inner" -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-c++}" \
+  >"$folder/inner.log" 2>&1 || { cat "$folder/inner.log"; exit 1; }
