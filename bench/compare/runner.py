@@ -149,7 +149,7 @@ def sums_of(slices):
         own = [piece for piece in slices if piece["side"] == side]
         if not own:
             continue
-        requests = max(1, sum(piece["requests"] for piece in own))
+        requests = max(1, sum(piece.get("usage_requests", piece["requests"]) for piece in own))
         figures = {"requests_per_second": sum(map(rate, own)) / len(own),
                    "server_cpu_us": sum(piece["server_cpu_ns"] for piece in own) / requests / 1000,
                    "context_switches": sum(piece["context_switches"] for piece in own) / requests}

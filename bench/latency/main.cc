@@ -53,6 +53,7 @@ struct LatencySlice {
   double seconds = 0;
   int64_t server_cpu_ns = 0;
   uint64_t context_switches = 0;
+  uint64_t usage_requests = 0;  // answered meanwhile: with the warm-up's last part and the drain
   Tally tally;
 };
 
@@ -77,26 +78,28 @@ std::optional<LatencySlice> run_slice(const Setting& setting, char side,
   if (!address) return std::nullopt;
   Load load(address.value(), setting.load);
   if (!load.connect_all()) return std::nullopt;
-  load.run_until(now_ns() + setting.warmup_ns);
-  Tally counted;
-  counted.wrong_bytes = load.tally().wrong_bytes;  // what went wrong before is still wrong
-  counted.broken = load.tally().broken;
-  load.tally() = counted;
+  // Looking at the server takes as long as 20 requests of a fixed rate last, which would then be
+  // late: 1 % of a slice. So it is done before the warm-up's last part, and after the drain.
+  load.run_until(now_ns() + setting.warmup_ns / 2);
   const ProcessUsage before = read_family_usage(server.pid());
+  const uint64_t requests_before = load.tally().requests;
+  load.run_until(now_ns() + setting.warmup_ns / 2);
+  const uint64_t requests_looked_at = load.tally().requests - requests_before;
+  load.tally().restart();
   const int64_t start = now_ns();
   load.run_until(start + setting.slice_ns);
   LatencySlice slice{.side = side};
   slice.seconds = static_cast<double>(now_ns() - start) / kNanosecondsPerSecond;
-  const ProcessUsage after = read_family_usage(server.pid());
-  slice.tally = load.tally();
+  const uint64_t in_time = load.tally().requests;
   load.count_unsent();
   load.drain(10 * kNanosecondsPerSecond);
+  const ProcessUsage after = read_family_usage(server.pid());
   slice.server_cpu_ns = after.cpu_ns - before.cpu_ns;
   slice.context_switches = after.context_switches.sum() -
                            std::min(before.context_switches.sum(), after.context_switches.sum());
   // What was answered in time is the rate; the latencies are those of all, the late ones too.
-  const uint64_t in_time = slice.tally.requests;
   slice.tally = load.tally();
+  slice.usage_requests = requests_looked_at + slice.tally.requests;
   slice.tally.requests = in_time;
   return slice;
 }
@@ -114,9 +117,10 @@ void print_latencies(const char* name, const Histogram& latencies) {
 void print_slice(const LatencySlice& slice) {
   std::printf("    {\"side\": \"%c\", \"requests\": %" PRIu64
               ", \"seconds\": %.6f, \"server_cpu_ns\": %" PRId64 ", \"context_switches\": %" PRIu64
-              ", \"refused\": %" PRIu64 ", \"unsent\": %" PRIu64,
+              ", \"usage_requests\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"unsent\": %" PRIu64,
               slice.side, slice.tally.requests, slice.seconds, slice.server_cpu_ns,
-              slice.context_switches, slice.tally.refused, slice.tally.unsent);
+              slice.context_switches, slice.usage_requests, slice.tally.refused,
+              slice.tally.unsent);
   print_latencies("latency_us", slice.tally.fast);
   print_latencies("blocking_latency_us", slice.tally.blocking);
   std::printf("}");

@@ -1,4 +1,5 @@
-// Goal: a percentile of the histogram is the true one or at most 0.8 % more, whatever the values.
+// Goal: a percentile of the histogram is the true one or at most 0.8 % more, whatever the values;
+// the end of a warm-up forgets what was counted, not what went wrong.
 // Method: random values against the sorted list of them; the seed is printed.
 #include "tool/bench/histogram.h"
 
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "support/unit_seed.h"
+#include "tool/bench/tally.h"
 
 namespace bench {
 namespace {
@@ -59,6 +61,33 @@ TEST(BenchHistogram, EmptyAndNegative) {
   histogram.add(-5);  // a clock that two threads read
   EXPECT_EQ(histogram.percentile(1), 0u);
   EXPECT_EQ(histogram.count(), 1u);
+}
+
+TEST(BenchHistogram, ClearedIsAsNew) {
+  Histogram histogram;
+  for (const int64_t value : {0, 1000, 1'000'000'000}) histogram.add(value);
+  histogram.clear();
+  EXPECT_EQ(histogram.count(), 0u);
+  EXPECT_EQ(histogram.max(), 0u);
+  EXPECT_TRUE(histogram.steps().empty());
+  histogram.add(7);
+  EXPECT_EQ(histogram.percentile(1), 7u);
+}
+
+TEST(BenchTally, RestartCountsAnewButForgivesNothing) {
+  Tally tally;
+  tally.requests = tally.refused = tally.sent_bytes = tally.received_bytes = 1;
+  tally.opened = tally.wrong_bytes = tally.broken = tally.unanswered = tally.unsent = 1;
+  tally.fast.add(5);
+  tally.blocking.add(5);
+  tally.note("a byte was wrong");
+  tally.restart();
+  EXPECT_EQ(tally.requests + tally.refused + tally.sent_bytes + tally.received_bytes, 0u);
+  EXPECT_EQ(tally.unanswered + tally.unsent + tally.fast.count() + tally.blocking.count(), 0u);
+  EXPECT_EQ(tally.opened, 1u);  // and still open
+  EXPECT_EQ(tally.wrong_bytes, 1u);
+  EXPECT_EQ(tally.broken, 1u);
+  EXPECT_EQ(tally.problem, "a byte was wrong");
 }
 
 }  // namespace

@@ -63,6 +63,13 @@ class StatisticsTest(unittest.TestCase):
         self.assertEqual([runner.sums_of(slices)[side]["context_switches"] for side in "ab"],
                          [0.3, 0])
 
+    def test_usage_is_of_the_requests_that_were_answered_meanwhile(self):
+        slices = [piece("A", 3000, requests=100, usage_requests=150, context_switches=30)] * 2
+        means = runner.sums_of(slices)["a"]
+        self.assertAlmostEqual(means["server_cpu_us"], 0.02)
+        self.assertAlmostEqual(means["context_switches"], 0.2)
+        self.assertAlmostEqual(means["requests_per_second"], 1000)
+
     def test_slices_out_of_order_are_no_quadruple(self):
         self.assertEqual(stats.cost_ratios([piece("A"), piece("A"), piece("B"), piece("B")]), [])
 

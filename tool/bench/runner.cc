@@ -107,14 +107,7 @@ class Part {
     load_.begin_schedule(start);
     const int64_t begin = start + options_.warm_up.count();
     run_until(start, begin, nullptr);
-    // What went wrong while warming up is still wrong.
-    Tally counted;
-    const Tally& warm = load_.tally();
-    counted.wrong_bytes = warm.wrong_bytes;
-    counted.broken = warm.broken;
-    counted.problem = warm.problem;
-    counted.opened = warm.opened;
-    load_.tally() = counted;
+    load_.tally().restart();
     answered_ = 0;
 
     const int64_t cpu_before = own_cpu_ns();
