@@ -47,6 +47,9 @@ def parse(words):
                         f"quick {schedule.ROUNDS_QUICK}): more narrow the bounds")
     parser.add_argument("--patience", type=float, default=0, metavar="SECONDS",
                         help="wait so long in all, besides, for a machine at rest (0)")
+    parser.add_argument("--at-rest", type=float, metavar="US",
+                        help="CPU time of a request of the floor on a machine at rest, if it is "
+                        "known; else the least that was seen")
     parser.add_argument("--list", action="store_true", help="print the rows and do nothing")
     arguments = parser.parse_args(words)
     if arguments.name and not re.fullmatch(r"[A-Za-z0-9._-]+", arguments.name):
@@ -138,7 +141,8 @@ def main(words):
     facts["pinned"] = f"servers on CPU {cpus[0]}, load on CPU {cpus[1]}" if pinned else "nothing"
     folder = make_results(arguments.name or arguments.what)
     runs = runner.Runner(bin_dir, folder, *(cpus if pinned else (None, None)))
-    silence = quiet.Quiet(quiet.floor_look(bin_dir, runs.pins()), arguments.patience)
+    silence = quiet.Quiet(quiet.floor_look(bin_dir, runs.pins()), arguments.patience,
+                          arguments.at_rest)
     rounds, minutes = schedule.ROUNDS, schedule.MINUTES
     if arguments.quick:
         rounds, minutes = schedule.ROUNDS_QUICK, schedule.MINUTES_QUICK
@@ -147,9 +151,9 @@ def main(words):
     records, late = schedule.run_jobs(jobs, runs.run, begin + minutes * 60, wait=silence.wait)
     if silence.looks:
         facts["machine"] = silence.sentence()
+        facts["looks at it, us"] = " ".join(f"{one:.2f}" for one in silence.looks)
     if late:
         skipped.append(f"{late} of {len(jobs)} runs: the time of {minutes:g} minutes was over.")
-        facts["looks at it, us"] = " ".join(f"{one:.2f}" for one in silence.looks)
     title = f"Trireme beside the floor and its peers: {arguments.what}"
     print(save(folder, title, rows, records, skipped, facts, arguments.quick))
     print(f"in {folder}", file=sys.stderr)

@@ -2,11 +2,12 @@
 
 Other programs of a machine, or of the host of a virtual one, come and go over minutes. What they
 take most from is the caches, and so from whoever has more instructions and data than the floor. A
-look is the floor's own CPU time a request, for a moment. The cheapest look so far is the machine
-undisturbed. Only the floor is looked at, and before a run, never after it: nothing that was
-measured is left out.
+look is the floor's own CPU time a request, for a moment. The machine is undisturbed when that is
+near the cheapest look so far, or near what the caller knows it to be at rest. Only the floor is
+looked at, and before a run, never after it: nothing that was measured is left out.
 """
 
+import math
 import re
 import subprocess
 import time
@@ -19,8 +20,8 @@ PAUSE = 5.0          # after a look that found the machine disturbed
 class Quiet:
     """`look` returns the floor's CPU time a request, in any unit."""
 
-    def __init__(self, look, patience, clock=time.monotonic, pause=time.sleep):
-        self.look, self.patience = look, patience
+    def __init__(self, look, patience, at_rest=None, clock=time.monotonic, pause=time.sleep):
+        self.look, self.patience, self.at_rest = look, patience, at_rest
         self.clock, self.pause = clock, pause
         self.looks = []
         self.waited = 0.0
@@ -44,13 +45,16 @@ class Quiet:
         return self.clock() - begin
 
     def is_undisturbed(self, look):
-        return look <= TOLERANCE * min(self.looks)
+        return look <= TOLERANCE * self.least()
+
+    def least(self):
+        return min([*self.looks, self.at_rest or math.inf])
 
     def sentence(self):
         disturbed = sum(not self.is_undisturbed(one) for one in self.looks)
         return (f"waited {self.waited:.0f} of at most {self.patience:.0f} s for it to be "
                 f"undisturbed: {disturbed} of {len(self.looks)} looks found the floor over "
-                f"{TOLERANCE:g} of its least cost")
+                f"{TOLERANCE:g} of its least cost, {self.least():.3g} us")
 
 
 def floor_look(bin_dir, pins):

@@ -125,7 +125,7 @@ class StatisticsTest(unittest.TestCase):
 class QuietTest(unittest.TestCase):
     """The machine needs so much for a request of the floor, one look after the other."""
 
-    def waiting(self, looks, patience):
+    def waiting(self, looks, patience, at_rest=None):
         self.now = 0.0
         looks = iter(looks)
 
@@ -136,7 +136,7 @@ class QuietTest(unittest.TestCase):
         def pause(seconds):
             self.now += seconds
 
-        return quiet.Quiet(look, patience, lambda: self.now, pause)
+        return quiet.Quiet(look, patience, at_rest, lambda: self.now, pause)
 
     def test_it_waits_until_the_floor_costs_what_it_did(self):
         waiting = self.waiting([8.0, 12.0, 11.0, 8.5], 100)
@@ -145,6 +145,12 @@ class QuietTest(unittest.TestCase):
         self.now += quiet.LOOK_EVERY
         self.assertEqual(waiting.wait(), 3 + 2 * quiet.PAUSE)
         self.assertIn("2 of 4 looks", waiting.sentence())
+
+    def test_it_may_be_told_what_rest_is(self):
+        waiting = self.waiting([12.0, 11.0, 9.0], 100, at_rest=8.0)
+        self.assertEqual(waiting.wait(), 3 + 2 * quiet.PAUSE)
+        self.assertIn("2 of 3 looks found the floor over 1.25 of its least cost, 8 us",
+                      waiting.sentence())
 
     def test_its_patience_ends(self):
         waiting = self.waiting([8.0, 12.0, 12.0, 12.0], 2 * (quiet.PAUSE + 1))
