@@ -7,7 +7,6 @@ near the cheapest look so far, or near what the caller knows it to be at rest. O
 looked at, and before a run, never after it: nothing that was measured is left out.
 """
 
-import math
 import re
 import subprocess
 import time
@@ -45,16 +44,17 @@ class Quiet:
         return self.clock() - begin
 
     def is_undisturbed(self, look):
-        return look <= TOLERANCE * self.least()
+        return look <= TOLERANCE * self.rest()
 
-    def least(self):
-        return min([*self.looks, self.at_rest or math.inf])
+    def rest(self):
+        """Told, it is not what a look found: a clock that boosts for a moment is not rest."""
+        return self.at_rest or min(self.looks)
 
     def sentence(self):
         disturbed = sum(not self.is_undisturbed(one) for one in self.looks)
         return (f"waited {self.waited:.0f} of at most {self.patience:.0f} s for it to be "
                 f"undisturbed: {disturbed} of {len(self.looks)} looks found the floor over "
-                f"{TOLERANCE:g} of its least cost, {self.least():.3g} us")
+                f"{TOLERANCE:g} of its cost at rest, {self.rest():.3g} us")
 
 
 def floor_look(bin_dir, pins):

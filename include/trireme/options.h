@@ -115,7 +115,7 @@ struct ServerOptions {
   std::shared_ptr<const DriverFactory> driver_factory{};
   // Event loops and idle data workers look for work for so long before they sleep, each as long as
   // that pays: the time doubles where it finds something, and halves to nothing where it does not.
-  // Zero: they sleep at once. A wake-up across CPUs costs some 40 us, at low load nearly all of the
+  // Zero: they sleep at once. A wake-up across CPUs costs 10 to 40 us, at low load much of the
   // latency; the price is CPU time. Off while more threads are at work than there are CPUs.
   std::chrono::nanoseconds poll_time_max{0};
   // Open connections at once. 0: the descriptor limit less a reserve of 32 and what the server

@@ -1,8 +1,8 @@
 // How long to poll before sleeping: a bound that shrinks to nothing where polling finds nothing.
 //
-// Step: below all steps. Thread: one, its owner's. A wake-up of a thread on another CPU costs about
-// 40 us, a look by one that polls 0.2 us; but a look that finds nothing is CPU time lost. So after
-// each sleep the window is set by what polling would have done: it doubles when the sleep was
+// Step: below all steps. Thread: one, its owner's. A wake-up of a thread on another CPU costs 10 to
+// 40 us, a look by one that polls 0.2 to 1 us; but one that finds nothing is CPU time lost. So
+// after each sleep the window is set by what polling would have done: it doubles when the sleep was
 // shorter than the bound (polling would have found what ended it), and halves when it was longer.
 // (The rule of the Linux hypervisor for halted virtual CPUs: Documentation/virt/kvm/halt-polling.)
 #pragma once

@@ -147,9 +147,12 @@ class QuietTest(unittest.TestCase):
         self.assertIn("2 of 4 looks", waiting.sentence())
 
     def test_it_may_be_told_what_rest_is(self):
-        waiting = self.waiting([12.0, 11.0, 9.0], 100, at_rest=8.0)
+        waiting = self.waiting([12.0, 11.0, 9.0, 5.0, 9.0], 100, at_rest=8.0)
         self.assertEqual(waiting.wait(), 3 + 2 * quiet.PAUSE)
-        self.assertIn("2 of 3 looks found the floor over 1.25 of its least cost, 8 us",
+        for _ in range(2):  # a look that is cheaper than rest does not change what rest is
+            self.now += quiet.LOOK_EVERY
+            self.assertEqual(waiting.wait(), 1)
+        self.assertIn("2 of 5 looks found the floor over 1.25 of its cost at rest, 8 us",
                       waiting.sentence())
 
     def test_its_patience_ends(self):
