@@ -173,7 +173,7 @@ def other_rows(congestion):
               polls, kind="rate", goal=Goal(5.0, "higher"), slice_ms=100, claim=True,
               load=("--scenario", "echo", "--connections", "1", "--busy", "1"))
     yield Row("one-connection-spinning", "latency", "one connection, floor that never sleeps",
-              s.FLOOR, s.FLOOR_SPINS, kind="rate", slice_ms=100,
+              s.FLOOR, s.FLOOR_SPINS, kind="rate", slice_ms=100, claim=True,
               load=("--scenario", "echo", "--connections", "1", "--busy", "1"))
     yield Row("one-connection-polling-over-spinning", "latency",
               "one connection, polling over a floor that never sleeps", s.FLOOR_SPINS, polls,
@@ -181,7 +181,7 @@ def other_rows(congestion):
               load=("--scenario", "echo", "--connections", "1", "--busy", "1"))
     yield Row("rate-20000-p99-spinning", "latency", "20,000 requests/s, floor that never sleeps",
               s.FLOOR, s.FLOOR_SPINS, kind="p99", load=FIXED_RATE + ("--busy", "1"), quick=False,
-              **RATE_CASE)
+              claim=True, **RATE_CASE)
     yield Row("rate-20000-p99-polling", "latency", "20,000 requests/s, polling, p99", s.FLOOR,
               polls, kind="p99", load=FIXED_RATE + ("--busy", "1"), goal=Goal(0.5), claim=True,
               **RATE_CASE)
