@@ -17,7 +17,8 @@ import stats
 
 
 def server_cpu(one):
-    return one["server_cpu_ns"] / one["requests"] if one["requests"] else 0
+    requests = runner.usage_requests(one)
+    return one["server_cpu_ns"] / requests if requests else 0
 
 
 def rows_of(folder):

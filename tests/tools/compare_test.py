@@ -69,6 +69,7 @@ class StatisticsTest(unittest.TestCase):
         self.assertAlmostEqual(means["server_cpu_us"], 0.02)
         self.assertAlmostEqual(means["context_switches"], 0.2)
         self.assertAlmostEqual(means["requests_per_second"], 1000)
+        self.assertAlmostEqual(alone.server_cpu(slices[0]), 20)  # ns
 
     def test_slices_out_of_order_are_no_quadruple(self):
         self.assertEqual(stats.cost_ratios([piece("A"), piece("A"), piece("B"), piece("B")]), [])
