@@ -6,7 +6,8 @@
 namespace trireme::inline v0 {
 namespace {
 
-constexpr uint32_t kLooksARelax = 8;  // a look costs less than to let others run
+// Polling lets others run this often: that costs as much as a look.
+constexpr Duration kRelax = std::chrono::microseconds(50);
 
 }  // namespace
 
@@ -36,6 +37,7 @@ void EventLoop::wait(Wait how, TimePoint until) {
   if (how == Wait::kNo) until = now_;
   bool may_sleep = until > now_;
   const TimePoint begin = now_;
+  look_found_ = false;
   const bool polls = may_sleep && how == Wait::kPollFirst;
   if (!polls || poll_window_.time() == Duration(0) || !poll(until)) {
     if (may_sleep) {
@@ -56,10 +58,16 @@ void EventLoop::wait(Wait how, TimePoint until) {
 // nobody.
 bool EventLoop::poll(TimePoint until) {
   until = std::min(until, now_ + poll_window_.time());
-  for (uint32_t look = 1; now_ < until; ++look) {
-    driver_->wait(now_, now_);
-    if (driver_->ready() || !mailbox_.empty()) return true;
-    if (look % kLooksARelax == 0) platform_.threads.relax();
+  TimePoint relax_at = now_ + kRelax;
+  while (now_ < until) {
+    const bool looks = mailbox_.empty();  // else it would be left for one turn more
+    looks ? driver_->look(now_) : driver_->wait(now_, now_);
+    look_found_ = looks && driver_->ready();
+    if (look_found_ || !mailbox_.empty() || driver_->ready()) return true;
+    if (now_ >= relax_at) {
+      platform_.threads.relax();
+      relax_at = now_ + kRelax;
+    }
     read_clock();
   }
   return false;

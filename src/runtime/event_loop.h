@@ -60,8 +60,9 @@ class CAPABILITY("event loop") EventLoop {
   TimerWheel& timers() REQUIRES(this) { return timers_; }
   TimePoint now() const REQUIRES(this) { return now_; }  // read once a turn
   void read_clock() REQUIRES(this) { now_ = platform_.clock.now(); }
-  // All mail so far, oldest first, linked by `next`; the caller owns it.
-  Mail* take_mail() REQUIRES(this) { return mailbox_.take_all(); }
+  // All mail so far, oldest first, linked by `next`; the caller owns it. None in a turn whose wait
+  // has ended by a look of the driver: what that has found comes first, the mail in the next turn.
+  Mail* take_mail() REQUIRES(this) { return look_found_ ? nullptr : mailbox_.take_all(); }
   // No turn comes any more: mail that still arrives is destroyed.
   void close_mailbox() REQUIRES(this) { mailbox_.close(); }
   enum class Wait : uint8_t {
@@ -115,6 +116,7 @@ class CAPABILITY("event loop") EventLoop {
   LoopWord word_;
   SleepWord sleep_;
   PollWindow poll_window_;
+  bool look_found_ = false;
   TimePoint now_;
 };
 

@@ -15,6 +15,7 @@
 #include "runtime/counters.h"
 #include "runtime/driver.h"
 #include "runtime/poller.h"
+#include "runtime/sole_speaker.h"
 
 namespace trireme::inline v0 {
 
@@ -29,9 +30,10 @@ class ReadinessDriver final : public Driver {
 
   Traits traits() const override;
   void wait(TimePoint now, TimePoint until) override;
+  void look(TimePoint now) override;
   bool next(Completion& out) override;
   bool ready() const override {
-    return event_count_ > 0 || !reads_now_.empty() || closed_ != nullptr;
+    return has_early_ || event_count_ > 0 || !reads_now_.empty() || closed_ != nullptr;
   }
   bool drained() const override { return event_count_ < kEventsMax; }
   int attach(Channel& channel, Channel::Role role, int fd) override;
@@ -73,6 +75,9 @@ class ReadinessDriver final : public Driver {
 
   std::vector<Channel*> reads_now_, reads_next_;  // readable by what we know, without an event
   size_t reads_cursor_ = 0;
+  SoleSpeaker sole_speaker_;  // of looks
+  bool has_early_ = false;    // a look has received already:
+  Completion early_;
   std::vector<Channel*> lost_;   // thrown out of the set by a failed change; tried again soon
   std::vector<Channel*> ended_;  // of this turn; they must not be told again: rule 3 of driver.h
   TimePoint return_at_ = TimePoint::min();

@@ -167,6 +167,27 @@ TEST_F(EventLoopTest, WhatPollingFindsEndsItWithoutSleepOrSignal) {
   }));
 }
 
+// Bytes that a look has received lie in the driver's buffer, so they go first; mail that was there
+// before is not put off by that for ever.
+TEST_F(EventLoopTest, WhatALookHasFoundComesBeforeMailThatCameMeanwhile) {
+  loop_.assume_held();
+  loop_.set_poll_time_max(milliseconds(10));
+  driver_->has_some = true;
+  driver_->while_asleep = [&] {
+    if (driver_->until <= driver_->now) post();  // not to a sleeper: that has no look behind it
+  };
+  const auto look_with_mail = [&] {
+    loop_.assume_held();
+    driver_->looks = 0;
+    loop_.wait(EventLoop::Wait::kPollFirst, kNever);
+    return driver_->looks == 1;
+  };
+  ASSERT_TRUE(support::wait_until(look_with_mail));
+  EXPECT_EQ(open_all(loop_.take_mail()), 0u);
+  ASSERT_TRUE(look_with_mail());  // the driver has something again
+  EXPECT_EQ(open_all(loop_.take_mail()), 2u);
+}
+
 TEST_F(EventLoopTest, TheNextTimerAndTheCallerBoundTheSleep) {
   loop_.assume_held();
   loop_.wait(EventLoop::Wait::kSleep, kNever);

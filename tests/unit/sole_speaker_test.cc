@@ -1,0 +1,97 @@
+// Goal: while one channel speaks alone, a look is one system call; nobody else is forgotten over
+// it. Method: the rule by itself, then a driver whose calls are counted.
+#include "runtime/sole_speaker.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/faulty_kernel.h"
+#include "runtime/readiness_driver.h"
+#include "runtime/threads.h"
+
+namespace trireme::inline v0 {
+namespace {
+
+int asked_in(SoleSpeaker& speaker, int looks, const Channel* whom) {
+  int asked = 0;
+  for (int i = 0; i < looks; ++i) asked += speaker.to_ask() == whom ? 1 : 0;
+  return asked;
+}
+
+TEST(SoleSpeakerTest, IsAskedAloneSevenTimesOfEight) {
+  SoleSpeaker speaker;
+  Channel channel;
+  for (int i = 0; i < 3; ++i) speaker.has_spoken(&channel);
+  EXPECT_EQ(asked_in(speaker, 100, nullptr), 100) << "not believed yet";
+  for (int i = 0; i < 10; ++i) speaker.has_spoken(&channel);
+  EXPECT_EQ(asked_in(speaker, 800, &channel), 700);
+}
+
+TEST(SoleSpeakerTest, OneOtherEndsIt) {
+  SoleSpeaker speaker;
+  Channel channel, other;
+  for (int i = 0; i < 10; ++i) speaker.has_spoken(&channel);
+  speaker.has_spoken(&other);
+  EXPECT_EQ(asked_in(speaker, 100, nullptr), 100);
+  for (int i = 0; i < 10; ++i) speaker.has_spoken(&channel);
+  speaker.has_spoken(nullptr);  // a wake-up
+  EXPECT_EQ(asked_in(speaker, 100, nullptr), 100);
+  for (int i = 0; i < 10; ++i) speaker.has_spoken(&channel);
+  speaker.forget(&other);
+  EXPECT_GT(asked_in(speaker, 8, &channel), 0);
+  speaker.forget(&channel);
+  EXPECT_EQ(asked_in(speaker, 100, nullptr), 100);
+}
+
+TEST(SoleSpeakerTest, AListenerIsNeverAsked) {
+  SoleSpeaker speaker;
+  Channel listener;
+  listener.role = Channel::Role::kListener;
+  for (int i = 0; i < 10; ++i) speaker.has_spoken(&listener);
+  EXPECT_EQ(asked_in(speaker, 100, nullptr), 100);
+}
+
+// Of requests that are there when it looks, seven of eight cost no call of the poller.
+class LookingAtAPoller : public ::testing::TestWithParam<DriverKind> {};
+
+TEST_P(LookingAtAPoller, TakesFewCallsForOneWhoSpeaksAlone) {
+  constexpr uint64_t kRequests = 800;
+  FaultyKernel kernel(real_platform().kernel);
+  Buffers buffers(1 << 24);
+  LoopCounters counters;
+  ReadinessDriver driver(kernel, buffers, counters, GetParam());
+  ASSERT_EQ(driver.open(), 0);
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+  Channel channel;
+  ASSERT_EQ(driver.attach(channel, Channel::Role::kStream, ends[0]), 0);
+  uint64_t heard = 0;
+  for (uint64_t i = 0; i < kRequests; ++i) {
+    ASSERT_EQ(::send(ends[1], "x", 1, MSG_NOSIGNAL), 1);
+    driver.look(TimePoint());
+    Completion one;
+    while (driver.next(one)) heard += one.bytes.size();
+  }
+  EXPECT_EQ(heard, kRequests);
+  using Site = FaultyKernel::Site;
+  const uint64_t waits =
+      kernel.calls(Site::kEpollWait) + kernel.calls(Site::kPoll) + kernel.calls(Site::kSelect);
+  EXPECT_GE(waits, kRequests / 10);  // the others are asked, too
+  EXPECT_LE(waits, kRequests / 7);
+  EXPECT_LE(kernel.calls(Site::kReceive), kRequests + 1);
+  driver.close(channel);
+  driver.look(TimePoint());
+  Completion closed;
+  ASSERT_TRUE(driver.next(closed));
+  EXPECT_EQ(closed.kind, Completion::Kind::kClosed);
+  EXPECT_FALSE(driver.next(closed));
+  ::close(ends[1]);
+}
+
+INSTANTIATE_TEST_SUITE_P(Pollers, LookingAtAPoller,
+                         ::testing::Values(DriverKind::kEpoll, DriverKind::kEpollEdge,
+                                           DriverKind::kPoll, DriverKind::kSelect));
+
+}  // namespace
+}  // namespace trireme
