@@ -14,7 +14,9 @@ MEMORY_CONNECTIONS = 10_000
 # replies leave one by one, once a batch where a pool sends them.
 BLOCK = ("--scenario", "lines", "--connections", "200", "--block", "0.01", "--block-us", "20000",
          "--busy", "1")
+ALONE = ("--scenario", "echo", "--connections", "1", "--busy", "1")
 FIXED_RATE = ("--scenario", "echo", "--rate", "20000")
+FIXED_RATE_ALONE = ALONE + ("--rate", "20000")
 RATE_CASE = {"slice_ms": 100, "warmup_ms": 50, "stretch": 1.7, "overhead": 2.5, "weight": 1.5}
 BLOCK_SECONDS = 0.01 * 0.02  # of a pool thread's time a request
 
@@ -49,7 +51,7 @@ class Row:
     quick: bool = True
 
     def latency(self):
-        return self.kind == "p99" or self.group == "offload"
+        return self.kind == "p99" or self.group == "offload" or self.b is s.BOTH_ENDS
 
 
 def echo_case(connections, depth):
@@ -71,7 +73,7 @@ def control_rows():
     yield Row("control-two-cpus", "control", "floor against itself, nothing pinned", s.FLOOR,
               s.FLOOR, pinned=False, claim=True, **echo_case(64, 1))
     yield Row("control-p99", "control", "floor against itself, p99 at 20,000 requests/s", s.FLOOR,
-              s.FLOOR, kind="p99", load=FIXED_RATE, claim=True, **RATE_CASE)
+              s.FLOOR, kind="p99", load=FIXED_RATE_ALONE, claim=True, **RATE_CASE)
 
 
 SHAPES = ((64, 1), (64, 16), (1000, 1), (MANY, 1))
@@ -168,25 +170,33 @@ def other_rows(congestion):
     yield Row("one-connection", "latency", "one connection, requests/s", s.FLOOR, ours,
               kind="rate", load=("--scenario", "echo", "--connections", "1"),
               goal=Goal(1.0, "higher"), slice_ms=100, claim=True)
-    polls = s.trireme("inline", poll_time="200us")
-    yield Row("one-connection-polling", "latency", "one connection, polling, requests/s", s.FLOOR,
-              polls, kind="rate", goal=Goal(5.0, "higher"), slice_ms=100, claim=True,
-              load=("--scenario", "echo", "--connections", "1", "--busy", "1"))
-    yield Row("one-connection-spinning", "latency", "one connection, floor that never sleeps",
-              s.FLOOR, s.FLOOR_SPINS, kind="rate", slice_ms=100, claim=True,
-              load=("--scenario", "echo", "--connections", "1", "--busy", "1"))
-    yield Row("one-connection-polling-over-spinning", "latency",
-              "one connection, polling over a floor that never sleeps", s.FLOOR_SPINS, polls,
-              kind="rate", goal=Goal(0.9, "higher"), slice_ms=100, claim=True, quick=False,
-              load=("--scenario", "echo", "--connections", "1", "--busy", "1"))
-    yield Row("rate-20000-p99-spinning", "latency", "20,000 requests/s, floor that never sleeps",
-              s.FLOOR, s.FLOOR_SPINS, kind="p99", load=FIXED_RATE + ("--busy", "1"), quick=False,
-              claim=True, **RATE_CASE)
-    yield Row("rate-20000-p99-polling", "latency", "20,000 requests/s, polling, p99", s.FLOOR,
-              polls, kind="p99", load=FIXED_RATE + ("--busy", "1"), goal=Goal(0.5), claim=True,
-              **RATE_CASE)
+    yield from polling_rows()
     yield Row("rate-20000-p99", "latency", "20,000 requests/s, p99", s.FLOOR, ours, kind="p99",
               load=FIXED_RATE, goal=Goal(1.10), claim=True, **RATE_CASE)
+
+
+def polling_rows():
+    """What is left of a round trip when the server does not sleep, beside what could be left: of a
+    floor that does not either, and of both ends in one thread.
+    """
+    polls = s.trireme("inline", poll_time="200us")
+    case = {"load": ALONE, "kind": "rate", "slice_ms": 100, "warmup_ms": 50, "claim": True}
+    yield Row("one-connection-polling", "latency", "one connection, polling, requests/s", s.FLOOR,
+              polls, goal=Goal(5.0, "higher"), **case)
+    yield Row("one-connection-spinning", "latency", "one connection, floor that never sleeps",
+              s.FLOOR, s.FLOOR_SPINS, **case)
+    yield Row("one-connection-both-ends", "latency", "one connection, both ends in one thread",
+              s.FLOOR, s.BOTH_ENDS, quick=False, **case)
+    yield Row("one-connection-polling-over-spinning", "latency",
+              "one connection, polling over a floor that never sleeps", s.FLOOR_SPINS, polls,
+              goal=Goal(0.9, "higher"), quick=False, **case)
+    case = RATE_CASE | {"load": FIXED_RATE_ALONE, "kind": "p99", "claim": True}
+    yield Row("rate-20000-p99-polling", "latency", "20,000 requests/s, polling, p99", s.FLOOR,
+              polls, goal=Goal(0.5), **case)
+    yield Row("rate-20000-p99-spinning", "latency", "20,000 requests/s, floor that never sleeps",
+              s.FLOOR, s.FLOOR_SPINS, quick=False, **case)
+    yield Row("rate-20000-p99-both-ends", "latency", "20,000 requests/s, both ends in one thread",
+              s.FLOOR, s.BOTH_ENDS, quick=False, **case)
 
 
 def stream_case(congestion):

@@ -28,6 +28,8 @@ class Server:
     note: str = ""
 
     def command(self, bin_dir, service, threads=1, pool=0):
+        if self.program == "latency_timer":
+            return "both-ends"
         program = str(pathlib.Path(bin_dir) / self.program)
         if self.program == "trireme":
             words = [program, "serve", service, "--listen", "tcp://127.0.0.1:0", "--log-level",
@@ -55,6 +57,8 @@ def trireme(dispatch, driver="epoll", poll_time=None, accepting="listener"):
 
 FLOOR = Server("floor epoll", "floor_epoll")
 FLOOR_SPINS = Server("floor epoll, never asleep", "floor_epoll", options=("spin",))
+BOTH_ENDS = Server("both ends in one thread", "latency_timer", services=("echo",),
+                   note="no server: what the kernel takes")
 FLOOR_URING = Server("floor io_uring", "floor_uring")
 FLOOR_OFFLOAD = Server("floor offload", "floor_offload", services=("delay",), pool=True)
 LIBEVENT = Server("libevent", "peer_libevent", note="bufferevents; no pool")

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ab/family.h"
+#include "latency/both_ends.h"
 #include "support/arguments.h"
 #include "support/load_options.h"
 #include "support/server_process.h"
@@ -27,6 +28,8 @@ constexpr char kHelp[] =
     "latency_timer --a COMMAND --b COMMAND [option]...\n"
     "\n"
     "A COMMAND starts a server that prints `listening on tcp://...`; it is ended afterwards.\n"
+    "`both-ends` in place of one: the timer's thread is both ends of its one connection, which is\n"
+    "the least that the kernel takes for a request (echo, depth 1).\n"
     "\n"
     "  --scenario NAME   echo, lines or churn (echo)\n"
     "  --rate R          requests a second in all, latency from when each was due (closed loop)\n"
@@ -36,6 +39,8 @@ constexpr char kHelp[] =
     "  --warmup-slices N the first ones, not counted (2)\n"
     "  --server-cpu N    pin both servers (not pinned)\n"
     "  --load-cpu N      pin the load (not pinned)\n";
+
+constexpr char kBothEnds[] = "both-ends";
 
 struct Setting {
   std::string scenario;
@@ -104,6 +109,20 @@ std::optional<LatencySlice> run_slice(const Setting& setting, char side,
   return slice;
 }
 
+std::optional<LatencySlice> run_slice_alone(const Setting& setting, char side) {
+  auto ends = BothEnds::open(setting.load.bytes, setting.load.rate);
+  if (!ends) return std::nullopt;
+  ends->run_until(now_ns() + setting.warmup_ns);
+  ends->tally().restart();
+  const int64_t start = now_ns();
+  ends->run_until(start + setting.slice_ns);
+  LatencySlice slice{.side = side};
+  slice.seconds = static_cast<double>(now_ns() - start) / kNanosecondsPerSecond;
+  slice.tally = ends->tally();
+  slice.usage_requests = slice.tally.requests;
+  return slice;
+}
+
 void print_latencies(const char* name, const Histogram& latencies) {
   const auto microseconds = [&](double fraction) {
     return static_cast<double>(latencies.percentile(fraction)) / 1000;
@@ -126,7 +145,8 @@ void print_slice(const LatencySlice& slice) {
   std::printf("}");
 }
 
-int measure(const Setting& setting, const ServerProcess& a, const ServerProcess& b) {
+// Null: both ends are the timer's.
+int measure(const Setting& setting, const ServerProcess* a, const ServerProcess* b) {
   if (setting.load_cpu >= 0 && !pin(0, setting.load_cpu)) {
     std::fprintf(stderr, "cannot run on CPU %d\n", setting.load_cpu);
     return 1;
@@ -143,7 +163,9 @@ int measure(const Setting& setting, const ServerProcess& a, const ServerProcess&
               setting.load.block_microseconds);
   for (int i = -setting.warmup_slices; i < counted; ++i) {
     const char side = i < 0 ? (i % 2 == 0 ? 'A' : 'B') : kOrder[i % 4];
-    const auto slice = run_slice(setting, side, side == 'A' ? a : b);
+    const ServerProcess* server = side == 'A' ? a : b;
+    const auto slice =
+        server != nullptr ? run_slice(setting, side, *server) : run_slice_alone(setting, side);
     if (!slice || slice->tally.failed()) {
       std::fprintf(stderr, "%c: wrong bytes, broken connections or missing replies\n", side);
       good = false;
@@ -170,9 +192,19 @@ int main_of(int argc, char** argv) {
   if (!arguments.words().empty()) fail_usage("latency_timer takes options only");
   if (a_command.empty() || b_command.empty()) fail_usage("--a COMMAND and --b COMMAND are needed");
   raise_descriptor_limit();
-  const auto a = ServerProcess::start(a_command, setting.server_cpu);
-  const auto b = a ? ServerProcess::start(b_command, setting.server_cpu) : std::nullopt;
-  return a && b ? measure(setting, *a, *b) : 1;
+  const bool a_alone = a_command == kBothEnds, b_alone = b_command == kBothEnds;
+  const bool one_at_a_time = setting.load.depth == 1 || setting.load.rate > 0;
+  if ((a_alone || b_alone) &&
+      (setting.scenario != "echo" || setting.load.connections != 1 || !one_at_a_time))
+    fail_usage("both-ends is one connection of echo, with one request at a time");
+  const auto start = [&](const std::string& command, bool alone) {
+    return alone ? std::nullopt : ServerProcess::start(command, setting.server_cpu);
+  };
+  const auto a = start(a_command, a_alone);
+  if (!a && !a_alone) return 1;
+  const auto b = start(b_command, b_alone);
+  if (!b && !b_alone) return 1;
+  return measure(setting, a ? &*a : nullptr, b ? &*b : nullptr);
 }
 
 }  // namespace

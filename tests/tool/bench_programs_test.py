@@ -5,6 +5,7 @@ Goal: command lines and results of ab_timer and pause_timer stay what scripts re
 for a moment against a real server; the figures are not looked at.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -74,6 +75,23 @@ class Programs(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn("quadruples 2\n", done.stdout)
             self.assertEqual(server.accepted, accepted, renew)
+
+    def test_latency_timer_is_both_ends_itself(self):
+        words = ("latency_timer", "--a", "both-ends", "--b", "both-ends", "--seconds", "0.4",
+                 "--slice-ms", "50", "--warmup-ms", "10", "--connections", "1")
+        for rate in (0, 2000):
+            done = run(*words, "--rate", str(rate))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            slices = json.loads(done.stdout)["slices"]
+            self.assertEqual([one["side"] for one in slices], list("ABBAABBA"))
+            for one in slices:
+                self.assertEqual(one["latency_us"]["count"], one["requests"])
+                self.assertGreater(one["requests"], 0)
+                if rate > 0:  # 100 are due, and those that the end of the warm-up has left
+                    self.assertLessEqual(one["requests"], 200)
+        for wrong in (("--depth", "2"), ("--scenario", "lines")):
+            done = run(*words, *wrong)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), wrong)
 
     def test_pause_timer(self):
         with subprocess.Popen([FOLDER / "trireme", "serve", "delay", "--listen",
