@@ -16,7 +16,7 @@ namespace bench {
 class BothEnds {
  public:
   // Over 127.0.0.1; a request is `bytes` long, and so is its reply. `rate`: requests a second, each
-  // due by the clock, 0: as fast as it goes. Nothing: errno says why.
+  // due by the clock, 0: as fast as it goes. Nothing: the kernel gave no sockets.
   static std::optional<BothEnds> open(uint64_t bytes, double rate);
   BothEnds(BothEnds&& other) noexcept;
   ~BothEnds();
