@@ -6,8 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <utility>
-
 #include "tool/bench/clocks.h"
 
 namespace bench {
@@ -20,7 +18,7 @@ void set_no_delay(int fd) {
 
 }  // namespace
 
-std::optional<BothEnds> BothEnds::open(uint64_t bytes, double rate) {
+std::unique_ptr<BothEnds> BothEnds::open(uint64_t bytes, double rate) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -35,11 +33,11 @@ std::optional<BothEnds> BothEnds::open(uint64_t bytes, double rate) {
   if (listener >= 0) close(listener);
   if (server < 0) {
     if (client >= 0) close(client);
-    return std::nullopt;
+    return nullptr;
   }
   set_no_delay(client);
   set_no_delay(server);
-  return BothEnds(client, server, bytes, rate);
+  return std::unique_ptr<BothEnds>(new BothEnds(client, server, bytes, rate));
 }
 
 BothEnds::BothEnds(int client, int server, uint64_t bytes, double rate)
@@ -51,19 +49,9 @@ BothEnds::BothEnds(int client, int server, uint64_t bytes, double rate)
   for (uint64_t i = 0; i < bytes; ++i) message_[i] = static_cast<char>('a' + i % 26);
 }
 
-BothEnds::BothEnds(BothEnds&& other) noexcept
-    : client_(std::exchange(other.client_, -1)),
-      server_(std::exchange(other.server_, -1)),
-      message_(std::move(other.message_)),
-      arrived_(std::move(other.arrived_)),
-      interval_ns_(other.interval_ns_),
-      start_ns_(other.start_ns_),
-      requests_(other.requests_),
-      tally_(std::move(other.tally_)) {}
-
 BothEnds::~BothEnds() {
-  if (client_ >= 0) close(client_);
-  if (server_ >= 0) close(server_);
+  close(client_);
+  close(server_);
 }
 
 // Blocking sockets: the bytes of a send are in the other's queue when it returns.

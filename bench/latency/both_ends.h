@@ -6,7 +6,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "tool/bench/tally.h"
@@ -16,10 +16,11 @@ namespace bench {
 class BothEnds {
  public:
   // Over 127.0.0.1; a request is `bytes` long, and so is its reply. `rate`: requests a second, each
-  // due by the clock, 0: as fast as it goes. Nothing: the kernel gave no sockets.
-  static std::optional<BothEnds> open(uint64_t bytes, double rate);
-  BothEnds(BothEnds&& other) noexcept;
+  // due by the clock, 0: as fast as it goes. Null: the kernel gave no sockets.
+  static std::unique_ptr<BothEnds> open(uint64_t bytes, double rate);
   ~BothEnds();
+  BothEnds(const BothEnds&) = delete;
+  BothEnds& operator=(const BothEnds&) = delete;
 
   // Sends and receives until then, and counts as a Load does: latency from when a request was due.
   void run_until(int64_t deadline_ns);
@@ -29,7 +30,7 @@ class BothEnds {
   BothEnds(int client, int server, uint64_t bytes, double rate);
   bool carry(int from, int to);  // false: it did not arrive as it was
 
-  int client_, server_;
+  const int client_, server_;
   std::string message_, arrived_;
   double interval_ns_;  // 0: no schedule
   int64_t start_ns_ = 0;

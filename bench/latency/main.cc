@@ -110,7 +110,7 @@ std::optional<LatencySlice> run_slice(const Setting& setting, char side,
 }
 
 std::optional<LatencySlice> run_slice_alone(const Setting& setting, char side) {
-  auto ends = BothEnds::open(setting.load.bytes, setting.load.rate);
+  const auto ends = BothEnds::open(setting.load.bytes, setting.load.rate);
   if (!ends) return std::nullopt;
   ends->run_until(now_ns() + setting.warmup_ns);
   ends->tally().restart();

@@ -61,9 +61,14 @@ bool EventLoop::poll(TimePoint until) {
   TimePoint relax_at = now_ + kRelax;
   while (now_ < until) {
     const bool looks = mailbox_.empty();  // else it would be left for one turn more
-    looks ? driver_->look(now_) : driver_->wait(now_, now_);
-    look_found_ = looks && driver_->ready();
-    if (look_found_ || !mailbox_.empty() || driver_->ready()) return true;
+    if (looks) {
+      driver_->look(now_);
+    } else {
+      driver_->wait(now_, now_);
+    }
+    const bool found = driver_->ready();
+    look_found_ = looks && found;
+    if (found || !mailbox_.empty()) return true;
     if (now_ >= relax_at) {
       platform_.threads.relax();
       relax_at = now_ + kRelax;

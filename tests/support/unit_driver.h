@@ -148,6 +148,10 @@ class DriverFixture : public ::testing::TestWithParam<DriverCase> {
                              const std::function<void(const Happened&)>& meanwhile = {}) {
     const TimePoint now = real_platform().clock.now();
     driver.wait(now, now + std::chrono::milliseconds(ms_max));
+    return take_all(meanwhile);
+  }
+  // All completions of a wait or a look.
+  std::vector<Happened> take_all(const std::function<void(const Happened&)>& meanwhile = {}) {
     std::vector<Happened> all;
     Completion one;
     while (driver.next(one)) {
@@ -160,10 +164,14 @@ class DriverFixture : public ::testing::TestWithParam<DriverCase> {
   }
   // Turns until `done`, or fails after five seconds.
   ::testing::AssertionResult turn_until(const std::function<bool()>& done) {
+    return repeat_until(done, [this] { turn(100); });
+  }
+  static ::testing::AssertionResult repeat_until(const std::function<bool()>& done,
+                                                 const std::function<void()>& step) {
     const TimePoint deadline = real_platform().clock.now() + std::chrono::seconds(5);
     while (!done()) {
       if (real_platform().clock.now() > deadline) return ::testing::AssertionFailure() << "in vain";
-      turn(100);
+      step();
     }
     return ::testing::AssertionSuccess();
   }

@@ -13,19 +13,10 @@ class Looking : public unit::DriverFixture {
   // One look, and all that it has found.
   void look() {
     driver.look(real_platform().clock.now());
-    Completion one;
-    while (driver.next(one)) {
-      const std::string bytes(one.bytes.data(), one.bytes.size());
-      history.push_back({one.kind, one.channel, one.result, bytes});
-    }
+    take_all();
   }
   ::testing::AssertionResult look_until(const std::function<bool()>& done) {
-    const TimePoint deadline = real_platform().clock.now() + std::chrono::seconds(5);
-    while (!done()) {
-      if (real_platform().clock.now() > deadline) return ::testing::AssertionFailure() << "in vain";
-      look();
-    }
-    return ::testing::AssertionSuccess();
+    return repeat_until(done, [this] { look(); });
   }
   void speak_alone(const Channel& channel, int client) {
     for (int i = 0; i < kAlone; ++i) {
