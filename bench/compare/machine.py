@@ -1,5 +1,6 @@
 """What the figures were made with: the machine and the versions of everything compared."""
 
+import json
 import os
 import pathlib
 import platform
@@ -45,6 +46,14 @@ def first_line(path):
         return "unknown"
 
 
+def gaps_sentence(said):
+    """What cpu_gaps says of each CPU, in words. A p99 on this machine is hardly less than a gap."""
+    gaps = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    return "; ".join(
+        f"CPU {gap['cpu']} {gap['per_second']:,.0f} times/s, {100 * gap['share']:.1f} % of the "
+        f"time, median {gap['p50_us']:.0f} us, 99th {gap['p99_us']:.0f} us" for gap in gaps)
+
+
 def describe(bin_dir):
     facts = {
         "date": time.strftime("%F %H:%M UTC", time.gmtime()),
@@ -58,6 +67,8 @@ def describe(bin_dir):
     }
     for name, package in PACKAGES.items():
         facts[name] = version_of(package)
+    gaps = gaps_sentence(said_by(str(bin_dir / "cpu_gaps"), "--seconds", "2"))
+    facts["CPU taken from a thread that only reads the clock"] = gaps or "unknown"
     facts["Go"] = said_by("go", "version").removeprefix("go version ") or "unknown"
     return facts
 

@@ -177,7 +177,7 @@ def other_rows(congestion):
 
 def polling_rows():
     """What is left of a round trip when the server does not sleep, beside what could be left: of a
-    floor that does not either, and of both ends in one thread.
+    floor that does not either, of one that only receives and sends, and of both ends in one thread.
     """
     polls = s.trireme("inline", poll_time="200us")
     case = {"load": ALONE, "kind": "rate", "slice_ms": 100, "warmup_ms": 50, "claim": True}
@@ -185,6 +185,8 @@ def polling_rows():
               polls, goal=Goal(5.0, "higher"), **case)
     yield Row("one-connection-spinning", "latency", "one connection, floor that never sleeps",
               s.FLOOR, s.FLOOR_SPINS, **case)
+    yield Row("one-connection-receiving", "latency", "one connection, floor that only receives",
+              s.FLOOR, s.FLOOR_RECEIVES, quick=False, **case)
     yield Row("one-connection-both-ends", "latency", "one connection, both ends in one thread",
               s.FLOOR, s.BOTH_ENDS, quick=False, **case)
     yield Row("one-connection-polling-over-spinning", "latency",
@@ -195,6 +197,9 @@ def polling_rows():
               polls, goal=Goal(0.5), **case)
     yield Row("rate-20000-p99-spinning", "latency",
               "20,000 requests/s, floor that never sleeps, p99", s.FLOOR, s.FLOOR_SPINS,
+              quick=False, **case)
+    yield Row("rate-20000-p99-receiving", "latency",
+              "20,000 requests/s, floor that only receives, p99", s.FLOOR, s.FLOOR_RECEIVES,
               quick=False, **case)
     yield Row("rate-20000-p99-polling-over-spinning", "latency",
               "20,000 requests/s, polling over a floor that never sleeps, p99", s.FLOOR_SPINS,

@@ -57,6 +57,7 @@ def trireme(dispatch, driver="epoll", poll_time=None, accepting="listener"):
 
 FLOOR = Server("floor epoll", "floor_epoll")
 FLOOR_SPINS = Server("floor epoll, never asleep", "floor_epoll", options=("spin",))
+FLOOR_RECEIVES = Server("floor epoll, only receives", "floor_epoll", options=("receive",))
 BOTH_ENDS = Server("both ends in one thread", "latency_timer", services=("echo",),
                    note="no server: what the kernel takes")
 FLOOR_URING = Server("floor io_uring", "floor_uring")
@@ -70,7 +71,7 @@ NETTY = Server("Netty", "peer_netty", pool=True, note="EventExecutorGroup")
 THREADS = Server("thread each", "baseline_threads", note="may always block")
 PROCESSES = Server("process each", "baseline_processes", note="may always block")
 
-FLOORS = (FLOOR, FLOOR_URING, FLOOR_OFFLOAD)
+FLOORS = (FLOOR, FLOOR_SPINS, FLOOR_RECEIVES, FLOOR_URING, FLOOR_OFFLOAD)
 PEERS = (LIBEVENT, LIBUV, ASIO, ASIO_COROUTINE, GO, NETTY)
 BASELINES = (THREADS, PROCESSES)
 

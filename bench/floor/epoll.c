@@ -3,9 +3,11 @@
 // (no call, no copy, no allocation that the work does not need) and correct (nothing left out that
 // a real client could notice). One thread runs all of it.
 //
-//   floor_epoll echo|lines PORT [spin]   PORT 0 takes a free one; SIGTERM ends. spin: while it has
-//                                        clients that speak it never sleeps, which is the least
-//                                        that a round trip can take.
+//   floor_epoll echo|lines PORT [spin|receive]   PORT 0 takes a free one; SIGTERM ends.
+//
+// spin:    while it has clients that speak it never sleeps.
+// receive: as spin, and while it has one client only it receives again and again and asks epoll
+//          hardly ever: one recv and one send a request, the least that a server's socket takes.
 //
 // echo:  every byte goes back.
 // lines: "ID MICROSECONDS\n" is answered "ID\n" after a real sleep of that long (none for 0);
@@ -25,6 +27,7 @@ enum {
   kReadBytes = 64 * 1024,
   kEventsMax = 512,
   kEmptyTurnsMax = 5000,  // of `spin`, a few milliseconds: then it sleeps until somebody speaks
+  kTurnsPerWait = 256,    // of `receive`
 };
 
 struct connection {
@@ -38,6 +41,8 @@ struct connection {
 
 static int epoll_fd;
 static bool lines;
+static uint32_t connections_open;
+static struct connection* newest;  // the only one while connections_open is 1
 // The unfinished line of the connection is copied in front of what is read, so that every line is
 // contiguous and only connections that really have one hold memory.
 static char input[kLineMax + kReadBytes];
@@ -53,6 +58,8 @@ static void close_connection(struct connection* connection) {
   free(connection->rest);
   free(connection->partial);
   free(connection);
+  --connections_open;
+  newest = NULL;
 }
 
 // False: the connection is broken and now closed.
@@ -113,20 +120,20 @@ static void answer_lines(struct connection* connection, size_t size) {
   if (reply > output) send_replies(connection, output, (size_t)(reply - output));
 }
 
-static void read_requests(struct connection* connection) {
+// False: nothing had come.
+static bool read_requests(struct connection* connection) {
   size_t before = connection->partial_bytes;
   ssize_t size = recv(connection->fd, input + before, kReadBytes, 0);
-  if (size <=
-      0) {  // 0: the end, and every reply was sent before this read. An unfinished line is dropped.
-    if (size == 0 || (errno != EAGAIN && errno != EINTR)) close_connection(connection);
-    return;
-  }
-  if (!lines) {
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (size <= 0) {  // 0: the end; all replies were sent before. An unfinished line is dropped.
+    close_connection(connection);
+  } else if (!lines) {
     send_replies(connection, input, (size_t)size);
-    return;
+  } else {
+    if (before > 0) memcpy(input, connection->partial, before);
+    answer_lines(connection, before + (size_t)size);
   }
-  if (before > 0) memcpy(input, connection->partial, before);
-  answer_lines(connection, before + (size_t)size);
+  return true;
 }
 
 static void accept_connections(int listen_fd) {
@@ -142,18 +149,25 @@ static void accept_connections(int listen_fd) {
     struct connection* connection = allocate(sizeof *connection);
     *connection = (struct connection){.fd = fd};
     watch(connection, EPOLL_CTL_ADD, EPOLLIN);
+    ++connections_open;
+    newest = connection;
   }
+}
+
+static bool has_only_one(void) {
+  return connections_open == 1 && newest != NULL && newest->rest_bytes == 0;
 }
 
 int main(int argc, char** argv) {
   char* number_end = NULL;
-  bool spins = argc == 4 && strcmp(argv[3], "spin") == 0;
+  bool receives = argc == 4 && strcmp(argv[3], "receive") == 0;
+  bool spins = receives || (argc == 4 && strcmp(argv[3], "spin") == 0);
   bool good = argc == 3 || spins;
   long port = good ? strtol(argv[2], &number_end, 10) : -1;
   bool echo = good && strcmp(argv[1], "echo") == 0;
   lines = good && strcmp(argv[1], "lines") == 0;
   if ((!echo && !lines) || port < 0 || port > 65535 || *number_end != '\0') {
-    fprintf(stderr, "usage: floor_epoll echo|lines PORT [spin]\n");
+    fprintf(stderr, "usage: floor_epoll echo|lines PORT [spin|receive]\n");
     return 2;
   }
   prepare_process();
@@ -167,9 +181,13 @@ int main(int argc, char** argv) {
 
   struct epoll_event events[kEventsMax];
   int empty_turns = 0;
-  for (;;) {
-    int timeout = spins && empty_turns < kEmptyTurnsMax ? 0 : -1;
-    int count = epoll_wait(epoll_fd, events, kEventsMax, timeout);
+  for (unsigned turn = 0;; ++turn) {
+    bool sleeps = !spins || empty_turns >= kEmptyTurnsMax;
+    if (receives && !sleeps && turn % kTurnsPerWait != 0 && has_only_one()) {
+      empty_turns = read_requests(newest) ? 0 : empty_turns + 1;
+      continue;
+    }
+    int count = epoll_wait(epoll_fd, events, kEventsMax, sleeps ? -1 : 0);
     empty_turns = count > 0 ? 0 : empty_turns + 1;
     for (int i = 0; i < count;
          ++i) {  // a batch names a connection once, so freeing it here is safe

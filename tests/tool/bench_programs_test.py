@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The programs of bench/ that share the load engine. Usage: bench_programs_test.py FOLDER
 
-Goal: command lines and results of ab_timer and pause_timer stay what scripts rely on. Method: each
+Goal: command lines and results of the timers and cpu_gaps stay what scripts rely on. Method: each
 for a moment against a real server; the figures are not looked at.
 """
 
@@ -104,9 +104,24 @@ class Programs(unittest.TestCase):
         self.assertRegex(done.stdout, r"(?m)^added_us p50 -?\d+ p90 -?\d+ p99 -?\d+ max -?\d+$")
         self.assertTrue(re.search(r"felt \d of 2", done.stdout), done.stdout)
 
+    def test_cpu_gaps(self):
+        """Every step of the clock counted, they are all of the time; of a second or more, none."""
+        none = run("cpu_gaps", "--seconds", "0.1", "--least-us", "1e6")
+        self.assertEqual({json.loads(line)["per_second"] for line in none.stdout.splitlines()}, {0})
+        done = run("cpu_gaps", "--seconds", "0.1", "--least-us", "0")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([one["cpu"] for one in lines], sorted(os.sched_getaffinity(0)))
+        for one in lines:
+            self.assertEqual(one["share"], 1)
+            self.assertGreater(one["per_second"], 0)
+            self.assertGreaterEqual(one["p99_us"], one["p50_us"])
+            self.assertGreaterEqual(one["max_us"], one["p99_us"])
+
     def test_mistakes(self):
         for words in (("ab_timer",), ("ab_timer", "--a", "true", "--b", "true", "--rate", "5"),
-                      ("pause_timer",), ("pause_timer", "nonsense")):
+                      ("cpu_gaps", "1"), ("cpu_gaps", "--seconds", "0"), ("pause_timer",),
+                      ("pause_timer", "nonsense")):
             done = run(*words)
             self.assertEqual((done.returncode, done.stdout), (2, ""), words)
             self.assertEqual(done.stderr.count("\n"), 1, done.stderr)

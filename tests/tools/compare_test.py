@@ -22,6 +22,7 @@ import charts  # noqa: E402
 import check  # noqa: E402
 import figures  # noqa: E402
 import goals  # noqa: E402
+import machine  # noqa: E402
 import plan  # noqa: E402
 import quiet  # noqa: E402
 import runner  # noqa: E402
@@ -181,6 +182,16 @@ class QuietTest(unittest.TestCase):
         _, late = schedule.run_jobs(schedule.jobs_of(rows, 1), run_one, 60, lambda: now[0],
                                     say=lambda *_: None, wait=wait)
         self.assertEqual(late, 0)
+
+
+class MachineTest(unittest.TestCase):
+    def test_gaps_are_told_of_each_cpu(self):
+        said = "\n".join(json.dumps({"cpu": cpu, "per_second": 1416.0, "share": 0.0719,
+                                     "p50_us": 46.1, "p99_us": 141.3, "max_us": 3519.2})
+                         for cpu in (0, 1))
+        told = "{} 1,416 times/s, 7.2 % of the time, median 46 us, 99th 141 us".format
+        self.assertEqual(machine.gaps_sentence(said), f"{told('CPU 0')}; {told('CPU 1')}")
+        self.assertEqual(machine.gaps_sentence(""), "")
 
 
 class PlanTest(unittest.TestCase):
