@@ -48,11 +48,13 @@ def scaled(found, factor):
 def derived(records, rows):
     """(title, goal, summary, the row it comes from) of what is more than one row's ratio."""
     ids = {row.id: row for row in rows}
+    # Of saturation: with 16 in flight on any host, at depth 1 where the floor does not sleep.
     for where, name in (("", "pinned"), ("-two-cpus", "two CPUs")):
-        row_id = f"delay-workers-depth-1{where}"
-        if row_id in ids:
-            yield (f"switches a request, workers, {name}", plan.Goal(0.25),
-                   figure_of(records, row_id, "b", "context_switches"), ids[row_id])
+        for depth, deep in ((1, ""), (16, ", depth 16")):
+            row_id = f"delay-workers-depth-{depth}{where}"
+            if row_id in ids:
+                yield (f"switches a request, workers, {name}{deep}", plan.Goal(0.25),
+                       figure_of(records, row_id, "b", "context_switches"), ids[row_id])
     if BLOCK_ROW in ids:
         row = ids[BLOCK_ROW]
         yield (f"1 % blocks 20 ms, workers: share of the {CEILING:,.0f} requests/s of 16 threads",

@@ -287,6 +287,15 @@ class PageTest(unittest.TestCase):
         with self.assertRaises(runner.RunFailed):
             runner.json_part("ratio 1.0\n")
 
+    def test_switches_are_told_of_each_depth(self):
+        rows = {row.id: row for row in plan.all_rows(ALL_DRIVERS, "cubic")}
+        chosen = [rows["delay-workers-depth-1"], rows["delay-workers-depth-16-two-cpus"]]
+        records = {row.id: [{"figures": {"b": {"context_switches": 0.1 + i}}} for _ in range(5)]
+                   for i, row in enumerate(chosen)}
+        told = {title: summary["median"] for title, _, summary, _ in goals.derived(records, chosen)}
+        self.assertEqual(told, {"switches a request, workers, pinned": 0.1,
+                                "switches a request, workers, two CPUs, depth 16": 1.1})
+
     def test_shares_of_the_ceiling(self):
         self.assertAlmostEqual(goals.CEILING, 80_000)
 
