@@ -1,7 +1,8 @@
 """Trireme beside the floor programs and its peers: bench/compare BIN_DIR [WHAT] [option]...
 
-`--help` lists them. Leaves tables, charts and every run in bench/results/DATE-NAME/. Exit: 0; 1 the
-control is void, a server is wrong, or a run failed; 2 bad arguments.
+`--help` lists them. Leaves tables, charts and every run in bench/results/DATE-NAME/, also of the
+runs before SIGINT or SIGTERM. Exit: 0; 1 the control is void, a server is wrong, a run failed, or
+it was interrupted; 2 bad arguments.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import sys
 import time
 
@@ -148,16 +150,18 @@ def main(words):
         rounds, minutes = schedule.ROUNDS_QUICK, schedule.MINUTES_QUICK
     rounds, minutes = arguments.rounds or rounds, arguments.minutes or minutes
     jobs = schedule.jobs_of(rows, rounds)
-    records, late = schedule.run_jobs(jobs, runs.run, begin + minutes * 60, wait=silence.wait)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+    records, left, why = schedule.run_jobs(jobs, runs.run, begin + minutes * 60, wait=silence.wait)
     if silence.looks:
         facts["machine"] = silence.sentence()
         facts["looks at it, us"] = " ".join(f"{one:.2f}" for one in silence.looks)
-    if late:
-        skipped.append(f"{late} of {len(jobs)} runs: the time of {minutes:g} minutes was over.")
+    if left:
+        skipped.append(f"{left} of {len(jobs)} runs of {minutes:g} minutes: {why}.")
     title = f"Trireme beside the floor and its peers: {arguments.what}"
     print(save(folder, title, rows, records, skipped, facts, arguments.quick))
     print(f"in {folder}", file=sys.stderr)
     failed = any("error" in record for own in records.values() for record in own)
+    failed = failed or why == schedule.INTERRUPTED
     return 1 if failed or goals.control_verdict(records, "control") is False else 0
 
 

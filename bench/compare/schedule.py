@@ -8,6 +8,7 @@ import time
 MINUTES, MINUTES_QUICK = 29.0, 4.7
 ROUNDS, ROUNDS_QUICK = 5, 1
 SECONDS_MIN, SECONDS_MAX = 0.8, 8.0  # of slices a run
+TIME_OVER, INTERRUPTED = "the time was over", "interrupted"
 
 
 def jobs_of(rows, rounds):
@@ -31,17 +32,21 @@ def tell(*words):
 
 
 def run_jobs(jobs, run_one, deadline, clock=time.monotonic, say=tell, wait=lambda: 0.0):
-    """(row id -> records, how many did not fit). `wait` before each run returns the seconds that
-    it took: they are not counted.
+    """(row id -> records, how many runs were left, why: empty if none was). `wait` before each run
+    returns the seconds that it took: they are not counted. KeyboardInterrupt ends it; the run that
+    it broke off is one of those left.
     """
     records = collections.defaultdict(list)
     for i, (row, number) in enumerate(jobs):
-        deadline += wait()
-        left = deadline - clock()
-        if left < row.overhead + SECONDS_MIN * row.stretch:
-            return records, len(jobs) - i
-        record = run_one(row, number, seconds_for(jobs[i:], left))
+        try:
+            deadline += wait()
+            left = deadline - clock()
+            if left < row.overhead + SECONDS_MIN * row.stretch:
+                return records, len(jobs) - i, TIME_OVER
+            record = run_one(row, number, seconds_for(jobs[i:], left))
+        except KeyboardInterrupt:
+            return records, len(jobs) - i, INTERRUPTED
         records[row.id].append(record)
         said = record.get("error") or f"{statistics.median(record['values']):.3f}"
         say(f"{i + 1}/{len(jobs)} round {number} {row.id}: {said}")
-    return records, 0
+    return records, 0, ""

@@ -179,7 +179,7 @@ class QuietTest(unittest.TestCase):
         def run_one(row, number, _):
             return {"row": row.id, "round": number, "error": "broken"}
 
-        _, late = schedule.run_jobs(schedule.jobs_of(rows, 1), run_one, 60, lambda: now[0],
+        _, late, _ = schedule.run_jobs(schedule.jobs_of(rows, 1), run_one, 60, lambda: now[0],
                                     say=lambda *_: None, wait=wait)
         self.assertEqual(late, 0)
 
@@ -223,9 +223,25 @@ class PlanTest(unittest.TestCase):
             now[0] += 30
             return {"row": row.id, "round": number, "error": "broken"}
 
-        records, late = schedule.run_jobs(schedule.jobs_of(rows, 1), run_one, 70, lambda: now[0],
-                                          say=lambda *_: None)
-        self.assertEqual((len(records), late), (3, 2))
+        records, *told = schedule.run_jobs(schedule.jobs_of(rows, 1), run_one, 70, lambda: now[0],
+                                           say=lambda *_: None)
+        self.assertEqual((len(records), told), (3, [2, schedule.TIME_OVER]))
+
+    def test_an_interrupt_keeps_what_was_run(self):
+        rows = plan.all_rows({}, None)[:5]
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        def run_one(row, number, _):
+            return {"row": row.id, "round": number, "error": "broken"} if row is rows[0] \
+                else interrupt()
+
+        for wait, kept in [(lambda: 0, [rows[0].id]), (interrupt, [])]:
+            records, *told = schedule.run_jobs(schedule.jobs_of(rows, 1), run_one, 600, lambda: 0,
+                                               say=lambda *_: None, wait=wait)
+            self.assertEqual((list(records), told),
+                             (kept, [5 - len(kept), schedule.INTERRUPTED]))
 
     def test_drivers_are_found_by_the_help_text(self):
         text = "  --dispatch POLICY  inline, poll\n  --driver DRIVER=epoll  waits: epoll, {}\n  --x"
