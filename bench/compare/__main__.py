@@ -152,6 +152,8 @@ def main(words):
     jobs = schedule.jobs_of(rows, rounds)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     records, left, why = schedule.run_jobs(jobs, runs.run, begin + minutes * 60, wait=silence.wait)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the page is made, whatever comes
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if silence.looks:
         facts["machine"] = silence.sentence()
         facts["looks at it, us"] = " ".join(f"{one:.2f}" for one in silence.looks)

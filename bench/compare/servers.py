@@ -118,7 +118,7 @@ class Process:
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             self.said = self._wait_ready(ready, patience)
-        except StartFailed:
+        except BaseException:  # an interrupt, too
             self.end()
             raise
 

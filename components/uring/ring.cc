@@ -98,6 +98,14 @@ int Ring::enter(Duration time) {
     __kernel_timespec until{ns / 1'000'000'000, ns % 1'000'000'000};
     io_uring_cqe* first = nullptr;
     result = io_uring_submit_and_wait_timeout(&ring_, &first, 1, &until, nullptr);
+    // The time is over, or it was interrupted, which liburing does not tell where it has submitted.
+    // The process may have been stopped for a minute: who was heard meanwhile must be told before
+    // the caller's clocks run out.
+    if (io_uring_cq_ready(&ring_) == 0) {
+      do {
+        result = io_uring_submit_and_get_events(&ring_);
+      } while (result == -EINTR);
+    }
   }
   return result > 0 ? 0 : result;
 }

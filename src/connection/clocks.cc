@@ -24,7 +24,7 @@ bool idle_clock_runs(const Connection& connection) {
 }  // namespace
 
 void IoWorker::expire_timers_in_loop() {
-  while (Timer* timer = loop_.timers().expire(loop_.now()))
+  while (Timer* timer = loop_.timers().expire(loop_.asked_at()))
     on_clock_in_loop(static_cast<Connection&>(*timer));
 }
 
@@ -61,7 +61,7 @@ void IoWorker::arm_in_loop(Connection& connection) {
 void IoWorker::on_clock_in_loop(Connection& connection) {
   connection.idle_armed = false;
   if (!connection.is_live() || connection.close_pending) return;
-  const TimePoint now = loop_.now();
+  const TimePoint now = loop_.asked_at();
   const Limits& limits = connection.listening->options.limits;
   const std::deque<TimePoint>* const started = connection.started();
   if (connection.phase == Connection::Phase::kLingering) {

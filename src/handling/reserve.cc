@@ -200,14 +200,14 @@ TimePoint Crew::lent_since(const HeldLoop& held) {
 }
 
 // Looks at the word and at the turn of the loop. True: both are those of the last tick, and the
-// loop does not sleep. Of a job that is seen for the first time the CPU clock is read, which is so
+// loop does not idle. Of a job that is seen for the first time the CPU clock is read, which is so
 // seldom that it costs nothing: at most ticks no job is lent.
 bool Crew::see_again(HeldLoop& held, Sight& sight, TimePoint now) {
   const EventLoop& loop = held.loop();
   const uint64_t word = loop.word();
   const uint64_t turn = loop.counters.loop_turns.get();
   const bool lent = LoopWord::state(word) == LoopWord::kLent;
-  const bool again = word == sight.word && turn == sight.turn && (lent || !loop.asleep());
+  const bool again = word == sight.word && turn == sight.turn && (lent || !loop.idles());
   if (!again) sight = {.word = word, .turn = turn, .since = now};
   if (!sight.has_cpu && (lent || again)) {
     sight.has_cpu = true;
@@ -226,11 +226,11 @@ bool Crew::should_take(Member& me, Sight& sight, bool at_once, TimePoint now) {
          count_computing(me, now) < active_wanted_;
 }
 
-// Loops that are awake, and data workers whose CPU clock has moved since the last look. One that is
-// looked at for the first time counts, for what it does is not known yet.
+// Loops that are at work, and data workers whose CPU clock has moved since the last look. One that
+// is looked at for the first time counts, for what it does is not known yet.
 size_t Crew::count_computing(Member& me, TimePoint now) {
   size_t computing = 0;
-  for (HeldLoop* held : loops_) computing += held->loop().asleep() ? 0 : 1;
+  for (HeldLoop* held : loops_) computing += held->loop().idles() ? 0 : 1;
   std::vector<Look> looks;
   {
     MutexLock lock(mutex_);

@@ -79,10 +79,13 @@ class Driver {
   // The only call that sleeps: until something is ready, `wake` was called, or `until`.
   virtual void wait(TimePoint now, TimePoint until) = 0;
   // Takes what is there, as wait(now, now) does, for a caller that looks again and again. A driver
-  // may look at a part of its channels only, if that costs less: what waits at another is found by
-  // one of the next few looks. Nothing of the driver but `ready` may be called between a look and
-  // the `next` that gives out what it has found.
-  virtual void look(TimePoint now) { wait(now, now); }
+  // may look at a part of its channels only, if that costs less, and says so by false: what waits
+  // at another is found by one of the next few looks. Nothing of the driver but `ready` may be
+  // called between a look and the `next` that gives out what it has found.
+  virtual bool look(TimePoint now) {
+    wait(now, now);
+    return true;
+  }
   // The next completion, or false when all of this turn have been given out.
   virtual bool next(Completion& out) = 0;
   // True: `next` has something to give out.

@@ -15,7 +15,8 @@ EventLoop::EventLoop(const Platform& platform, uint32_t index)
     : platform_(platform),
       index_(index),
       timers_(platform.clock.now()),
-      now_(platform.clock.now()) {}
+      now_(platform.clock.now()),
+      asked_at_(now_) {}
 
 EventLoop::~EventLoop() = default;
 
@@ -33,23 +34,29 @@ void EventLoop::wake_if_asleep() {
 }
 
 void EventLoop::wait(Wait how, TimePoint until) {
+  bool polls = how == Wait::kPollFirst && poll_window_.is_on();
+  if (polls) read_clock();  // what the turn took is no time of waiting
   until = std::min(until, timers_.next_wake());
   if (how == Wait::kNo) until = now_;
   bool may_sleep = until > now_;
+  polls = polls && may_sleep;
   const TimePoint begin = now_;
   look_found_ = false;
-  const bool polls = may_sleep && how == Wait::kPollFirst;
   if (!polls || poll_window_.time() == Duration(0) || !poll(until)) {
     if (may_sleep) {
       sleep_.fall_asleep();
       if (!mailbox_.empty()) may_sleep = false;
     }
+    asked_at_ = now_;
     driver_->wait(now_, may_sleep ? until : now_);
   }
   if (!driver_->drained()) counters.late_turns.add();
   if (ParkSpot* watcher = sleep_.wake_up()) platform_.threads.unpark(*watcher);
   read_clock();
-  if (polls) poll_window_.waited(now_ - begin);
+  if (polls) {
+    const bool found = driver_->ready() || !mailbox_.empty();  // else it was `until` that ended it
+    poll_window_.waited(found ? now_ - begin : Duration::max());
+  }
   counters.loop_turns.add();
 }
 
@@ -57,13 +64,20 @@ void EventLoop::wait(Wait how, TimePoint until) {
 // something to do. While it looks, senders of mail see that the loop does not sleep, and wake
 // nobody.
 bool EventLoop::poll(TimePoint until) {
-  until = std::min(until, now_ + poll_window_.time());
+  polling_.store(true, std::memory_order_relaxed);
+  const bool found = find(std::min(until, now_ + poll_window_.time()));
+  polling_.store(false, std::memory_order_relaxed);
+  return found;
+}
+
+bool EventLoop::find(TimePoint until) {
   TimePoint relax_at = now_ + kRelax;
   while (now_ < until) {
     const bool looks = mailbox_.empty();  // else it would be left for one turn more
     if (looks) {
-      driver_->look(now_);
+      if (driver_->look(now_)) asked_at_ = now_;
     } else {
+      asked_at_ = now_;
       driver_->wait(now_, now_);
     }
     const bool found = driver_->ready();

@@ -8,6 +8,7 @@
 // Sleeping, waking and watching share one atomic: src/runtime/sleep_word.h.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "runtime/annotations.h"
@@ -50,6 +51,8 @@ class CAPABILITY("event loop") EventLoop {
 
   // Any thread. A hint: the holder waits for events.
   bool asleep() const { return sleep_.asleep(); }
+  // Any thread. A hint: it has nothing to do, asleep or polling.
+  bool idles() const { return asleep() || polling_.load(std::memory_order_relaxed); }
 
   // Any thread. The books of its timers.
   uint64_t timers_made() const NO_THREAD_SAFETY_ANALYSIS { return timers_.made(); }
@@ -63,6 +66,11 @@ class CAPABILITY("event loop") EventLoop {
   // All mail so far, oldest first, linked by `next`; the caller owns it. None in a turn whose wait
   // has ended by a look of the driver: what that has found comes first, the mail in the next turn.
   Mail* take_mail() REQUIRES(this) { return look_found_ ? nullptr : mailbox_.take_all(); }
+  // When the last wait or look that asked all channels began: what had arrived by then has been
+  // told. Clocks of clients run out by this time and not by `now`, which may be a minute later for
+  // a process that was stopped. What is due in between is so in the next turn, which does not
+  // sleep.
+  TimePoint asked_at() const REQUIRES(this) { return asked_at_; }
   // No turn comes any more: mail that still arrives is destroyed.
   void close_mailbox() REQUIRES(this) { mailbox_.close(); }
   enum class Wait : uint8_t {
@@ -107,6 +115,7 @@ class CAPABILITY("event loop") EventLoop {
 
  private:
   bool poll(TimePoint until) REQUIRES(this);
+  bool find(TimePoint until) REQUIRES(this);
 
   const Platform platform_;
   const uint32_t index_;
@@ -117,7 +126,9 @@ class CAPABILITY("event loop") EventLoop {
   SleepWord sleep_;
   PollWindow poll_window_;
   bool look_found_ = false;
+  std::atomic<bool> polling_ = false;
   TimePoint now_;
+  TimePoint asked_at_;
 };
 
 }  // namespace trireme

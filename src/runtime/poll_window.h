@@ -21,9 +21,11 @@ class PollWindow {
   // `max` zero: never polls.
   explicit PollWindow(Duration max) : max_(max) {}
 
+  bool is_on() const { return max_ != Duration(0); }
   // For how long to poll now; zero: sleep at once.
   Duration time() const { return time_; }
-  // A sleep has ended after `time`, or what was waited for came after so long by polling.
+  // A sleep has ended after `time`, or what was waited for came after so long by polling. What ends
+  // by itself, as a timer does, is not found by polling: Duration::max().
   void waited(Duration time) {
     if (max_ == Duration(0)) return;
     if (time < max_) {

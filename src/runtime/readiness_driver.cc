@@ -83,18 +83,16 @@ void ReadinessDriver::wait(TimePoint now, TimePoint until) {
     if (now >= return_at_) return_lost(now);
     if (!lost_.empty()) until = std::min(until, return_at_);
   }
-  int timeout_ms = -1;
-  if (!reads_next_.empty() || closed_ != nullptr || until <= now) {
-    timeout_ms = 0;
-  } else if (until != kNever) {
+  int timeout_ms = !reads_next_.empty() || closed_ != nullptr || until <= now ? 0 : -1;
+  if (timeout_ms != 0 && until != kNever) {
     // Rounded up: a timeout of 0.4 ms must not become a spin.
     const auto ms = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
     timeout_ms = static_cast<int>(std::min<int64_t>(ms, 3'600'000));
   }
-  const int count = poller_->wait(events_, timeout_ms);
-  // EINTR is the only failure left once the descriptor is good; the loop comes again.
-  CHECK(count >= 0 || count == -EINTR, "waiting failed");
-  event_count_ = count > 0 ? static_cast<size_t>(count) : 0;
+  int count = poller_->wait(events_, timeout_ms);
+  while (count == -EINTR) count = poller_->wait(events_, 0);  // it had looked at nothing
+  CHECK(count >= 0, "waiting failed");
+  event_count_ = static_cast<size_t>(count);
   event_cursor_ = 0;
   event_bits_ = 0;
   reads_now_.swap(reads_next_);
@@ -142,19 +140,21 @@ void ReadinessDriver::wait(TimePoint now, TimePoint until) {
 }
 
 // One who speaks alone is asked by receiving, a system call less than to ask the poller first.
-void ReadinessDriver::look(TimePoint now) {
+bool ReadinessDriver::look(TimePoint now) {
   constexpr uint8_t kReads = kInSet | kWantsRead;
-  Channel* speaker = sole_speaker_.to_ask();
+  Channel* speaker = sole_speaker_.to_ask(now);
   if (speaker != nullptr &&
       (speaker->flags & (kReads | kEnded | kClosing | kReadQueued)) == kReads) {
     event_count_ = event_cursor_ = 0;
     reads_now_.clear();
     has_early_ = receive_one(*speaker, early_);
-    return;
+    return false;
   }
+  sole_speaker_.looks_at_all(now);
   wait(now, now);
   for (size_t i = 0; i < event_count_; ++i)
     sole_speaker_.has_spoken(static_cast<Channel*>(events_[i].data.ptr));
+  return true;
 }
 
 // Takes one completion out of the event at the cursor. event_bits_ says what is left of it.
@@ -391,8 +391,7 @@ bool ReadinessDriver::wake() noexcept {
   constexpr int kTries = 100;  // EINTR comes once, not for ever
   for (int tries = 0; tries < kTries; ++tries) {
     const int result = kernel_.event_signal(wake_fd_);
-    if (result == 0 || result == -EAGAIN)
-      return true;  // EAGAIN: the counter is full, so it is signalled
+    if (result == 0 || result == -EAGAIN) return true;  // EAGAIN: full, so it is signalled
   }
   return false;
 }

@@ -30,7 +30,7 @@ class ReadinessDriver final : public Driver {
 
   Traits traits() const override;
   void wait(TimePoint now, TimePoint until) override;
-  void look(TimePoint now) override;
+  bool look(TimePoint now) override;
   bool next(Completion& out) override;
   bool ready() const override {
     return has_early_ || event_count_ > 0 || !reads_now_.empty() || closed_ != nullptr;

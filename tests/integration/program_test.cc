@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,42 @@ TEST(Program, WrongCommandLines) {
     EXPECT_EQ(child.wait_exit(), 2) << (line.empty() ? "" : line.back());
     EXPECT_EQ(child.out(), "");
     EXPECT_TRUE(is_one_line(child.errors())) << child.errors();
+  }
+}
+
+// Stopped for longer than a client may be silent, it hears what came meanwhile before it looks at
+// the clocks. All programs are stopped at once: the time passes once.
+TEST(Program, StoppedItLosesNoClientThatHasSpoken) {
+  struct Stopped {
+    explicit Stopped(const std::string& driver, const std::string& poll_time)
+        : child({"serve", "echo", "--listen", kAnyPort, "--driver", driver, "--poll-time",
+                 poll_time, "--io-workers", "1", "--idle-timeout", "1s"}),
+          loud(child.url()),
+          quiet(child.url()) {}
+    Child child;
+    Client loud, quiet;
+  };
+  std::vector<std::string> drivers = {"epoll", "epoll-et", "poll", "select"};
+  if (support::has_uring()) drivers.push_back("io_uring");
+  std::vector<std::unique_ptr<Stopped>> all;
+  for (size_t i = 0; i < 2 * drivers.size(); ++i) {
+    Stopped& it =
+        *all.emplace_back(std::make_unique<Stopped>(drivers[i / 2], i % 2 == 0 ? "0" : "1ms"));
+    for (int n = 0; n < 20; ++n) {
+      ASSERT_TRUE(it.loud.send("x"));
+      ASSERT_EQ(it.loud.receive(1), "x");
+    }
+    ASSERT_TRUE(it.quiet.send("y"));
+    ASSERT_EQ(it.quiet.receive(1), "y");
+    it.child.signal(SIGSTOP);
+    EXPECT_TRUE(it.loud.send("X"));
+    EXPECT_TRUE(it.quiet.send("Y"));
+  }
+  support::let_pass(1200ms);
+  for (size_t i = 0; i < all.size(); ++i) {
+    all[i]->child.signal(SIGCONT);
+    EXPECT_EQ(all[i]->loud.receive(1), "X") << drivers[i / 2];
+    EXPECT_EQ(all[i]->quiet.receive(1), "Y") << drivers[i / 2];
   }
 }
 

@@ -27,6 +27,7 @@ class HookDriver final : public Driver {
   TimePoint now{}, until{};
   int looks = 0;  // waits that could not sleep
   bool has_some = false;
+  bool looks_at_all = true;
 
   Traits traits() const override { return {.name = "hook"}; }
   void wait(TimePoint from, TimePoint to) override {
@@ -34,6 +35,10 @@ class HookDriver final : public Driver {
     until = to;
     if (to <= from) ++looks;
     if (while_asleep) while_asleep();
+  }
+  bool look(TimePoint at) override {
+    wait(at, at);
+    return looks_at_all;
   }
   bool ready() const override { return has_some; }
   bool next(Completion&) override { return false; }
@@ -130,6 +135,7 @@ TEST_F(EventLoopTest, PollsOnlyWhileThatPays) {
     loop_.wait(EventLoop::Wait::kPollFirst, kNever);
     return driver_->looks > 0;
   };
+  driver_->has_some = true;
   for (int i = 0; i < 20; ++i) EXPECT_FALSE(wait()) << "it was not told to poll";
   loop_.set_poll_time_max(milliseconds(10));
   EXPECT_TRUE(support::wait_until(wait)) << "polling would have found what ended short sleeps";
@@ -138,7 +144,8 @@ TEST_F(EventLoopTest, PollsOnlyWhileThatPays) {
   EXPECT_EQ(driver_->looks, 0) << "the caller said to sleep";
   // Sleeps that polling would not have shortened.
   driver_->while_asleep = [&] {
-    if (driver_->until > driver_->now) support::let_pass(milliseconds(11));
+    driver_->has_some = driver_->until > driver_->now;
+    if (driver_->has_some) support::let_pass(milliseconds(11));
   };
   for (int i = 0; i < 12; ++i) wait();
   driver_->looks = 0;
@@ -165,6 +172,93 @@ TEST_F(EventLoopTest, WhatPollingFindsEndsItWithoutSleepOrSignal) {
     const bool mail = open_all(loop_.take_mail()) > 0;
     return found && mail && driver_->wakes == wakes;
   }));
+}
+
+// What a turn takes before it waits is no time of waiting.
+TEST_F(EventLoopTest, ALongTurnDoesNotEndPolling) {
+  loop_.assume_held();
+  loop_.set_poll_time_max(milliseconds(10));
+  driver_->has_some = true;
+  const auto polls = [&] {
+    loop_.assume_held();
+    driver_->looks = 0;
+    loop_.wait(EventLoop::Wait::kPollFirst, kNever);
+    return driver_->looks > 0;
+  };
+  for (int i = 0; i < 12; ++i) polls();
+  for (int i = 0; i < 12; ++i) {
+    support::let_pass(milliseconds(11));
+    polls();
+  }
+  EXPECT_TRUE(support::wait_until(polls));
+  support::let_pass(milliseconds(11));
+  EXPECT_TRUE(polls());
+}
+
+// A timer comes by itself, and so often that it would look like work that polling finds.
+TEST_F(EventLoopTest, TimersDoNotKeepPollingUp) {
+  loop_.assume_held();
+  loop_.set_poll_time_max(milliseconds(10));
+  driver_->has_some = true;
+  const auto polls = [&](TimePoint until) {
+    loop_.assume_held();
+    driver_->looks = 0;
+    loop_.wait(EventLoop::Wait::kPollFirst, until);
+    return driver_->looks > 0;
+  };
+  ASSERT_TRUE(support::wait_until([&] { return polls(kNever); }));
+  driver_->has_some = false;
+  for (int i = 0; i < 20; ++i) {
+    loop_.read_clock();
+    polls(loop_.now() + milliseconds(1));
+  }
+  EXPECT_FALSE(polls(kNever));
+}
+
+TEST_F(EventLoopTest, WhoPollsIdlesAndWhoFoundSomethingDoesNot) {
+  loop_.assume_held();
+  loop_.set_poll_time_max(milliseconds(10));
+  driver_->has_some = true;
+  bool idled = false;
+  driver_->while_asleep = [&] { idled = driver_->until <= driver_->now && loop_.idles(); };
+  EXPECT_TRUE(support::wait_until([&] {
+    loop_.assume_held();
+    loop_.wait(EventLoop::Wait::kPollFirst, kNever);
+    return idled;
+  }));
+  EXPECT_FALSE(loop_.idles());
+  EXPECT_FALSE(loop_.asleep());
+}
+
+// Whoever was heard while the process was stopped is told before a clock runs out: a time counts
+// only if all were asked after it.
+TEST_F(EventLoopTest, ClocksRunByTheTimeBeforeAllWereAsked) {
+  loop_.assume_held();
+  driver_->while_asleep = [&] { support::let_pass(milliseconds(5)); };
+  loop_.wait(EventLoop::Wait::kSleep, kNever);
+  EXPECT_EQ(loop_.asked_at(), driver_->now);
+  EXPECT_GE(loop_.now(), loop_.asked_at() + milliseconds(5));
+  driver_->while_asleep = nullptr;
+  loop_.set_poll_time_max(milliseconds(10));
+  driver_->has_some = true;
+  driver_->looks_at_all = false;
+  TimePoint asked = loop_.asked_at();
+  EXPECT_TRUE(support::wait_until([&] {
+    loop_.assume_held();
+    asked = loop_.asked_at();
+    driver_->looks = 0;
+    loop_.wait(EventLoop::Wait::kPollFirst, kNever);
+    return driver_->looks > 0;
+  }));
+  EXPECT_EQ(loop_.asked_at(), asked) << "a part was asked";
+  driver_->looks_at_all = true;
+  EXPECT_TRUE(support::wait_until([&] {
+    loop_.assume_held();
+    driver_->looks = 0;
+    loop_.wait(EventLoop::Wait::kPollFirst, kNever);
+    return driver_->looks > 0;
+  }));
+  EXPECT_EQ(loop_.asked_at(), driver_->now);
 }
 
 // Bytes that a look has received lie in the driver's buffer, so they go first; mail that was there

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "runtime/faulty_kernel.h"
 #include "runtime/readiness_driver.h"
 #include "runtime/threads.h"
@@ -15,7 +17,7 @@ namespace {
 
 int asked_in(SoleSpeaker& speaker, int looks, const Channel* whom) {
   int asked = 0;
-  for (int i = 0; i < looks; ++i) asked += speaker.to_ask() == whom ? 1 : 0;
+  for (int i = 0; i < looks; ++i) asked += speaker.to_ask(TimePoint()) == whom ? 1 : 0;
   return asked;
 }
 
@@ -26,6 +28,24 @@ TEST(SoleSpeakerTest, IsAskedAloneSevenTimesOfEight) {
   EXPECT_EQ(asked_in(speaker, 100, nullptr), 100) << "not believed yet";
   for (int i = 0; i < 10; ++i) speaker.has_spoken(&channel);
   EXPECT_EQ(asked_in(speaker, 800, &channel), 700);
+}
+
+// What was found may have kept its finder for long: the others are asked before it is asked again.
+TEST(SoleSpeakerTest, IsNotAskedAloneLongAfterALookAtAll) {
+  SoleSpeaker speaker;
+  Channel channel;
+  for (int i = 0; i < 10; ++i) speaker.has_spoken(&channel);
+  TimePoint now{};
+  const auto alone = [&] {
+    int asked = 0;
+    for (int i = 0; i < 8; ++i) asked += speaker.to_ask(now) == &channel ? 1 : 0;
+    return asked;
+  };
+  EXPECT_EQ(alone(), 7);
+  now += std::chrono::microseconds(101);
+  EXPECT_EQ(alone(), 0);
+  speaker.looks_at_all(now);
+  EXPECT_EQ(alone(), 7);
 }
 
 TEST(SoleSpeakerTest, OneOtherEndsIt) {
@@ -86,6 +106,32 @@ TEST_P(LookingAtAPoller, TakesFewCallsForOneWhoSpeaksAlone) {
   ASSERT_TRUE(driver.next(closed));
   EXPECT_EQ(closed.kind, Completion::Kind::kClosed);
   EXPECT_FALSE(driver.next(closed));
+  ::close(ends[1]);
+}
+
+// A process that is stopped and goes on: the wait ends without having looked.
+TEST_P(LookingAtAPoller, AnInterruptedWaitTellsWhatIsThere) {
+  using Site = FaultyKernel::Site;
+  FaultyKernel kernel(real_platform().kernel);
+  Buffers buffers(1 << 24);
+  LoopCounters counters;
+  ReadinessDriver driver(kernel, buffers, counters, GetParam());
+  ASSERT_EQ(driver.open(), 0);
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+  Channel channel;
+  ASSERT_EQ(driver.attach(channel, Channel::Role::kStream, ends[0]), 0);
+  ASSERT_EQ(::send(ends[1], "x", 1, MSG_NOSIGNAL), 1);
+  for (const Site site : {Site::kEpollWait, Site::kPoll, Site::kSelect})
+    kernel.plan({.site = site, .error = EINTR, .times = 2});
+  driver.wait(TimePoint(), TimePoint() + std::chrono::seconds(10));
+  Completion one;
+  ASSERT_TRUE(driver.next(one));
+  EXPECT_EQ(one.bytes.size(), 1u);
+  EXPECT_FALSE(driver.next(one));
+  driver.close(channel);
+  driver.look(TimePoint());
+  EXPECT_TRUE(driver.next(one));
   ::close(ends[1]);
 }
 
