@@ -72,67 +72,64 @@ TEST(SoleSpeakerTest, AListenerIsNeverAsked) {
   EXPECT_EQ(asked_in(speaker, 100, nullptr), 100);
 }
 
-// Of requests that are there when it looks, seven of eight cost no call of the poller.
-class LookingAtAPoller : public ::testing::TestWithParam<DriverKind> {};
+class LookingAtAPoller : public ::testing::TestWithParam<DriverKind> {
+ protected:
+  using Site = FaultyKernel::Site;
 
-TEST_P(LookingAtAPoller, TakesFewCallsForOneWhoSpeaksAlone) {
-  constexpr uint64_t kRequests = 800;
-  FaultyKernel kernel(real_platform().kernel);
-  Buffers buffers(1 << 24);
-  LoopCounters counters;
-  ReadinessDriver driver(kernel, buffers, counters, GetParam());
-  ASSERT_EQ(driver.open(), 0);
-  int ends[2];
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-  Channel channel;
-  ASSERT_EQ(driver.attach(channel, Channel::Role::kStream, ends[0]), 0);
-  uint64_t heard = 0;
-  for (uint64_t i = 0; i < kRequests; ++i) {
-    ASSERT_EQ(::send(ends[1], "x", 1, MSG_NOSIGNAL), 1);
+  void SetUp() override {
+    ASSERT_EQ(driver.open(), 0);
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    ASSERT_EQ(driver.attach(channel, Channel::Role::kStream, ends[0]), 0);
+  }
+  void TearDown() override {
+    driver.close(channel);
     driver.look(TimePoint());
+    Completion closed;
+    ASSERT_TRUE(driver.next(closed));
+    EXPECT_EQ(closed.kind, Completion::Kind::kClosed);
+    EXPECT_FALSE(driver.next(closed));
+    ::close(ends[1]);
+  }
+  void say() { ASSERT_EQ(::send(ends[1], "x", 1, MSG_NOSIGNAL), 1); }
+  uint64_t take_all() {
+    uint64_t heard = 0;
     Completion one;
     while (driver.next(one)) heard += one.bytes.size();
+    return heard;
+  }
+
+  FaultyKernel kernel{real_platform().kernel};
+  Buffers buffers{1 << 24};
+  LoopCounters counters;
+  ReadinessDriver driver{kernel, buffers, counters, GetParam()};
+  int ends[2];
+  Channel channel;
+};
+
+// Of requests that are there when it looks, seven of eight cost no call of the poller.
+TEST_P(LookingAtAPoller, TakesFewCallsForOneWhoSpeaksAlone) {
+  constexpr uint64_t kRequests = 800;
+  uint64_t heard = 0;
+  for (uint64_t i = 0; i < kRequests; ++i) {
+    say();
+    driver.look(TimePoint());
+    heard += take_all();
   }
   EXPECT_EQ(heard, kRequests);
-  using Site = FaultyKernel::Site;
   const uint64_t waits =
       kernel.calls(Site::kEpollWait) + kernel.calls(Site::kPoll) + kernel.calls(Site::kSelect);
   EXPECT_GE(waits, kRequests / 10);  // the others are asked, too
   EXPECT_LE(waits, kRequests / 7);
   EXPECT_LE(kernel.calls(Site::kReceive), kRequests + 1);
-  driver.close(channel);
-  driver.look(TimePoint());
-  Completion closed;
-  ASSERT_TRUE(driver.next(closed));
-  EXPECT_EQ(closed.kind, Completion::Kind::kClosed);
-  EXPECT_FALSE(driver.next(closed));
-  ::close(ends[1]);
 }
 
 // A process that is stopped and goes on: the wait ends without having looked.
 TEST_P(LookingAtAPoller, AnInterruptedWaitTellsWhatIsThere) {
-  using Site = FaultyKernel::Site;
-  FaultyKernel kernel(real_platform().kernel);
-  Buffers buffers(1 << 24);
-  LoopCounters counters;
-  ReadinessDriver driver(kernel, buffers, counters, GetParam());
-  ASSERT_EQ(driver.open(), 0);
-  int ends[2];
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-  Channel channel;
-  ASSERT_EQ(driver.attach(channel, Channel::Role::kStream, ends[0]), 0);
-  ASSERT_EQ(::send(ends[1], "x", 1, MSG_NOSIGNAL), 1);
+  say();
   for (const Site site : {Site::kEpollWait, Site::kPoll, Site::kSelect})
     kernel.plan({.site = site, .error = EINTR, .times = 2});
   driver.wait(TimePoint(), TimePoint() + std::chrono::seconds(10));
-  Completion one;
-  ASSERT_TRUE(driver.next(one));
-  EXPECT_EQ(one.bytes.size(), 1u);
-  EXPECT_FALSE(driver.next(one));
-  driver.close(channel);
-  driver.look(TimePoint());
-  EXPECT_TRUE(driver.next(one));
-  ::close(ends[1]);
+  EXPECT_EQ(take_all(), 1u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Pollers, LookingAtAPoller,
