@@ -180,7 +180,7 @@ class QuietTest(unittest.TestCase):
             return {"row": row.id, "round": number, "error": "broken"}
 
         _, late, _ = schedule.run_jobs(schedule.jobs_of(rows, 1), run_one, 60, lambda: now[0],
-                                    say=lambda *_: None, wait=wait)
+                                       say=lambda *_: None, wait=wait)
         self.assertEqual(late, 0)
 
 

@@ -144,15 +144,9 @@ TEST_F(EventLoopTest, PollingNeverSleepsAndIsNotSignalled) {
 // shrinks the time to poll: then once more.
 TEST_F(EventLoopTest, PollsOnlyWhileThatPays) {
   loop_.assume_held();
-  const auto wait = [&] {
-    loop_.assume_held();
-    loop_.wait(EventLoop::Wait::kPollFirst, kNever);
-    return driver_->looks > 0;
-  };
   driver_->has_some = true;
-  for (int i = 0; i < 20; ++i) EXPECT_FALSE(wait()) << "it was not told to poll";
-  loop_.set_poll_time_max(milliseconds(10));
-  EXPECT_TRUE(support::wait_until(wait)) << "polling would have found what ended short sleeps";
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(polls()) << "it was not told to poll";
+  EXPECT_TRUE(polls_in_the_end()) << "polling would have found what ended short sleeps";
   driver_->looks = 0;
   loop_.wait(EventLoop::Wait::kSleep, kNever);
   EXPECT_EQ(driver_->looks, 0) << "the caller said to sleep";
@@ -161,20 +155,14 @@ TEST_F(EventLoopTest, PollsOnlyWhileThatPays) {
     driver_->has_some = driver_->until > driver_->now;
     if (driver_->has_some) support::let_pass(milliseconds(11));
   };
-  for (int i = 0; i < 12; ++i) wait();
-  driver_->looks = 0;
-  EXPECT_FALSE(wait());
+  for (int i = 0; i < 12; ++i) polls();
+  EXPECT_FALSE(polls());
 }
 
 TEST_F(EventLoopTest, WhatPollingFindsEndsItWithoutSleepOrSignal) {
   loop_.assume_held();
   loop_.set_poll_time_max(milliseconds(10));
-  const auto found_by_polling = [&] {
-    loop_.assume_held();
-    driver_->looks = 0;
-    loop_.wait(EventLoop::Wait::kPollFirst, kNever);
-    return driver_->looks > 0 && driver_->until <= driver_->now;
-  };
+  const auto found_by_polling = [&] { return polls() && driver_->until <= driver_->now; };
   driver_->has_some = true;
   EXPECT_TRUE(support::wait_until(found_by_polling));
   driver_->has_some = false;
@@ -247,12 +235,7 @@ TEST_F(EventLoopTest, WhatALookHasFoundComesBeforeMailThatCameMeanwhile) {
   driver_->while_asleep = [&] {
     if (driver_->until <= driver_->now) post();  // not to a sleeper: that has no look behind it
   };
-  const auto look_with_mail = [&] {
-    loop_.assume_held();
-    driver_->looks = 0;
-    loop_.wait(EventLoop::Wait::kPollFirst, kNever);
-    return driver_->looks == 1;
-  };
+  const auto look_with_mail = [&] { return polls() && driver_->looks == 1; };
   ASSERT_TRUE(support::wait_until(look_with_mail));
   EXPECT_EQ(open_all(loop_.take_mail()), 0u);
   ASSERT_TRUE(look_with_mail());  // the driver has something again
