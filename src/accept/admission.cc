@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "accept/accept_errors.h"
 #include "runtime/check.h"
@@ -77,8 +78,13 @@ Admission::Outcome Admission::accept_one_in_loop(const Socket& socket) {
   SocketAddress peer;
   const int fd = core_.platform.kernel.accept(socket.fd, peer);
   if (fd < 0) {
-    core_.leave_connection();
-    return fd == -EAGAIN ? Outcome::kNobody : failed_in_loop(-fd);
+    const Outcome outcome = fd == -EAGAIN ? Outcome::kNobody : failed_in_loop(-fd);
+    if (outcome == Outcome::kPause) {
+      core_.give_back_place();
+    } else {
+      core_.leave_connection();  // somebody may have paused because of this place
+    }
+    return outcome;
   }
   loop_.counters.descriptors_opened.add();
   admit_in_loop(fd, peer, socket.listening);
@@ -153,12 +159,15 @@ bool Admission::over_limit() const { return core_.is_full() || core_.buffers.nea
 
 void Admission::pause_in_loop(bool failed) {
   if (paused_ || stopped_) return;
-  core_.note_accept_paused(loop_.index(), true);
+  const AcceptWait waits_for = failed ? AcceptWait::kDescriptor : AcceptWait::kPlace;
+  core_.note_accept_waits(loop_.index(), waits_for);
   if (!failed && !over_limit()) {  // something was freed before the note could be seen
-    core_.note_accept_paused(loop_.index(), false);
+    core_.note_accept_waits(loop_.index(), AcceptWait::kNothing);
     return;
   }
   paused_ = true;
+  waits_for_ = waits_for;
+  turn_ = AcceptWait::kNothing;
   loop_.counters.accept_pauses.add();
   resume_at_ = loop_.now() + back_off_;
   back_off_ = std::min(back_off_ * 2, kBackOffMax);
@@ -167,24 +176,45 @@ void Admission::pause_in_loop(bool failed) {
 
 void Admission::room_in_loop() {
   loop_.assume_held();
+  if (stopped_) return;
+  begin_turn_in_loop();
   if (paused_) resume_at_ = loop_.now();
+}
+
+void Admission::begin_turn_in_loop() {
+  turn_ = waits_for_;
+  accepted_before_turn_ = loop_.counters.accepted.get();
+}
+
+// The sockets have been looked at since the turn began.
+void Admission::pass_on_in_loop() {
+  const AcceptWait turn = std::exchange(turn_, AcceptWait::kNothing);
+  const bool took_nobody = loop_.counters.accepted.get() == accepted_before_turn_;
+  if (took_nobody && !over_limit()) core_.give_turn(turn);
 }
 
 TimePoint Admission::resume_in_loop() {
   loop_.assume_held();
-  if (!paused_) return kNever;
+  if (!paused_) {
+    if (turn_ != AcceptWait::kNothing) pass_on_in_loop();
+    return kNever;
+  }
   if (loop_.now() < resume_at_) return resume_at_;
-  core_.note_accept_paused(loop_.index(), true);  // before asking: what is freed later is told
+  // Before asking: what is freed later is told.
+  core_.note_accept_waits(loop_.index(), AcceptWait::kPlace);
   if (over_limit()) {
+    waits_for_ = AcceptWait::kPlace;
+    turn_ = AcceptWait::kNothing;
     resume_at_ = loop_.now() + kBackOffMax;
     return resume_at_;
   }
-  core_.note_accept_paused(loop_.index(), false);
+  core_.note_accept_waits(loop_.index(), AcceptWait::kNothing);
   paused_ = false;
+  begin_turn_in_loop();  // without having been told, too, for others have not been either
   admit_early_in_loop();
   if (paused_) return resume_at_;  // it was not room enough for them
   for (Socket& socket : sockets_) loop_.driver().receive(socket);
-  return kNever;
+  return loop_.now();  // it looks at them before it sleeps, and then comes here again
 }
 
 void Admission::stop_in_loop(bool take_waiting) {
@@ -193,7 +223,7 @@ void Admission::stop_in_loop(bool take_waiting) {
   if (stopped_) return;
   stopped_ = true;
   paused_ = false;
-  core_.note_accept_paused(loop_.index(), false);
+  core_.note_accept_waits(loop_.index(), AcceptWait::kNothing);
   if (take_waiting) admit_early_in_loop();
   close_early_in_loop();
   for (Socket& socket : sockets_) {

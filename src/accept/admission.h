@@ -12,8 +12,17 @@
 //
 // It pauses - all its sockets leave the set, clients wait in the backlog - when accept(2) fails,
 // when there are as many connections as allowed, and when memory is nearly used up. It goes on when
-// a connection closes (Core::resume_accepting sends kMailResume), and after a back-off of 10 to
-// 500 ms.
+// it has its turn (Core::give_turn sends kMailResume), and after a back-off of 10 to 500 ms.
+//
+// Turns, where several loops have paused. Whatever becomes free wakes one of them, not all:
+// 1. Each place that is left, and each descriptor that is closed, is the turn of one loop that
+// waits
+//    for such a thing, of each after the others.
+// 2. The turn is over when the loop has taken a client, pauses again, or has failed. A loop that
+//    has looked at its sockets and found nobody, although there is room, passes it on.
+// 3. A loop waits for a place only if there was none after it had said so. So there are never more
+//    free places than turns while a loop waits for one, and nobody waits in vain. (A failure breaks
+//    that, for it tells nobody: whoever waits then has the back-off.)
 #pragma once
 
 #include <deque>
@@ -67,6 +76,8 @@ class Admission final : public Acceptor {
   void admit_in_loop(int fd, const SocketAddress& peer, uint32_t listening) REQUIRES(loop_);
   bool over_limit() const;
   void pause_in_loop(bool failed) REQUIRES(loop_);
+  void begin_turn_in_loop() REQUIRES(loop_);
+  void pass_on_in_loop() REQUIRES(loop_);
   void log_failure(int error);
 
   Core& core_;
@@ -80,6 +91,9 @@ class Admission final : public Acceptor {
   std::deque<Early> early_ GUARDED_BY(loop_);
   Duration back_off_ GUARDED_BY(loop_);
   int aborted_in_a_row_ GUARDED_BY(loop_) = 0;
+  AcceptWait waits_for_ GUARDED_BY(loop_) = AcceptWait::kNothing;  // since the last pause
+  AcceptWait turn_ GUARDED_BY(loop_) = AcceptWait::kNothing;       // what it is the turn of, if any
+  uint64_t accepted_before_turn_ GUARDED_BY(loop_) = 0;
   TimePoint resume_at_ GUARDED_BY(loop_) = kNever;
 };
 

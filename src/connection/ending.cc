@@ -203,7 +203,7 @@ void IoWorker::connection_gone_in_loop(Connection& connection, CloseReason reaso
   record.generation.store(0, std::memory_order_relaxed);
   record.unsent_bytes.store(0, std::memory_order_relaxed);
   if (connection.counts_address) core_.leave_address(connection.id);
-  core_.resume_accepting();  // a descriptor is free
+  core_.give_turn(AcceptWait::kDescriptor);
 }
 
 void IoWorker::cancel_jobs_in_loop(Connection& connection, CancelReason reason) {

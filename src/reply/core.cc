@@ -25,7 +25,7 @@ Core::Core(const Platform& given_platform, const ServerOptions& given_options, u
       buffers(given_options.buffer_bytes_max),
       io_workers_(io_workers),
       connections_max_(connections_max),
-      accept_paused_(std::make_unique<std::atomic<bool>[]>(io_workers + 1)) {
+      accept_waits_(std::make_unique<std::atomic<AcceptWait>[]>(io_workers + 1)) {
   for (uint32_t home = 0; home < io_workers; ++home) {
     records_.push_back(
         std::make_unique<std::atomic<SlotRecord*>[]>(connections_max / kRecordsPerChunk + 1));
@@ -80,25 +80,43 @@ bool Core::enter_connection() {
   return false;
 }
 
-void Core::leave_connection() {
+void Core::give_back_place() {
   const uint64_t before = live_connections_.fetch_sub(1);
   CHECK(before > 0, "more connections have gone than came");
-  resume_accepting();
 }
 
-// All of them: which one has clients that wait, only its own socket knows.
-void Core::resume_accepting() {
-  if (accept_paused_count_.load() == 0) return;
-  for (uint32_t index = 0; index < loops_.size(); ++index) {
-    if (!accept_paused_[index].load() || !accept_paused_[index].exchange(false)) continue;
-    accept_paused_count_.fetch_sub(1);
-    loops_[index]->post(std::make_unique<PlainMail>(kMailResume));
+void Core::leave_connection() {
+  give_back_place();
+  give_turn(AcceptWait::kPlace);
+}
+
+void Core::give_turn(AcceptWait freed) {
+  std::atomic<int32_t>& waiting = accept_waits_count_[static_cast<size_t>(freed)];
+  if (waiting.load() == 0) return;
+  const auto count = static_cast<uint32_t>(loops_.size());
+  const uint32_t first = next_turn_.load(std::memory_order_relaxed);
+  for (uint32_t tries = 0; tries < count; ++tries) {
+    const uint32_t index = (first + tries) % count;
+    AcceptWait expected = freed;
+    if (accept_waits_[index].load() != freed ||
+        !accept_waits_[index].compare_exchange_strong(expected, AcceptWait::kNothing)) {
+      continue;
+    }
+    waiting.fetch_sub(1);
+    next_turn_.store(index + 1, std::memory_order_relaxed);
+    return loops_[index]->post(std::make_unique<PlainMail>(kMailResume));
   }
 }
 
-void Core::note_accept_paused(uint32_t index, bool paused) {
-  if (accept_paused_[index].exchange(paused) == paused) return;
-  accept_paused_count_.fetch_add(paused ? 1 : -1);
+void Core::note_accept_waits(uint32_t index, AcceptWait waits_for) {
+  // The counts are never less than the loops that wait: who makes room must not find nobody.
+  if (waits_for != AcceptWait::kNothing) {
+    accept_waits_count_[static_cast<size_t>(waits_for)].fetch_add(1);
+  }
+  const AcceptWait before = accept_waits_[index].exchange(waits_for);
+  if (before != AcceptWait::kNothing) {
+    accept_waits_count_[static_cast<size_t>(before)].fetch_sub(1);
+  }
 }
 
 Core::Address Core::address_of(const SocketAddress& address) {

@@ -34,6 +34,9 @@ struct SlotRecord {
   std::atomic<uint64_t> address{0};        // {family: 16, port: 16, IPv4 address: 32}
 };
 
+// What a loop waits for that accepts and has paused.
+enum class AcceptWait : uint8_t { kNothing, kPlace, kDescriptor };
+
 // The address of a slot whose client speaks IPv6.
 using WideAddress = std::array<std::atomic<uint64_t>, 2>;
 
@@ -79,14 +82,18 @@ class Core {
   // loop, as are allowed.
   [[nodiscard]] bool enter_connection();
   bool is_full() const { return live_connections_.load() >= connections_max_; }
-  // Any thread. The place is free again.
+  // Any thread. The place is free again, and one of the loops that wait for one is told.
   void leave_connection();
-  // Any thread. A place, a descriptor or memory has become free: loops that accept and have paused
-  // look again.
-  void resume_accepting();
-  // The holder of the loop `index`, which accepts: resume_accepting is to tell it, or not. It asks
-  // for room after it has said so, or it may miss the last who makes some.
-  void note_accept_paused(uint32_t index, bool paused);
+  // Any thread. The same for a place that was of no use, because accept(2) has failed: nobody is
+  // told, for the next loop would fail as this one did.
+  void give_back_place();
+  // Any thread. One `freed` has become free: one of the loops that wait for it has its turn to look
+  // (kMailResume), each after the others. Which of them has clients that wait, only its own socket
+  // knows: a loop that finds nobody calls this again, and so the turn goes on.
+  void give_turn(AcceptWait freed);
+  // The holder of the loop `index`, which accepts: what give_turn is to tell it of. It asks for
+  // room after it has said so, or it may miss the last who makes some.
+  void note_accept_waits(uint32_t index, AcceptWait waits_for);
 
   const Platform platform;
   const ServerOptions options;
@@ -110,9 +117,10 @@ class Core {
   const size_t connections_max_;
   // These three seq_cst: who makes room asks for pauses after its decrement, who pauses asks for
   // room after its note.
-  std::atomic<uint64_t> live_connections_{0};  // adopted or on their way to a loop
-  std::atomic<int32_t> accept_paused_count_{0};
-  std::unique_ptr<std::atomic<bool>[]> accept_paused_;  // by loop
+  std::atomic<uint64_t> live_connections_{0};                 // adopted or on their way to a loop
+  std::array<std::atomic<int32_t>, 3> accept_waits_count_{};  // by AcceptWait
+  std::unique_ptr<std::atomic<AcceptWait>[]> accept_waits_;   // by loop
+  std::atomic<uint32_t> next_turn_{0};                        // a hint: relaxed
   std::atomic<uint64_t> references_{0};
   // By home: a table of chunks, made when they are needed, that lives as long as this.
   static constexpr uint32_t kRecordsPerChunk = 1024;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "runtime/driver_factory.h"
+#include "support/child.h"
 #include "support/client.h"
 #include "support/gate.h"
 #include "support/test_server.h"
@@ -62,6 +63,20 @@ const tr::ListenOptions kByLoops = {.accepting = tr::Accepting::kLoops};
 // The thread that the handler runs on: that of the loop.
 tr::Answer name_thread(const tr::Request&) {
   return std::to_string(std::hash<std::thread::id>()(std::this_thread::get_id()));
+}
+
+// Each of them gets `reply`, in whatever order, and leaves then.
+void expect_all_served(std::vector<Client>& clients, const std::string& reply) {
+  size_t served = 0;
+  EXPECT_TRUE(wait_until([&] {
+    for (Client& client : clients) {
+      if (!client.connected() || !client.readable_within(std::chrono::milliseconds(0))) continue;
+      EXPECT_EQ(client.receive(reply.size()), reply);
+      client.close();
+      ++served;
+    }
+    return served == clients.size();
+  })) << served;
 }
 
 bool has_listener_thread() {
@@ -251,6 +266,41 @@ TEST_P(LoopsAccept, TheDrainTakesWhoWaits) {
     EXPECT_EQ(server.stats().accepted, 40u);
     EXPECT_TRUE(tr::books_balance(server.stats(), nullptr));
   }
+}
+
+// Many loops at the limit: whoever leaves makes room for one client, and wakes one loop for it.
+TEST_P(LoopsAccept, AFreedPlaceDoesNotWakeThemAll) {
+  tr::ServerOptions options = loops(16);
+  options.connections_max = 2;
+  tr::Server server(options);
+  server.listen(kAnywhere, tr::lines(), support::mark, kByLoops);
+  ASSERT_TRUE(server.start().ok());
+  std::vector<Client> clients;
+  for (int i = 0; i < 160; ++i) {
+    clients.emplace_back(server.urls()[0]);
+    ASSERT_TRUE(clients.back().send("x\n"));
+  }
+  expect_all_served(clients, "<x>\n");
+  EXPECT_LE(server.stats().wakeups, 3 * clients.size()) << "for each, all loops were woken";
+}
+
+// At the limit of descriptors nobody can be accepted, and nobody tries all the time.
+TEST_P(LoopsAccept, WithoutDescriptorsTheyDoNotSpin) {
+  support::Child child(
+      {"serve", "echo", "--listen", kAnywhere, "--accepting", "loops", "--io-workers", "4",
+       "--connections-max", "1000", "--driver", on_uring() ? "io_uring" : "epoll"},
+      {.descriptors_max = 64});
+  const std::string url = child.url();
+  std::vector<Client> clients;
+  for (int i = 0; i < 120; ++i) clients.emplace_back(url);
+  ASSERT_TRUE(wait_until(
+      [&] { return child.errors().find("raise the descriptor limit") != std::string::npos; }));
+  const auto before = child.cpu_time();
+  support::let_pass(std::chrono::milliseconds(500));
+  EXPECT_LT((child.cpu_time() - before).count(), 100 * support::kSlowness);
+  // Those who leave make room for those who wait.
+  for (Client& client : clients) ASSERT_TRUE(client.send("x"));
+  expect_all_served(clients, "x");
 }
 
 // Under `adaptive` a handler that blocks loses the loop, and the loop goes on accepting.

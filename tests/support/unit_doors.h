@@ -23,13 +23,14 @@ using MakeDriver = std::unique_ptr<Driver> (*)(Kernel&, Buffers&, LoopCounters&)
 
 class DoorsFixture : public ::testing::Test, public Adopter {
  protected:
-  explicit DoorsFixture(MakeDriver make_driver, size_t connections_max)
+  explicit DoorsFixture(MakeDriver make_driver, size_t connections_max, uint32_t loops = 2,
+                        Clock& clock = real_platform().clock)
       : kernel_(real_platform().kernel),
-        platform_{kernel_, real_platform().clock, real_platform().threads},
-        core_(new Core(platform_, {}, 2, connections_max)) {
+        platform_{kernel_, clock, real_platform().threads},
+        core_(new Core(platform_, {}, loops, connections_max)) {
     listening_.options.accepting = Accepting::kLoops;
     listening_.url = "tcp://127.0.0.1:0";
-    for (uint32_t index : {0u, 1u}) {
+    for (uint32_t index = 0; index < loops; ++index) {
       EventLoop& loop = core().loop(index);
       loop.use_driver(make_driver(kernel_, core().buffers, loop.counters));
       doors_.push_back(std::make_unique<Admission>(core(), loop, *this));
@@ -59,7 +60,9 @@ class DoorsFixture : public ::testing::Test, public Adopter {
     for (Mail* next = loop.take_mail(); next != nullptr;) {
       const std::unique_ptr<Mail> mail(next);
       next = mail->next;
-      if (mail->kind == kMailResume) doors_[index]->room_in_loop();
+      if (mail->kind != kMailResume) continue;
+      ++turns_given_;
+      doors_[index]->room_in_loop();
     }
     Completion completion;
     while (loop.driver().next(completion)) doors_[index]->handle_in_loop(completion);
@@ -78,6 +81,7 @@ class DoorsFixture : public ::testing::Test, public Adopter {
   std::vector<std::unique_ptr<Admission>> doors_;
   std::vector<support::Client> clients_;
   std::vector<int> taken_;
+  int turns_given_ = 0;  // of all loops
 };
 
 // 100 clients have come, and the loop has turned once, before number `turn_at` came: the drain
