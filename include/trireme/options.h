@@ -138,8 +138,8 @@ struct ServerOptions {
   // A handler with Dispatch::kInline, or a codec, that keeps its loop for so long is reported in
   // the log, with what it waits for. Long enough that a machine that is short of CPUs causes none.
   std::chrono::nanoseconds stall_time = std::chrono::milliseconds(25);
-  // Reports of stalls and of hand-overs a minute; the others are counted. So that a log does not
-  // fill up with what is always the same.
+  // Reports of stalls a minute, and as many of hand-overs (debug); the others are counted. So that
+  // a log does not fill up with what is always the same.
   uint32_t stall_reports_per_minute_max = 12;
   LogLevel log_level = LogLevel::kInfo;
   LogSink log;  // empty: standard error

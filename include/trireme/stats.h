@@ -71,7 +71,7 @@ struct Stats {
   // Late jobs that kept their loop, and loop code that was late: with `adaptive` those that compute
   // while no CPU is free, seen every millisecond; else all, seen every 10 ms.
   uint64_t stalls = 0;
-  uint64_t stall_reports = 0;  // lines in the log about them and about hand-overs
+  uint64_t stall_reports = 0;  // lines in the log about them, and about hand-overs (debug)
   uint64_t data_workers = 0;   // threads now
 
   // books

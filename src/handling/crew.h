@@ -223,6 +223,13 @@ class Crew {
   size_t count_computing(Member& me, TimePoint now);
   void see_stall(HeldLoop& held, Sight& sight, TimePoint now);
   void report_moved(TimePoint now);
+  // How many lines of a sort may still come in this minute, and how many did not.
+  struct ReportsLeft {
+    TimePoint minute = TimePoint::min();
+    uint32_t left = 0;
+    uint64_t suppressed = 0;
+  };
+  bool may_report(ReportsLeft& reports, TimePoint now, uint64_t& suppressed);
   void report(const Stall& stall, TimePoint now);
   void appoint_reserve(HeldLoop& held);
   std::shared_ptr<Block> take_read_buffer();
@@ -270,9 +277,7 @@ class Crew {
   // took the loop has clients to serve.
   std::optional<Stall> moved_ GUARDED_BY(mutex_);
   std::atomic<bool> moved_waits_{false};
-  TimePoint reports_minute_ GUARDED_BY(mutex_) = TimePoint::min();
-  uint32_t reports_left_ GUARDED_BY(mutex_) = 0;
-  uint64_t reports_suppressed_ GUARDED_BY(mutex_) = 0;
+  ReportsLeft stalls_left_, moves_left_;  // with mutex_ held
   SharedCounter stall_reports_;
   LogGate gate_;
 };

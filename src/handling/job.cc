@@ -131,6 +131,7 @@ bool Job::run_next() noexcept {
     }
   } catch (...) {
     threw = true;
+    log_thrown();
     if (job_kind == JobKind::kRequest && !reply_taken && replies_count < requests_run) {
       outbox.put(error("internal"));
     }

@@ -175,6 +175,7 @@ struct alignas(64) Job final : Mail, private Responder {
   std::array<char, kRepliesBytes> replies;
 
  private:
+  void log_thrown() const noexcept;
   void run_request();
   void gather_early_reply();
   bool gather(const Answer& given);

@@ -168,7 +168,7 @@ bool Crew::take_loop(Member& me, Sight& sight, TimePoint now) {
   held.lost_while_alert = !asked && held.lookout->alert(now);
   others_now_.add();
   platform_.threads.set_name("io-" + std::to_string(loop.index()));
-  if (!at_once) {
+  if (!at_once && core_.log.takes(LogLevel::kDebug)) {
     MutexLock lock(mutex_);
     moved_ = stall;
     moved_waits_.store(true, std::memory_order_relaxed);

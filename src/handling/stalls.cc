@@ -1,4 +1,6 @@
-// What kept a loop from its clients, said in the log: at most so many lines a minute.
+// What kept a loop from its clients, said in the log: at most so many lines a minute. A job that
+// has lost its loop has kept it from nobody, and is what adaptive dispatch is for: a line for who
+// looks for it (debug), and none of those that others wait for.
 #include <string>
 #include <utility>
 
@@ -57,28 +59,33 @@ void Crew::report_moved(TimePoint now) {
   if (moved) report(*moved, now);
 }
 
-void Crew::report(const Stall& stall, TimePoint now) {
-  uint64_t suppressed = 0;
-  {
-    MutexLock lock(mutex_);
-    if (reports_minute_ == TimePoint::min() || now - reports_minute_ >= kMinute) {
-      reports_minute_ = now;
-      reports_left_ = core_.options.stall_reports_per_minute_max;
-    }
-    if (reports_left_ == 0) {
-      ++reports_suppressed_;
-      return;
-    }
-    --reports_left_;
-    suppressed = std::exchange(reports_suppressed_, 0);
+// One more line of its sort in this minute?
+bool Crew::may_report(ReportsLeft& reports, TimePoint now, uint64_t& suppressed) {
+  MutexLock lock(mutex_);
+  if (reports.minute == TimePoint::min() || now - reports.minute >= kMinute) {
+    reports.minute = now;
+    reports.left = core_.options.stall_reports_per_minute_max;
   }
+  if (reports.left == 0) {
+    ++reports.suppressed;
+    return false;
+  }
+  --reports.left;
+  suppressed = std::exchange(reports.suppressed, 0);
+  return true;
+}
+
+void Crew::report(const Stall& stall, TimePoint now) {
+  const bool moved = stall.what == Stall::What::kMoved;
+  uint64_t suppressed = 0;
+  if (!may_report(moved ? moves_left_ : stalls_left_, now, suppressed)) return;
   stall_reports_.add();
   // The stack first: the thread may go on at any time.
   const std::string stack =
       stall.computes ? std::string() : platform_.threads.stack_of(stall.thread);
   const std::string client = core_.describe(stall.id);
   const bool callback = stall.kind == Job::kCallback;
-  std::string line = "stall: ";
+  std::string line = moved ? "hand-over: " : "stall: ";
   line += stall.what == Stall::What::kLoopCode ? "the codec"
           : callback                           ? "a callback"
                                                : "a handler";
@@ -90,19 +97,14 @@ void Crew::report(const Stall& stall, TimePoint now) {
   line += stall.computes ? " computes" : " blocks";
   line +=
       " on thread " + std::to_string(stall.thread) + " since " + milliseconds(now - stall.since);
-  if (stall.what == Stall::What::kMoved) {
+  if (moved) {
     line += "; a spare thread has taken its loop io-" + std::to_string(stall.loop);
   } else {
     line += "; all clients of its loop io-" + std::to_string(stall.loop) + " wait";
   }
   if (!stack.empty()) line += "; it waits in " + std::string(of_user(stack));
-  if (suppressed > 0)
-    line += " (" + std::to_string(suppressed) + " stalls before were not reported)";
-  if (stall.what == Stall::What::kMoved) {
-    core_.log.info(line);
-  } else {
-    core_.log.warning(line);
-  }
+  if (suppressed > 0) line += " (" + std::to_string(suppressed) + " before were not reported)";
+  core_.log.write(moved ? LogLevel::kDebug : LogLevel::kWarning, line);
 }
 
 }  // namespace trireme

@@ -100,7 +100,8 @@ class Core {
   const Log log;
   Buffers buffers;
   SharedCounter stale_ids;
-  LogGate accept_gate;  // of all loops that accept
+  LogGate accept_gate;    // of all loops that accept
+  LogGates thrown_gates;  // by service: what its handlers throw
 
  private:
   struct Address {

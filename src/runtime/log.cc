@@ -1,6 +1,8 @@
 #include "runtime/log.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <utility>
 
 namespace trireme::inline v0 {
@@ -25,6 +27,37 @@ bool LogGate::open(TimePoint now, uint64_t& suppressed) {
   }
   suppressed = suppressed_.exchange(0, std::memory_order_relaxed);
   return true;
+}
+
+bool LogGates::open(const void* source, TimePoint now, uint64_t& suppressed) {
+  MutexLock lock(mutex_);
+  auto gate = std::find_if(gates_.begin(), gates_.end(),
+                           [source](const Gate& other) { return other.source == source; });
+  if (gate == gates_.end()) {
+    gates_.push_back({.source = source, .next = TimePoint::min(), .suppressed = 0});
+    gate = std::prev(gates_.end());
+  }
+  if (now < gate->next) {
+    ++gate->suppressed;
+    return false;
+  }
+  gate->next = now + std::chrono::seconds(1);
+  suppressed = std::exchange(gate->suppressed, 0);
+  return true;
+}
+
+std::string printable(std::string_view text, size_t bytes_max) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string made;
+  for (const char c : text.substr(0, bytes_max)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      made += c;
+    } else {
+      made += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return text.size() > bytes_max ? made + "..." : made;
 }
 
 }  // namespace trireme

@@ -6,8 +6,10 @@
 #include <atomic>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/clock.h"
+#include "runtime/mutex.h"
 #include "trireme/options.h"
 
 namespace trireme::inline v0 {
@@ -19,6 +21,9 @@ class Log {
 
   // Any thread. May run the user's sink: never call it with a lock held.
   void write(LogLevel level, std::string_view line) const;
+  // Any thread. False: lines of `level` go nowhere, so that nobody needs to make them.
+  bool takes(LogLevel level) const { return level >= level_; }
+  void debug(std::string_view line) const { write(LogLevel::kDebug, line); }
   void info(std::string_view line) const { write(LogLevel::kInfo, line); }
   void warning(std::string_view line) const { write(LogLevel::kWarning, line); }
   void error(std::string_view line) const { write(LogLevel::kError, line); }
@@ -39,5 +44,25 @@ class LogGate {
   std::atomic<int64_t> next_ns_{0};  // relaxed: a lost race lets a line more or less through
   std::atomic<uint64_t> suppressed_{0};
 };
+
+// A gate for each of a few sources, so that a flood from one hides no other.
+class LogGates {
+ public:
+  // Any thread. As LogGate::open. `source` tells one from the other and is never looked into.
+  bool open(const void* source, TimePoint now, uint64_t& suppressed);
+
+ private:
+  struct Gate {
+    const void* source;
+    TimePoint next;
+    uint64_t suppressed;
+  };
+  Mutex mutex_;
+  std::vector<Gate> gates_ GUARDED_BY(mutex_);
+};
+
+// Bytes that somebody else chose, as a part of a line: what is not a printable character is written
+// as \xHH, bytes above 0x7f pass (UTF-8), and what is longer than `bytes_max` ends in "...".
+std::string printable(std::string_view text, size_t bytes_max);
 
 }  // namespace trireme

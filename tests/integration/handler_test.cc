@@ -1,6 +1,7 @@
 // Goal: whatever a handler does - throw, block, never return, answer late, from elsewhere or not at
 // all - its own client gets what the contract says, and no other client notices.
 // Method: handlers that wait at a gate of the test; sessions that note their callbacks.
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <stdexcept>
@@ -38,6 +39,71 @@ TEST_P(HandlerTest, ThatThrows) {
   client.shutdown_write();
   EXPECT_EQ(client.receive_all(), "a\nERR internal\nb\nERR internal\nc\n");
   EXPECT_EQ(server.stats().handler_exceptions, 2u);
+}
+
+// The log says what it was, so that nobody must write a catch block for that; a client can neither
+// forge a line nor fill the log.
+class ThrownTest : public ::testing::TestWithParam<tr::Dispatch> {};
+
+TEST_P(ThrownTest, IsLogged) {
+  TestServer server({.io_workers = 1, .dispatch = GetParam(), .linger_time_max = 10ms});
+  server.listen(
+      [](const tr::Request& request) -> tr::Answer {
+        if (request.text() == "number") throw 7;
+        throw std::runtime_error("no key " + request.own() + "\nforged");
+      },
+      {.name = "lookup"});
+  server.start();
+  Client client(server.url());
+  EXPECT_EQ(client.ask("a"), "ERR internal");
+  const std::string line =
+      "a handler of 'lookup', kind 0, for 127.0.0.1:" + std::to_string(client.port()) +
+      " has thrown std::runtime_error: no key a\\x0aforged\n";
+  EXPECT_TRUE(wait_until([&] { return server.log() == line; })) << server.log();
+  const auto begin = support::Clock::now();
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(client.ask("number"), "ERR internal");
+  server.drain();
+  const auto lasted = std::chrono::ceil<std::chrono::seconds>(support::Clock::now() - begin);
+  const std::string log = server.log();
+  EXPECT_LE(std::count(log.begin(), log.end(), '\n'), 1 + lasted.count()) << log;
+  EXPECT_EQ(server.stats().handler_exceptions, 101u);
+}
+
+// The pieces of a session that have no client to answer.
+struct ThrowingSession {
+  explicit ThrowingSession(std::string& where) : where(where) {
+    if (where == "constructor") throw std::runtime_error("no database");
+  }
+  tr::Answer on_request(const tr::Request&) { return "x"; }
+  void on_drain() {
+    if (where == "on_drain") throw std::out_of_range("no room");
+  }
+  void on_close(tr::CloseReason) {
+    if (where == "on_close") throw 7;
+  }
+  std::string& where;
+};
+
+TEST(ThrowingSession, IsLoggedWhereverItThrows) {
+  for (std::string where : {"constructor", "on_drain", "on_close"}) {
+    TestServer server({.linger_time_max = 10ms});
+    server.serve<ThrowingSession>({.name = "chat"}, where);
+    server.start();
+    Client client(server.url());
+    if (where == "constructor") {
+      EXPECT_EQ(client.ask("x"), "");
+    } else {
+      EXPECT_EQ(client.ask("x"), "x");
+    }
+    server.drain();
+    const std::string log = server.log();
+    const std::string head = where == "constructor" ? "the constructor of a session of 'chat' for "
+                                                    : where + " of 'chat' for ";
+    EXPECT_EQ(log.rfind(head + "127.0.0.1:" + std::to_string(client.port()) + " has thrown ", 0),
+              0u)
+        << log;
+    EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+  }
 }
 
 TEST_P(HandlerTest, ThatThrowsWithACodecWithoutErrors) {
@@ -264,6 +330,9 @@ TEST_P(BlockingHandlerTest, SessionClosesAfterItsRunningHandler) {
             (std::vector<std::string>{"open", "begin", "end", "begin", "end", "close: reset"}));
 }
 
+INSTANTIATE_TEST_SUITE_P(Policies, ThrownTest,
+                         ::testing::Values(tr::Dispatch::kInline, tr::Dispatch::kWorkers,
+                                           tr::Dispatch::kAdaptive));
 INSTANTIATE_TEST_SUITE_P(Setups, HandlerTest, ::testing::ValuesIn(support::every_setup()),
                          support::name_of);
 INSTANTIATE_TEST_SUITE_P(Setups, BlockingHandlerTest,

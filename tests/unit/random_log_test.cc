@@ -59,6 +59,28 @@ TEST(LogGate, OpensOnceASecondAndCountsTheOthers) {
   EXPECT_EQ(suppressed, 0u);
 }
 
+TEST(LogGates, OpenOnceASecondForEachSource) {
+  LogGates gates;
+  const int sources[2] = {};
+  uint64_t suppressed = 99;
+  TimePoint now{seconds(100)};
+  EXPECT_TRUE(gates.open(&sources[0], now, suppressed));
+  EXPECT_EQ(suppressed, 0u);
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(gates.open(&sources[0], now, suppressed));
+  EXPECT_TRUE(gates.open(&sources[1], now, suppressed));
+  EXPECT_EQ(suppressed, 0u);
+  EXPECT_TRUE(gates.open(&sources[0], now + seconds(1), suppressed));
+  EXPECT_EQ(suppressed, 5u);
+}
+
+TEST(Printable, LetsNobodyForgeALineOrColourATerminal) {
+  EXPECT_EQ(printable("Grüße \\ \"x\"", 100), "Grüße \\ \"x\"");
+  EXPECT_EQ(printable(std::string_view("a\nb\r\x1b[1m\0\x7f", 10), 100),
+            "a\\x0ab\\x0d\\x1b[1m\\x00\\x7f");
+  EXPECT_EQ(printable("12345", 5), "12345");
+  EXPECT_EQ(printable("123456", 5), "12345...");
+}
+
 TEST(Log, PassesItsLevelAndAbove) {
   std::vector<std::string> lines;
   const Log log(
