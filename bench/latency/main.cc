@@ -90,7 +90,7 @@ std::optional<LatencySlice> run_slice(const Setting& setting, char side,
   const uint64_t requests_before = load.tally().requests;
   load.run_until(now_ns() + setting.warmup_ns / 2);
   const uint64_t requests_looked_at = load.tally().requests - requests_before;
-  load.tally().restart();
+  load.restart();
   const int64_t start = now_ns();
   load.run_until(start + setting.slice_ns);
   LatencySlice slice{.side = side};

@@ -77,13 +77,15 @@ TEST(BenchHistogram, ClearedIsAsNew) {
 TEST(BenchTally, RestartCountsAnewButForgivesNothing) {
   Tally tally;
   tally.requests = tally.refused = tally.sent_bytes = tally.received_bytes = 1;
-  tally.opened = tally.wrong_bytes = tally.broken = tally.unanswered = tally.unsent = 1;
+  tally.opened = tally.wrong_bytes = tally.broken = tally.unanswered = tally.unsent = tally.lost =
+      1;
   tally.fast.add(5);
   tally.blocking.add(5);
   tally.note("a byte was wrong");
   tally.restart();
   EXPECT_EQ(tally.requests + tally.refused + tally.sent_bytes + tally.received_bytes, 0u);
-  EXPECT_EQ(tally.unanswered + tally.unsent + tally.fast.count() + tally.blocking.count(), 0u);
+  EXPECT_EQ(tally.unanswered + tally.unsent + tally.lost, 0u);
+  EXPECT_EQ(tally.fast.count() + tally.blocking.count(), 0u);
   EXPECT_EQ(tally.opened, 1u);  // and still open
   EXPECT_EQ(tally.wrong_bytes, 1u);
   EXPECT_EQ(tally.broken, 1u);

@@ -108,11 +108,11 @@ void Peer::wait_while_held() {
 }
 
 void Peer::run() {
-  std::map<int, uint64_t> positions;  // of the stream of each connection
+  std::map<int, Client> clients;
   for (;;) {
     std::vector<pollfd> waiting = {{wake_, POLLIN, 0},
                                    {options_.accepts ? listener_ : -1, POLLIN, 0}};
-    for (const auto& [fd, position] : positions) waiting.push_back({fd, POLLIN, 0});
+    for (const auto& [fd, client] : clients) waiting.push_back({fd, POLLIN, 0});
     ::poll(waiting.data(), waiting.size(), -1);
     if (waiting[0].revents != 0) {
       eventfd_t count = 0;
@@ -123,24 +123,26 @@ void Peer::run() {
     }
     for (size_t i = 2; i < waiting.size(); ++i) {
       const int fd = waiting[i].fd;
-      if (waiting[i].revents == 0 || serve(fd, positions[fd])) continue;
+      if (waiting[i].revents == 0 || serve(fd, clients[fd])) continue;
       ::close(fd);
-      positions.erase(fd);
+      clients.erase(fd);
     }
     if (waiting[1].revents == 0) continue;
     const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) continue;
-    positions[fd] = 0;
     ++accepted_;
+    clients[fd].unwanted = options_.close_every > 0 && accepted_ % options_.close_every == 0;
     ::send(fd, options_.greeting.data(), options_.greeting.size(), MSG_NOSIGNAL);
   }
-  for (const auto& [fd, position] : positions) ::close(fd);
+  for (const auto& [fd, client] : clients) ::close(fd);
 }
 
-bool Peer::serve(int fd, uint64_t& position) {
+bool Peer::serve(int fd, Client& client) {
   char bytes[65536];
   const ssize_t size = ::recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
   if (size <= 0) return size < 0 && errno == EAGAIN;
+  if (client.unwanted) return false;
+  uint64_t& position = client.position;
   const auto count = static_cast<uint64_t>(size);
   if (options_.flip_at >= position && options_.flip_at < position + count) {
     bytes[options_.flip_at - position] ^= 1;

@@ -18,8 +18,10 @@ class Peer {
     Way way = Way::kEcho;
     uint64_t flip_at = UINT64_MAX;      // of each connection, this byte comes back changed
     uint64_t close_after = UINT64_MAX;  // closes a connection that has sent so many bytes
-    bool accepts = true;                // false: the backlog is one, and stays full
-    std::string greeting{};             // said to whoever connects
+    // Each so-many-th connection is closed at its first bytes, which are not answered. 0: none.
+    uint64_t close_every = 0;
+    bool accepts = true;     // false: the backlog is one, and stays full
+    std::string greeting{};  // said to whoever connects
   };
 
   Peer() : Peer(Options()) {}
@@ -38,7 +40,11 @@ class Peer {
 
  private:
   void run();
-  bool serve(int fd, uint64_t& position);  // false: close it
+  struct Client {
+    uint64_t position = 0;  // of its stream
+    bool unwanted = false;
+  };
+  bool serve(int fd, Client& client);  // false: close it
   void wait_while_held();
 
   const Options options_;

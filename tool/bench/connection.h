@@ -32,7 +32,7 @@ struct Connection {
   int fd = -1;
   uint32_t index = 0;  // among the connections of all threads
   bool watches_write = false;
-  bool dead = false;
+  bool dead = false;  // not opened again; what is pending is lost
   bool connecting = false;
   bool has_timer = false;
   bool close_wanted = false;  // by its script: close when all is written, then connect again
@@ -65,10 +65,12 @@ struct Connection {
     out_written = 0;
   }
 
+  // The next request is sent, or is lost because it cannot be.
   void push(const Pending& request) {
     const size_t slot = (pending_head + pending_count) % pending.size();
     pending[slot] = request;
     ++pending_count;
+    ++next_request;
   }
   const Pending& oldest() const { return pending[pending_head]; }
   // The oldest pending request is answered: its latency is counted.

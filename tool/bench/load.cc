@@ -75,6 +75,10 @@ Load::~Load() {
 void Load::run_until(int64_t deadline_ns) {
   int64_t now = now_ns();
   if (start_ns_ == 0) start_ns_ = now;
+  if (!alive()) {
+    blocking_sleep_ns(std::max<int64_t>(deadline_ns - now, 0));
+    now = now_ns();
+  }
   if (!sending_) {
     sending_ = true;
     // Of the thread: sleeps of a fixed rate would otherwise last 50 us longer than asked for.
@@ -97,6 +101,19 @@ void Load::run_until(int64_t deadline_ns) {
     }
     turn(std::max<int64_t>(wake - now_ns(), 0));
   }
+  // What became due during the last turn, which may have lasted longer than it was to.
+  if (options_.rate > 0) send_due(std::min(now, deadline_ns));
+}
+
+void Load::restart() {
+  tally_.restart();
+  if (alive_count_ == connections_.size()) return;
+  for (uint32_t i = 0; i < active_count_; ++i) {
+    Connection& connection = connections_[i];
+    if (!connection.dead) continue;
+    connection.pending_count = 0;
+    while (options_.rate > 0 && next_due_ns(connection) <= scheduled_ns_) ++connection.next_request;
+  }
 }
 
 void Load::drain(int64_t patience_ns) {
@@ -106,10 +123,15 @@ void Load::drain(int64_t patience_ns) {
   for (; in_flight_count_ > 0 && now < deadline && !interrupted(2); now = now_ns()) {
     turn(std::min(deadline - now, kLookAtInterruptsNs));
   }
-  if (in_flight_count_ == 0) return;
-  tally_.unanswered += in_flight_count_;
-  tally_.note(std::to_string(in_flight_count_) + " requests got no reply");
+  if (in_flight_count_ > 0) {
+    tally_.note(std::to_string(in_flight_count_) + " requests got no reply");
+  }
+  count_unanswered(now);
+}
+
+void Load::count_unanswered(int64_t now) {
   for (Connection& connection : connections_) {
+    (connection.dead ? tally_.lost : tally_.unanswered) += connection.pending_count;
     for (; connection.pending_count > 0; connection.pop()) {
       const Pending& request = connection.oldest();
       (request.blocks ? tally_.blocking : tally_.fast).add(now - request.intended_ns);
@@ -122,12 +144,10 @@ void Load::count_unsent() {
   if (options_.rate == 0) return;
   const int64_t now = now_ns();
   for (uint32_t i = 0; i < active_count_; ++i) {
-    const Connection& connection = connections_[i];
-    if (connection.dead) continue;
-    uint64_t request = connection.next_request * all_active_count_ + connection.index;
-    for (; due_ns(request) <= scheduled_ns_; request += all_active_count_) {
-      tally_.fast.add(now - due_ns(request));
-      ++tally_.unsent;
+    Connection& connection = connections_[i];
+    for (; next_due_ns(connection) <= scheduled_ns_; ++connection.next_request) {
+      tally_.fast.add(now - next_due_ns(connection));
+      ++(connection.dead ? tally_.lost : tally_.unsent);
     }
   }
 }
@@ -212,14 +232,15 @@ void Load::add_requests(Connection& connection, int64_t now) {
       wake_at(connection, connection.ready_ns);
       break;
     }
-    if (connection.fd < 0 && !open(connection, now)) break;
+    if (connection.fd < 0 && !open(connection, now)) {
+      if (connection.dead) connection.push({.intended_ns = intended, .id = id});
+      break;
+    }
     const bool blocks = options_.block_fraction > 0 &&
                         static_cast<double>(random_()) <
                             options_.block_fraction * static_cast<double>(random_.max());
-    const uint32_t count = connection.pending_count;
     traffic_->add_request(connection, {.intended_ns = intended, .id = id, .blocks = blocks},
                           tally_);
-    if (connection.pending_count > count) ++connection.next_request;
   }
   if (connection.dead) return;
   in_flight_count_ += connection.pending_count - before;
@@ -288,8 +309,7 @@ void Load::break_connection(Connection& connection, const std::string& why) {
   if (connection.fd >= 0) hang_up(connection);
   connection.dead = true;
   --alive_count_;
-  in_flight_count_ -= connection.pending_count;
-  connection.pending_count = 0;
+  in_flight_count_ -= connection.pending_count;  // lost: nobody waits for them
 }
 
 int64_t Load::due_ns(uint64_t request) const {

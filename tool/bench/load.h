@@ -61,10 +61,13 @@ class Load {
   uint32_t connected_count() const { return connected_count_.load(std::memory_order_relaxed); }
   // When request 0 of a fixed rate is due: the same for all parts. Else the first run begins it.
   void begin_schedule(int64_t start_ns) { start_ns_ = start_ns; }
-  // Sends and receives until then. Requests stay in flight, so a following call goes on smoothly.
+  // Sends and receives until then, or until no connection is alive. Requests stay in flight, so a
+  // following call goes on smoothly. Of a load that is dead only the schedule goes on.
   void run_until(int64_t deadline_ns);
+  // Ends a warm-up: counts anew, and forgets what was lost until then.
+  void restart();
   // Sends nothing new and waits for every reply in flight, at most so long. What has not come by
-  // then counts with the latency it has reached.
+  // then, and what was lost with its connection, counts with the latency it has reached.
   void drain(int64_t patience_ns);
   // At a fixed rate: what is due and was never sent counts with the latency it has reached.
   void count_unsent();
@@ -118,6 +121,11 @@ class Load {
   void stream_ended(Connection& connection, int64_t now);
   void break_connection(Connection& connection, const std::string& why);
   int64_t due_ns(uint64_t request) const;
+  // When the next request of the connection is due at a fixed rate.
+  int64_t next_due_ns(const Connection& connection) const {
+    return due_ns(connection.next_request * all_active_count_ + connection.index);
+  }
+  void count_unanswered(int64_t now);
   void send_due(int64_t now);
   void wake_at(Connection& connection, int64_t at_ns);
   void run_timers(int64_t now);

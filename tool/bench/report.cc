@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
@@ -114,16 +115,21 @@ void add_server(std::string& text, const Subject& subject, const Measured& measu
       show_bytes(std::max(0.0, connected - before) / subject.options.load.connections).c_str());
 }
 
-void add_checks(std::string& text, const Measured& measured) {
+void add_checks(std::string& text, const Subject& subject, const Measured& measured) {
   const Tally& tally = measured.tally;
   add(text, "  %-18s%s wrong bytes, %s broken connections, %s unanswered",
       exit_status(measured) == 0 ? "checked" : "FAILED", show_count(tally.wrong_bytes).c_str(),
       show_count(tally.broken).c_str(), show_count(tally.unanswered).c_str());
+  if (tally.lost > 0) add(text, ", %s failed", show_count(tally.lost).c_str());
   if (tally.unsent > 0) add(text, ", %s due and not sent", show_count(tally.unsent).c_str());
   if (tally.refused > 0) add(text, ", %s refused (BUSY)", show_count(tally.refused).c_str());
   text += '\n';
   if (!tally.problem.empty()) text += "  first problem     " + tally.problem + '\n';
   if (tally.problem.empty() && measured.requests == 0) text += "  nothing was answered\n";
+  const double asked = std::chrono::duration<double>(subject.options.duration).count();
+  if (!measured.interrupted && measured.seconds < asked) {
+    text += "  ended early: no connection was left\n";
+  }
   if (measured.interrupted) text += "  interrupted: the figures are of the time until then\n";
 }
 
@@ -151,7 +157,7 @@ std::string text_of(const Subject& subject, const Measured& measured) {
           static_cast<double>(measured.requests)));
   if (measured.server) add_server(text, subject, measured, *measured.server);
   if (subject.options.pid > 0 && !measured.server) text += "  the server's process has ended\n";
-  add_checks(text, measured);
+  add_checks(text, subject, measured);
   return text;
 }
 

@@ -108,6 +108,7 @@ std::string json_of(const Subject& subject, const Measured& measured) {
   json.field("wrong_bytes", tally.wrong_bytes);
   json.field("broken_connections", tally.broken);
   json.field("unanswered", tally.unanswered);
+  json.field("failed", tally.lost);
   json.field("unsent", tally.unsent);
   json.field("refused", tally.refused);
   if (tally.problem.empty()) {

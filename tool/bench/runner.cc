@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "tool/bench/clocks.h"
 
@@ -29,6 +30,8 @@ bool interrupted(const RunOptions& options) {
 class Stages {
  public:
   enum Stage { kConnected, kMeasured, kDone };
+
+  explicit Stages(uint32_t parts) : parts_(parts) {}
 
   // Of a part.
   void arrive(Stage stage) {
@@ -49,9 +52,12 @@ class Stages {
     start_ns_ = start_ns;
     changed_.notify_all();
   }
-  bool wait_arrived(Stage stage, uint32_t parts, std::chrono::nanoseconds patience) {
+  // Of a part that has no connection left. The run goes on as long as another one has.
+  void lose_part() { lost_parts_.fetch_add(1, std::memory_order_relaxed); }
+  bool anyone_alive() const { return lost_parts_.load(std::memory_order_relaxed) < parts_; }
+  bool wait_arrived(Stage stage, std::chrono::nanoseconds patience) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, patience, [&] { return arrived_[stage] == parts; });
+    return changed_.wait_for(lock, patience, [&] { return arrived_[stage] == parts_; });
   }
 
  private:
@@ -59,6 +65,8 @@ class Stages {
   std::condition_variable changed_;
   uint32_t arrived_[3] = {};
   int64_t start_ns_ = -1;
+  const uint32_t parts_;
+  std::atomic<uint32_t> lost_parts_{0};
 };
 
 // One thread with its part of the load. What it has measured may be read when it has arrived at the
@@ -106,9 +114,13 @@ class Part {
   void measure(int64_t start) {
     load_.begin_schedule(start);
     const int64_t begin = start + options_.warm_up.count();
-    run_until(start, begin, nullptr);
-    load_.tally().restart();
-    answered_ = 0;
+    if (begin > start) {
+      run_until(start, begin, nullptr);
+      load_.restart();
+      answered_ = 0;
+    } else {
+      blocking_sleep_ns(std::max<int64_t>(start - now_ns(), 0));
+    }
 
     const int64_t cpu_before = own_cpu_ns();
     run_until(begin, begin + options_.duration.count(), &per_second_);
@@ -123,8 +135,14 @@ class Part {
     load_.finish_streams(options_.grace.count());
   }
 
+  // A part that is dead goes on with its schedule: its requests are due like those of the others.
+  bool goes_on() {
+    if (!load_.alive() && !std::exchange(is_lost_, true)) stages_.lose_part();
+    return stages_.anyone_alive() && !interrupted(options_);
+  }
+
   void run_until(int64_t begin, int64_t end, std::vector<Second>* seconds) {
-    for (int64_t stretch = 0; load_.alive() && !interrupted(options_); ++stretch) {
+    for (int64_t stretch = 0; goes_on(); ++stretch) {
       const int64_t stretch_end = std::min(end, begin + (stretch + 1) * kStretchNs);
       const uint64_t requests = load_.tally().requests;
       const uint64_t bytes = load_.tally().sent_bytes + load_.tally().received_bytes;
@@ -143,6 +161,7 @@ class Part {
   Load load_;
   Stages& stages_;
   bool connected_ = false;
+  bool is_lost_ = false;
   std::atomic<uint64_t> answered_{0};
   double seconds_ = 0;
   uint64_t requests_ = 0;
@@ -156,7 +175,7 @@ class Part {
 class Runner {
  public:
   Runner(const Endpoint& server, const RunOptions& options, const Watch& watch)
-      : options_(options), watch_(watch) {
+      : options_(options), watch_(watch), stages_(options.threads) {
     for (uint32_t i = 0; i < options.threads; ++i) {
       parts_.emplace_back(server, options, i, stages_);
     }
@@ -230,7 +249,7 @@ class Runner {
     for (int64_t now = begin; now < until_ns; now = now_ns()) {
       const auto patience =
           std::min<std::chrono::nanoseconds>(kTick, std::chrono::nanoseconds(until_ns - now));
-      if (stages_.wait_arrived(stage, options_.threads, patience)) return;
+      if (stages_.wait_arrived(stage, patience)) return;
       if (switches != nullptr) switches->look();
       const int64_t seen_ns = now_ns();
       const uint64_t count = answered();

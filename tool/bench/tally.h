@@ -20,11 +20,12 @@ struct Tally {
   uint64_t broken = 0;      // connections
   uint64_t unanswered = 0;  // sent, and no reply by the end of the drain
   uint64_t unsent = 0;      // due at a fixed rate, not sent by the end
+  uint64_t lost = 0;        // requests whose connection broke, and those due on it afterwards
   std::string problem;      // the first thing that went wrong, as a sentence
   Histogram fast;           // of requests that do not ask the server to block
   Histogram blocking;
 
-  bool failed() const { return wrong_bytes + broken + unanswered > 0; }
+  bool failed() const { return wrong_bytes + broken + unanswered + lost > 0; }
 
   void note(std::string sentence) {
     if (problem.empty()) problem = std::move(sentence);
@@ -33,7 +34,7 @@ struct Tally {
   // Ends a warm-up: counts anew, but what was opened is open and what went wrong is still wrong. In
   // a few microseconds, for meanwhile requests of a fixed rate are due.
   void restart() {
-    requests = refused = sent_bytes = received_bytes = unanswered = unsent = 0;
+    requests = refused = sent_bytes = received_bytes = unanswered = unsent = lost = 0;
     fast.clear();
     blocking.clear();
   }
@@ -48,6 +49,7 @@ struct Tally {
     broken += other.broken;
     unanswered += other.unanswered;
     unsent += other.unsent;
+    lost += other.lost;
     note(other.problem);
     fast.merge(other.fast);
     blocking.merge(other.blocking);
