@@ -54,13 +54,25 @@ concept ReplyHandler = std::is_invocable_v<const F&, const Request&, Reply>;
 
 template <class F>
 class HandlerService final : public Service {
+  static constexpr bool kIsHandler = AnswerHandler<F> || ReplyHandler<F>;
+  static constexpr bool kIsMutable = std::is_invocable_r_v<Answer, F&, const Request&> ||
+                                     std::is_invocable_v<F&, const Request&, Reply>;
+  static_assert(kIsHandler || !kIsMutable,
+                "a handler is called by several threads at once, so it must be callable as const: "
+                "a mutable lambda is none");
+  static_assert(kIsHandler || kIsMutable,
+                "a handler must be Answer(const Request&) or void(const Request&, Reply)");
+  static_assert(AnswerHandler<F> || !std::is_invocable_r_v<Answer, const F&, const Request&, Reply>,
+                "a handler that takes a Reply must not return an answer, too: nobody would send "
+                "it");
+
  public:
   explicit HandlerService(F handler) : handler_(std::move(handler)) {}
 
   void on_request(void*, const Request& request, Responder& responder) override {
     if constexpr (AnswerHandler<F>) {
       responder.answer(std::as_const(handler_)(request));
-    } else {
+    } else if constexpr (ReplyHandler<F>) {
       std::as_const(handler_)(request, responder.take_reply());
     }
   }
@@ -69,17 +81,79 @@ class HandlerService final : public Service {
   const F handler_;
 };
 
+// Whether a class has a member of a name, however it is declared: private, overloaded, inherited, a
+// template. If so, the name is ambiguous in a class that inherits these as well. Of a final class
+// only what can be named is found.
+struct CallbackNames {
+  int on_request, on_drain, on_close, concurrent;
+};
+template <class S>
+struct WithCallbackNames : S, CallbackNames {};
+template <class S>
+concept Inheritable = std::is_class_v<S> && !std::is_final_v<S>;
+template <class S>
+concept DeclaresOnRequest = requires {
+  &S::on_request;
+}
+|| (Inheritable<S> && !requires { &WithCallbackNames<S>::on_request; });
+template <class S>
+concept DeclaresOnDrain = requires {
+  &S::on_drain;
+}
+|| (Inheritable<S> && !requires { &WithCallbackNames<S>::on_drain; });
+template <class S>
+concept DeclaresOnClose = requires {
+  &S::on_close;
+}
+|| (Inheritable<S> && !requires { &WithCallbackNames<S>::on_close; });
+template <class S>
+concept DeclaresConcurrent = requires {
+  &S::concurrent;
+}
+|| (Inheritable<S> && !requires { &WithCallbackNames<S>::concurrent; });
+
 // Form (b): a session class. Any subset of on_request(const Request&, Reply) or Answer
 // on_request(const Request&), on_drain(), on_close(CloseReason), and a constructor from (Peer,
-// Shared&...) or (Shared&...).
+// Shared&...) or (Shared&...). A member of one of these names that can be called in no such way
+// does not compile: nobody would ever call it.
 template <class S, class... Shared>
 class SessionService final : public Service {
+  static constexpr bool kReplies = requires(S & self, const Request& request, Reply reply) {
+    self.on_request(request, std::move(reply));
+  };
+  static constexpr bool kReturnsToo = requires(S & self, const Request& request, Reply reply) {
+    { self.on_request(request, std::move(reply)) } -> std::convertible_to<Answer>;
+  };
+  static constexpr bool kAnswers = requires(S & self, const Request& request) {
+    { self.on_request(request) } -> std::convertible_to<Answer>;
+  };
+  static constexpr bool kDrains = requires(S & self) { self.on_drain(); };
+  static constexpr bool kCloses = requires(S & self, CloseReason reason) { self.on_close(reason); };
+  static constexpr bool kSaysConcurrent = requires {
+    std::bool_constant<static_cast<bool>(S::concurrent)>();
+  };
+  static_assert(kReplies || kAnswers || !DeclaresOnRequest<S>,
+                "the on_request of a session must be public, and be Answer on_request(const "
+                "Request&) or void on_request(const Request&, Reply)");
+  static_assert(!kReturnsToo,
+                "an on_request that takes a Reply must not return an answer, too: nobody would "
+                "send it");
+  static_assert(kDrains || !DeclaresOnDrain<S>,
+                "the on_drain of a session must be public, and be void on_drain()");
+  static_assert(kCloses || !DeclaresOnClose<S>,
+                "the on_close of a session must be public, and be void on_close(CloseReason)");
+  static_assert(kSaysConcurrent || !DeclaresConcurrent<S>,
+                "the member `concurrent` of a session must be public and `static constexpr bool`");
+  static_assert(std::is_constructible_v<S, Peer, Shared&...> ||
+                    std::is_constructible_v<S, Shared&...>,
+                "a session is constructed from (Peer, Shared&...) or (Shared&...)");
+
  public:
   explicit SessionService(Shared&... shared) : shared_(shared...) {}
 
   bool has_session() const override { return true; }
   bool concurrent() const override {
-    if constexpr (requires { S::concurrent; }) {
+    if constexpr (kSaysConcurrent) {
       return S::concurrent;
     } else {
       return false;
@@ -91,8 +165,6 @@ class SessionService final : public Service {
           if constexpr (std::is_constructible_v<S, Peer, Shared&...>) {
             return new S(peer, shared...);
           } else {
-            static_assert(std::is_constructible_v<S, Shared&...>,
-                          "a session is constructed from (Peer, Shared&...) or (Shared&...)");
             return new S(shared...);
           }
         },
@@ -100,22 +172,20 @@ class SessionService final : public Service {
   }
   void on_request(void* session, const Request& request, Responder& responder) override {
     S& self = *static_cast<S*>(session);
-    if constexpr (requires(Reply reply) { self.on_request(request, std::move(reply)); }) {
+    if constexpr (kReplies) {
       self.on_request(request, responder.take_reply());
-    } else if constexpr (requires {
-                           { self.on_request(request) } -> std::convertible_to<Answer>;
-                         }) {
+    } else if constexpr (kAnswers) {
       responder.answer(self.on_request(request));
     } else {
       responder.answer(no_answer());
     }
   }
   void on_drain(void* session) override {
-    if constexpr (requires(S & self) { self.on_drain(); }) static_cast<S*>(session)->on_drain();
+    if constexpr (kDrains) static_cast<S*>(session)->on_drain();
   }
   void on_close(void* session, CloseReason reason) override {
     std::unique_ptr<S> self(static_cast<S*>(session));
-    if constexpr (requires { self->on_close(reason); }) self->on_close(reason);
+    if constexpr (kCloses) self->on_close(reason);
   }
 
  private:

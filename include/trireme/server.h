@@ -43,9 +43,8 @@ class Server {
   // Before start(). Serves `handler` at `url` ("tcp://HOST:PORT"; an empty HOST is every address;
   // port 0 takes a free one). A wrong URL is reported by start().
   template <class F>
-  requires(AnswerHandler<F> || ReplyHandler<F>) void listen(std::string url,
-                                                            std::shared_ptr<const Codec> codec,
-                                                            F handler, ListenOptions options = {}) {
+  void listen(std::string url, std::shared_ptr<const Codec> codec, F handler,
+              ListenOptions options = {}) {
     listen_service(std::move(url), std::move(codec),
                    std::make_shared<HandlerService<F>>(std::move(handler)), std::move(options));
   }

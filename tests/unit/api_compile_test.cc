@@ -67,6 +67,23 @@ struct Concurrent {
   static constexpr bool concurrent = true;
 };
 
+// However a callback is declared it is found (tests/tools/refused_code_test.py has what is
+// refused).
+class Hidden {
+  [[maybe_unused]] void on_request(int) {}
+  [[maybe_unused]] void on_request(char) {}
+  template <class T>
+  void on_close(T) {}
+};
+struct Heir : Plain {
+  int on_drain = 0;
+};
+struct Last final : Plain {};
+static_assert(DeclaresOnRequest<Hidden> && DeclaresOnClose<Hidden> && !DeclaresOnDrain<Hidden>);
+static_assert(DeclaresOnRequest<Heir> && DeclaresOnDrain<Heir> && !DeclaresOnClose<Heir>);
+static_assert(DeclaresOnRequest<Last> && !DeclaresOnDrain<Last> && !DeclaresConcurrent<Last>);
+static_assert(DeclaresConcurrent<Concurrent> && !DeclaresConcurrent<Plain>);
+
 TEST(Api, ASessionIsSerialUnlessItSaysOtherwise) {
   EXPECT_FALSE(SessionService<Plain>().concurrent());
   EXPECT_TRUE(SessionService<Concurrent>().concurrent());

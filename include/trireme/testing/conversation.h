@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "trireme/codec.h"
 #include "trireme/handler.h"
@@ -22,9 +24,10 @@ namespace trireme::inline v0::testing {
 class Conversation {
  public:
   template <class F>
-  requires(AnswerHandler<F> || ReplyHandler<F>)
+  requires(!std::is_convertible_v<F, std::shared_ptr<Service>>)
       Conversation(std::shared_ptr<const Codec> codec, F handler, ListenOptions options = {})
-      : Conversation(std::move(codec), std::make_shared<HandlerService<F>>(std::move(handler)),
+      : Conversation(std::move(codec),
+                     std::shared_ptr<Service>(new HandlerService<F>(std::move(handler))),
                      std::move(options)) {}
   Conversation(std::shared_ptr<const Codec> codec, std::shared_ptr<Service> service,
                ListenOptions options);
