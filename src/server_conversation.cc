@@ -47,7 +47,6 @@ class InstantThreads final : public Threads {
   uint64_t current_id() override { return real_.current_id(); }
   int allowed_cpus() override { return 1; }
   Duration cpu_time(uint64_t thread) override { return real_.cpu_time(thread); }
-  std::string stack_of(uint64_t thread) override { return real_.stack_of(thread); }
 
  private:
   ManualClock& clock_;

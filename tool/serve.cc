@@ -12,6 +12,9 @@
 #include "services/echo.h"
 #include "tool/log.h"
 #include "trireme/server.h"
+#ifdef TRIREME_HAS_STACKS
+#include "trireme/stacks.h"
+#endif
 #ifdef TRIREME_HAS_URING
 #include "trireme/uring.h"
 #endif
@@ -46,6 +49,9 @@ int serve(ServeOptions options) {
   options.server.log = make_log(options.server.log_level);
   options.listen.name = options.service;
   if (!choose_driver(options)) return 1;
+#ifdef TRIREME_HAS_STACKS
+  tr::use_stacks(options.server);
+#endif
 
   std::unique_ptr<services::Collect> collect;  // outlives the server
   if (options.service == "collect") {

@@ -24,7 +24,7 @@ BANNED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 STANDARD_HEADER = re.compile(r"[a-z_0-9]+")
 SYSTEM_HEADER = re.compile(
     r"[a-z_0-9]+|(sys|netinet|arpa|net|linux)/[a-z_0-9]+\.h|"
-    r"(cxxabi|dirent|dlfcn|elf|errno|fcntl|limits|link|malloc|netdb|poll|pthread|sched|signal|"
+    r"(cxxabi|dirent|errno|fcntl|limits|malloc|netdb|poll|pthread|sched|signal|"
     r"stdio|stdlib|string|time|unistd)\.h")
 
 
@@ -196,7 +196,7 @@ class Tidy:
         """The path of an included file of ours, or None."""
         top = file.split("/")[0]
         for base in (pathlib.PurePosixPath(file).parent, "include", "src", "components",
-                     "components/uring", top, "."):
+                     "components/stacks", "components/uring", top, "."):
             path = (self.root / base / name).resolve()
             if path.is_file() and path.is_relative_to(self.root):
                 return path.relative_to(self.root).as_posix()

@@ -37,7 +37,6 @@ class SimThreads final : public Threads {
   int allowed_cpus() override { return settings_.cpus_count; }
   // A fiber computes whenever it is not blocked, and shares no CPU.
   Duration cpu_time(uint64_t thread) override;
-  std::string stack_of(uint64_t) override { return {}; }
 
   // Threads started and not yet returned.
   int living_count() const { return *living_; }

@@ -51,6 +51,11 @@ class DriverFactory;
 // call the server.
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
+// Tells where a thread of this process waits at this moment, by its kernel thread id: innermost
+// function first, joined by " < "; empty for one that does not wait, or where that cannot be told.
+// Called by a thread that watches a loop, some times a minute; must not interrupt the thread.
+using StackReader = std::function<std::string(uint64_t thread)>;
+
 // Limits of one listener and its connections. A duration of zero switches that clock off.
 struct Limits {
   // Bytes of one request. Memory for a request grows only with bytes that have arrived.
@@ -141,6 +146,8 @@ struct ServerOptions {
   // Reports of stalls a minute, and as many of hand-overs (debug); the others are counted. So that
   // a log does not fill up with what is always the same.
   uint32_t stall_reports_per_minute_max = 12;
+  // Set by a component, trireme/stacks.h: reports of stalls then say where a handler waits.
+  StackReader stack_reader{};
   LogLevel log_level = LogLevel::kInfo;
   LogSink log;  // empty: standard error
 };

@@ -81,8 +81,8 @@ void Crew::report(const Stall& stall, TimePoint now) {
   if (!may_report(moved ? moves_left_ : stalls_left_, now, suppressed)) return;
   stall_reports_.add();
   // The stack first: the thread may go on at any time.
-  const std::string stack =
-      stall.computes ? std::string() : platform_.threads.stack_of(stall.thread);
+  const StackReader& reader = core_.options.stack_reader;
+  const std::string stack = stall.computes || !reader ? std::string() : reader(stall.thread);
   const std::string client = core_.describe(stall.id);
   const bool callback = stall.kind == Job::kCallback;
   std::string line = moved ? "hand-over: " : "stall: ";

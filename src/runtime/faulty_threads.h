@@ -59,7 +59,6 @@ class FaultyThreads final : public Threads {
   uint64_t current_id() override { return inner_.current_id(); }
   int allowed_cpus() override { return inner_.allowed_cpus(); }
   Duration cpu_time(uint64_t thread) override { return inner_.cpu_time(thread); }
-  std::string stack_of(uint64_t thread) override { return inner_.stack_of(thread); }
 
  private:
   Threads& inner_;

@@ -18,7 +18,6 @@
 #include "runtime/check.h"
 #include "runtime/park_word.h"
 #include "runtime/real_kernel.h"
-#include "runtime/real_stack.h"
 #include "runtime/threads.h"
 
 namespace trireme::inline v0 {
@@ -159,8 +158,6 @@ class RealThreads final : public Threads {
     if (::clock_gettime(clock, &time) != 0) return Duration(0);
     return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
   }
-
-  std::string stack_of(uint64_t thread) override { return real_stack_of(thread); }
 };
 
 }  // namespace

@@ -70,10 +70,6 @@ class Threads {
   // CPU time that a thread has used so far, by its current_id(); zero for one that has ended. Costs
   // a system call (0.7 us): the watchdog asks, nobody on the way of a request.
   virtual Duration cpu_time(uint64_t thread) = 0;
-  // Where a thread waits at this moment, innermost frame first, joined by " < "; empty for one that
-  // does not wait, or where that cannot be told. Takes some 100 us. Never interrupts the thread: a
-  // signal would make its sleep or poll return early.
-  virtual std::string stack_of(uint64_t thread) = 0;
 };
 
 // One pointer per thread that the handler code of this library uses to know the job it is in. The

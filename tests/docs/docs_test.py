@@ -105,7 +105,7 @@ class Documents(unittest.TestCase):
             done = subprocess.run(
                 [os.environ.get("CXX", "c++"), "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra",
                  "-Wno-missing-field-initializers", "-Werror", f"-I{ROOT / 'include'}",
-                 f"-I{ROOT / 'components/uring'}", source],
+                 f"-I{ROOT / 'components/uring'}", f"-I{ROOT / 'components/stacks'}", source],
                 text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         self.assertEqual(done.returncode, 0, done.stdout)
 

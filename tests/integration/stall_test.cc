@@ -8,6 +8,9 @@
 #include "support/lines_codec.h"
 #include "support/test_server.h"
 #include "support/told_threads.h"
+#ifdef TRIREME_HAS_STACKS
+#include "trireme/stacks.h"
+#endif
 
 // Names that must come up in reports: exported, and never inlined.
 extern "C" __attribute__((noinline)) void handler_that_waits_at_the_gate(
@@ -34,11 +37,18 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+tr::ServerOptions with_stacks(tr::ServerOptions options) {
+#ifdef TRIREME_HAS_STACKS
+  tr::use_stacks(options);
+#endif
+  return options;
+}
+
 class StallTest : public ::testing::TestWithParam<tr::Dispatch> {};
 
 TEST(StallReport, NamesTheHandlerThatLostItsLoop) {
-  TestServer server(
-      {.io_workers = 1, .dispatch = tr::Dispatch::kAdaptive, .log_level = tr::LogLevel::kDebug});
+  TestServer server(with_stacks(
+      {.io_workers = 1, .dispatch = tr::Dispatch::kAdaptive, .log_level = tr::LogLevel::kDebug}));
   Gate gate;
   server.listen(
       [gate](const tr::Request& request) -> tr::Answer {
@@ -59,7 +69,7 @@ TEST(StallReport, NamesTheHandlerThatLostItsLoop) {
                            std::to_string(client.port()) + " blocks on thread "))
       << log;
   EXPECT_TRUE(has(log, "a spare thread has taken its loop io-0")) << log;
-#ifdef __x86_64__
+#ifdef TRIREME_HAS_STACKS
   EXPECT_TRUE(has(log, "handler_that_waits_at_the_gate")) << log;
 #endif
 }
@@ -89,7 +99,8 @@ TEST(StallReport, SaysNothingOfHandOversUnlessAsked) {
 }
 
 TEST(StallReport, NamesTheHandlerThatKeepsAnInlineLoop) {
-  TestServer server({.io_workers = 1, .dispatch = tr::Dispatch::kInline, .stall_time = 30ms});
+  TestServer server(
+      with_stacks({.io_workers = 1, .dispatch = tr::Dispatch::kInline, .stall_time = 30ms}));
   Gate gate;
   server.listen([gate](const tr::Request& request) -> tr::Answer {
     if (request.text() == "wait") handler_that_waits_at_the_gate(gate);
@@ -104,11 +115,26 @@ TEST(StallReport, NamesTheHandlerThatKeepsAnInlineLoop) {
   EXPECT_TRUE(has(log, "a handler of 'service', kind 0, for 127.0.0.1:")) << log;
   EXPECT_TRUE(has(log, " blocks on thread ")) << log;
   EXPECT_TRUE(has(log, "all clients of its loop io-0 wait")) << log;
-#ifdef __x86_64__
+#ifdef TRIREME_HAS_STACKS
   EXPECT_TRUE(has(log, "handler_that_waits_at_the_gate")) << log;
 #endif
   EXPECT_EQ(server.stats().stalls, 1u);
   EXPECT_EQ(server.stats().hand_overs, 0u);
+}
+
+TEST(StallReport, NamesNoPlaceWithoutAReader) {
+  TestServer server({.io_workers = 1, .dispatch = tr::Dispatch::kInline, .stall_time = 30ms});
+  Gate gate;
+  server.listen([gate](const tr::Request& request) -> tr::Answer {
+    gate.wait();
+    return request.own();
+  });
+  server.start();
+  const Gate::Opener opener(gate);
+  Client client(server.url());
+  ASSERT_TRUE(client.send("wait\n"));
+  ASSERT_TRUE(wait_until([&] { return has(server.log(), " blocks on thread "); }));
+  EXPECT_FALSE(has(server.log(), "it waits in")) << server.log();
 }
 
 // Lines, by a codec that breaks the rule never to block.
@@ -126,7 +152,7 @@ class BlockingCodec final : public support::LinesCodec {
 };
 
 TEST_P(StallTest, LoopCodeIsWatchedUnderEveryPolicy) {
-  TestServer server({.io_workers = 1, .dispatch = GetParam(), .stall_time = 30ms});
+  TestServer server(with_stacks({.io_workers = 1, .dispatch = GetParam(), .stall_time = 30ms}));
   Gate gate;
   server.listen([](const tr::Request& request) -> tr::Answer { return request.own(); },
                 {.name = "framed"}, std::make_shared<BlockingCodec>(gate));
@@ -139,7 +165,7 @@ TEST_P(StallTest, LoopCodeIsWatchedUnderEveryPolicy) {
       << server.log();
   const std::string log = server.log();
   EXPECT_TRUE(has(log, " blocks on thread ")) << log;
-#ifdef __x86_64__
+#ifdef TRIREME_HAS_STACKS
   EXPECT_TRUE(has(log, "codec_that_waits_at_the_gate")) << log;
 #endif
   gate.open();

@@ -35,7 +35,6 @@ class ToldThreads final : public trireme::Threads {
     return all_compute ? trireme::real_platform().clock.now().time_since_epoch()
                        : trireme::Duration(0);
   }
-  std::string stack_of(uint64_t thread) override { return real_.stack_of(thread); }
 
  private:
   trireme::Threads& real_ = trireme::real_platform().threads;
