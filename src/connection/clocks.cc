@@ -14,6 +14,14 @@ TimePoint after(TimePoint start, Duration time) {
   return time > Duration(0) ? time_after(start, time) : kNever;
 }
 
+// Of the request whose reply leaves next; kNever: there is none.
+TimePoint request_deadline(const Connection& connection) {
+  const std::deque<Connection::Started>* const started = connection.started();
+  return started != nullptr && !started->empty()
+             ? connection.listening->deadline_of(started->front().read_at)
+             : kNever;
+}
+
 // Nothing is on its way, in either direction.
 bool idle_clock_runs(const Connection& connection) {
   return connection.phase == Connection::Phase::kOpen && !connection.awaits_more &&
@@ -33,11 +41,7 @@ TimePoint IoWorker::next_deadline_in_loop(const Connection& connection) const {
   TimePoint deadline = connection.out.retry_at();
   if (!connection.out.empty())
     deadline = std::min(deadline, after(connection.out.last_progress(), limits.write_time_max));
-  const std::deque<TimePoint>* const started = connection.started();
-  if (started != nullptr && !started->empty()) {
-    deadline =
-        std::min(deadline, after(started->front(), connection.listening->options.handler_time_max));
-  }
+  deadline = std::min(deadline, request_deadline(connection));
   if (connection.phase == Connection::Phase::kOpen && connection.awaits_more) {
     // While it is we who do not read, the client cannot be late.
     if (connection.reading_paused) return deadline;
@@ -63,7 +67,6 @@ void IoWorker::on_clock_in_loop(Connection& connection) {
   if (!connection.is_live() || connection.close_pending) return;
   const TimePoint now = loop_.asked_at();
   const Limits& limits = connection.listening->options.limits;
-  const std::deque<TimePoint>* const started = connection.started();
   if (connection.phase == Connection::Phase::kLingering) {
     if (has_taken_all_in_loop(connection)) return close_in_loop(connection, connection.reason);
     return loop_.timers().arm(connection, time_after(now, kLookAgain));
@@ -75,22 +78,13 @@ void IoWorker::on_clock_in_loop(Connection& connection) {
   } else if (!connection.out.empty() &&
              after(connection.out.last_progress(), limits.write_time_max) <= now) {
     close_in_loop(connection, CloseReason::kWriteTimeout);
-  } else if (started != nullptr && !started->empty() &&
-             after(started->front(), connection.listening->options.handler_time_max) <= now) {
+  } else if (request_deadline(connection) <= now) {
     if (!owns_writing_in_loop(connection)) {
       // A data worker writes the answer now; its job is on its way home. No mail is opened before
       // the timers are done, so to look again at once would be to look for ever.
       return loop_.timers().arm(connection, now + TimerWheel::kTick);
     }
-    loop_.counters.handler_deadlines.add();
-    const uint64_t number = connection.sequencer.next_to_leave();
-    for (Job* job = connection.running; job != nullptr; job = job->next_running) {
-      if (job->job_kind == JobKind::kRequest && job->number == number) {
-        job->cancel(CancelReason::kDeadline, core_.platform.threads);
-      }
-    }
-    answer_in_loop(connection, number, error("deadline exceeded"));
-    schedule_in_loop(connection);
+    expire_request_in_loop(connection, connection.sequencer.next_to_leave());
   } else if (connection.phase == Connection::Phase::kOpen && connection.awaits_more) {
     close_in_loop(connection, CloseReason::kRequestTimeout);
   } else {

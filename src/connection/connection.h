@@ -31,13 +31,19 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
                     Channel {
   enum class Phase : uint8_t { kFree, kOpen, kFinishing, kLingering, kClosed };
 
+  // A request whose reply has not left.
+  struct Started {
+    TimePoint read_at;
+    Job* job;  // null: there is none, or it is finished
+  };
+
   // What few connections need; made when it is needed first.
   struct Rare {
     std::shared_ptr<const Codec> switched_codec;  // owns `codec` after Answer::then
     uint32_t codec_switches = 0;
     Mail* deferred = nullptr;  // pushes that wait for `writer`, oldest first, owned
-    // When each request in flight was read; only with a handler deadline.
-    std::unique_ptr<std::deque<TimePoint>> started;
+    // One for each request in flight; only with a handler deadline.
+    std::unique_ptr<std::deque<Started>> started;
     size_t drain_bytes_left = 0;  // had arrived when the drain began and are not read yet
     size_t linger_unsent = 0;     // what the client had not taken when we looked last
   };
@@ -96,7 +102,7 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
     return *rare;
   }
   // Those requests; null: there is no deadline, or none was read yet.
-  std::deque<TimePoint>* started() const { return rare == nullptr ? nullptr : rare->started.get(); }
+  std::deque<Started>* started() const { return rare == nullptr ? nullptr : rare->started.get(); }
   uint32_t codec_switches() const { return rare == nullptr ? 0 : rare->codec_switches; }
   size_t input_bytes() const { return input_end - input_begin; }
   // Nothing is special about it: it reads, nothing waits to be sent, and of its clocks only the

@@ -1,5 +1,6 @@
 // How a job is made, and where it runs.
 #include <algorithm>
+#include <utility>
 
 #include "connection/io_worker.h"
 
@@ -22,6 +23,7 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   job->kind = nullptr;
   job->previous_running = nullptr;
   job->written_bytes = 0;
+  job->deadline = kNever;
   job->requests_count = job->requests_run = job->replies_count = job->replies_bytes = 0;
   job->left_count = job->left_bytes = 0;
   job->write_error = 0;
@@ -95,15 +97,52 @@ Job* IoWorker::dispatch_in_loop(Job* job) {
   job->charge = Charge(core_.buffers, cost);
   own_requests_in_loop(*job);
   loop_.counters.jobs_on_data_workers.add(std::max(job->requests_count, 1u));
-  grant_writing_in_loop(connection, *job);
-  job->next = nullptr;
-  if (to_workers_tail_ == nullptr) {
-    to_workers_head_ = job;
-  } else {
-    to_workers_tail_->next = job;
-  }
-  to_workers_tail_ = job;
+  put_aside_in_loop(*job);
+  grant_writing_in_loop(connection, *job);  // last: a send that fails closes, and withdraws the job
   return nullptr;
+}
+
+// For the ready queue, with the others of this turn.
+void IoWorker::put_aside_in_loop(Job& job) {
+  job.is_put_aside = true;
+  job.next = nullptr;
+  job.previous = to_workers_tail_;
+  if (to_workers_tail_ == nullptr) {
+    to_workers_head_ = &job;
+  } else {
+    to_workers_tail_->next = &job;
+  }
+  to_workers_tail_ = &job;
+}
+
+// A job of requests that nobody waits for any more. True: no thread has come for it, and none will;
+// the caller finishes it.
+bool IoWorker::withdraw_in_loop(Job& job) {
+  if (job.job_kind != JobKind::kRequest || !job.on_data_worker) return false;
+  if (!job.is_put_aside) return crew_->withdraw(job);
+  Job* const before = std::exchange(job.previous, nullptr);
+  Job* const after = static_cast<Job*>(std::exchange(job.next, nullptr));
+  if (before != nullptr) {
+    before->next = after;
+  } else {
+    to_workers_head_ = after;
+  }
+  (after != nullptr ? after->previous : to_workers_tail_) = before;
+  job.is_put_aside = false;
+  return true;
+}
+
+// All requests of the connection that wait for a data worker: none of them will be answered.
+void IoWorker::withdraw_all_in_loop(Connection& connection) {
+  Job* withdrawn = nullptr;  // oldest first; nobody else sees them any more
+  for (Job* job = connection.running; job != nullptr; job = job->next_running) {
+    if (withdraw_in_loop(*job)) job->next = std::exchange(withdrawn, job);
+  }
+  while (withdrawn != nullptr) {
+    Job& job = *withdrawn;
+    withdrawn = static_cast<Job*>(std::exchange(job.next, nullptr));
+    finish_in_loop(job);
+  }
 }
 
 }  // namespace trireme

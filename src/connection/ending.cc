@@ -163,7 +163,8 @@ bool IoWorker::has_taken_all_in_loop(Connection& connection) {
   return time_max > Duration(0) && loop_.now() >= time_after(connection.last_activity, time_max);
 }
 
-// Ends a connection at once. Its running handlers are told; their replies will be dropped.
+// Ends a connection at once. Its running handlers are told; their replies will be dropped. Requests
+// that wait for a data worker are never started.
 void IoWorker::close_in_loop(Connection& connection, CloseReason reason) {
   if (!connection.is_live() || connection.close_pending) return;
   LoopCounters& counters = loop_.counters;
@@ -192,6 +193,7 @@ void IoWorker::close_in_loop(Connection& connection, CloseReason reason) {
   loop_.timers().cancel(connection);
   loop_.driver().close(connection);
   connection_gone_in_loop(connection, reason);
+  withdraw_all_in_loop(connection);
 }
 
 // The books and the public record of a connection that has no socket any more.

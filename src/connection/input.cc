@@ -136,7 +136,7 @@ Job* IoWorker::request_in_loop(Connection& connection, std::string_view input, c
   connection.awaits_more = false;
   loop_.counters.requests.add();
   Job* job = make_job_in_loop(connection, JobKind::kRequest);
-  job->number = open_request_in_loop(connection);
+  job->number = open_request_in_loop(connection, job);
   job->requests_begin = input.data();
   job->requests[0] = {frame.payload, input.data() + frame.consumed, connection.decode_state,
                       frame.request_kind};
@@ -197,7 +197,7 @@ bool IoWorker::take_no_request_in_loop(Connection& connection, const Frame& fram
         connection.protocol_failed = true;
         refusal = std::move(refusal).close_after();
       }
-      const uint64_t number = open_request_in_loop(connection);
+      const uint64_t number = open_request_in_loop(connection, nullptr);
       answer_in_loop(connection, number, std::move(refusal));
       if (++batch_frames_ <= kFramesPerTurn) return true;
       batch_frames_ = -1;

@@ -103,6 +103,9 @@ class IoWorker final : public HeldLoop, public Adopter {
   // --- dispatch.cc ---
   Job* make_job_in_loop(Connection& connection, JobKind kind) REQUIRES(loop_);
   Job* dispatch_in_loop(Job* job) REQUIRES(loop_);
+  void put_aside_in_loop(Job& job) REQUIRES(loop_);
+  [[nodiscard]] bool withdraw_in_loop(Job& job) REQUIRES(loop_);
+  void withdraw_all_in_loop(Connection& connection) REQUIRES(loop_);
   void learn_in_loop(Job& job) REQUIRES(loop_);
   Duration note_loss_in_loop() REQUIRES(loop_);
 
@@ -121,7 +124,10 @@ class IoWorker final : public HeldLoop, public Adopter {
   // --- replies.cc ---
   void answer_in_loop(Connection& connection, uint64_t number, Answer answer) REQUIRES(loop_);
   void leave_held_in_loop(Connection& connection) REQUIRES(loop_);
-  uint64_t open_request_in_loop(Connection& connection) REQUIRES(loop_);
+  uint64_t open_request_in_loop(Connection& connection, Job* job) REQUIRES(loop_);
+  Connection::Started* started_in_loop(Connection& connection, uint64_t number) REQUIRES(loop_);
+  void expire_request_in_loop(Connection& connection, uint64_t number) REQUIRES(loop_);
+  void finish_unstarted_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
   void note_left_in_loop(Connection& connection, uint32_t count) REQUIRES(loop_);
   void leave_in_turn_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
   void leave_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);

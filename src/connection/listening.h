@@ -46,6 +46,10 @@ struct Listening {
     return has_fixed_envelope && spoken == codec.get() ? &fixed_envelope : nullptr;
   }
   bool has_deadline() const { return options.handler_time_max > Duration(0); }
+  // With has_deadline(). Of a request that was read then.
+  TimePoint deadline_of(TimePoint read_at) const {
+    return time_after(read_at, options.handler_time_max);
+  }
   bool pipelined() const { return is_pipelined; }
   uint64_t in_flight_max() const { return pipelined() ? options.limits.in_flight_max : 1; }
 };

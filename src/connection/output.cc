@@ -28,7 +28,7 @@ void IoWorker::finish_in_loop(Job& job) {
   --connection.running_count;
   if (connection.writer == &job) connection.writer = nullptr;
   if (job.threw) loop_.counters.handler_exceptions.add();
-  if (job.kind != nullptr) learn_in_loop(job);
+  if (job.kind != nullptr && !job.is_unstarted()) learn_in_loop(job);
   if (job.job_kind == JobKind::kRequest) {
     finish_requests_in_loop(connection, job);
   } else {
@@ -64,6 +64,8 @@ void IoWorker::finish_in_loop(Job& job) {
 // answer.
 void IoWorker::finish_requests_in_loop(Connection& connection, Job& job) {
   if (job.on_data_worker) note_home_in_loop(job);
+  if (Connection::Started* entry = started_in_loop(connection, job.number)) entry->job = nullptr;
+  if (job.is_unstarted()) return finish_unstarted_in_loop(connection, job);
   const bool written = job.write_token.was_written();
   job.write_token.reset();
   if (written) {

@@ -31,14 +31,44 @@ void IoWorker::leave_held_in_loop(Connection& connection) {
   }
 }
 
-// Gives a request that was read its number.
-uint64_t IoWorker::open_request_in_loop(Connection& connection) {
+// Gives a request that was read its number. `job`: what will handle it; null: nothing.
+uint64_t IoWorker::open_request_in_loop(Connection& connection, Job* job) {
   if (connection.listening->has_deadline()) {
     Connection::Rare& rare = connection.make_rare();
-    if (rare.started == nullptr) rare.started = std::make_unique<std::deque<TimePoint>>();
-    rare.started->push_back(loop_.now());
+    if (rare.started == nullptr) rare.started = std::make_unique<std::deque<Connection::Started>>();
+    rare.started->push_back({.read_at = loop_.now(), .job = job});
+    if (job != nullptr) job->deadline = connection.listening->deadline_of(loop_.now());
   }
   return connection.sequencer.open();
+}
+
+// With a handler deadline. The entry of a request whose reply has not left, or null.
+Connection::Started* IoWorker::started_in_loop(Connection& connection, uint64_t number) {
+  std::deque<Connection::Started>* const started = connection.started();
+  if (started == nullptr || !connection.is_live()) return nullptr;
+  const uint64_t place = number - connection.sequencer.next_to_leave();
+  return place < started->size() ? &(*started)[place] : nullptr;
+}
+
+// The deadline of request `number` has passed: its handler is not started, or told, and the client
+// has an error reply.
+void IoWorker::expire_request_in_loop(Connection& connection, uint64_t number) {
+  Connection::Started* const started = started_in_loop(connection, number);
+  Job* const job = started != nullptr ? started->job : nullptr;
+  if (job != nullptr && withdraw_in_loop(*job)) return finish_in_loop(*job);  // comes back here
+  if (job != nullptr) job->cancel(CancelReason::kDeadline, core_.platform.threads);
+  loop_.counters.handler_deadlines.add();
+  answer_in_loop(connection, number, error("deadline exceeded"));
+  schedule_in_loop(connection);
+}
+
+// A job that was not started, for nobody waits for its replies any more.
+void IoWorker::finish_unstarted_in_loop(Connection& connection, Job& job) {
+  job.write_token.reset();
+  loop_.counters.jobs_on_data_workers.subtract(job.requests_count);
+  if (!connection.is_live() || !connection.sequencer.is_open(job.number)) return;
+  if (connection.replies_ended) return answer_in_loop(connection, job.number, no_answer());
+  expire_request_in_loop(connection, job.number);
 }
 
 // The next `count` replies have left, or never will. With a handler deadline that is one.
@@ -90,6 +120,7 @@ void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
   if (!closes) return;
   connection.replies_ended = true;
   finish_connection_in_loop(connection, reason);
+  withdraw_all_in_loop(connection);  // nobody waits for what is behind it
 }
 
 }  // namespace trireme

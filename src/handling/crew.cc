@@ -251,6 +251,7 @@ void Crew::run(Member& me) {
   // With more jobs waiting, one wake-up will do for several; with none, this one may block for
   // long.
   if (queue_.length_hint() == 0) wake_quiet_loops(me);
+  if (job->has_expired(now)) return core_.loop(job->id.home()).post(std::unique_ptr<Mail>(job));
   job->begin_times(platform_, now);
   if (poll_time_max_ > Duration(0)) at_work_.add();
   note_running(me, job->service_name, job->id, job->begun);

@@ -29,6 +29,8 @@
 //    not taken and there are several CPUs, only if fewer threads are active (AtWork). One more is
 //    woken when the head has grown old and fewer are active than there are CPUs. Who takes a job
 //    looks, and a loop that would sleep while the queue is not empty looks again after a tick.
+//    Requests that nobody waits for any more - the client is gone, the deadline has passed - are
+//    not started: their loop withdraws them, or the thread that takes one sends it home as it is.
 // 5. Nothing but `mutex_` guards duties, and no seam is called while it is held.
 #pragma once
 
@@ -105,8 +107,12 @@ class Crew {
   // Before start(). Starts one holder a loop. 0 or an errno value; then nothing runs.
   int start(const std::vector<HeldLoop*>& loops);
 
-  // The holder. Hands over jobs linked by Mail::next, oldest first; null is allowed.
+  // The holder. Hands over jobs linked by Mail::next and Job::previous, oldest first; null is
+  // allowed.
   void submit(Job* first);
+  // The holder that has submitted it. True: no thread had come for it, and none will; it is the
+  // caller's again.
+  [[nodiscard]] bool withdraw(Job& job);
   // The holder, before it sleeps. True: jobs wait, so sleep no longer than a tick and call again.
   bool nudge();
   // Any thread. A hint: polling before sleep is switched on, and no more threads are at work than

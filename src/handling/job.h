@@ -12,6 +12,9 @@
 // 3. The first that leaves more behind than a small plain answer is the last of its job: what it
 //    left is in the outbox.
 // 4. While a later one runs, the holder may send what `published` says is complete.
+//
+// A job of requests that waits for a data worker is not started when nobody waits for them any
+// more. Then it comes home, or stays there, with `requests_run` at 0.
 #pragma once
 
 #include <array>
@@ -94,6 +97,10 @@ struct alignas(64) Job final : Mail, private Responder {
   bool wait_until(Threads& threads, Clock& clock, TimePoint until);
   // After end(): the plain answers to all requests have gathered, or a large one stands alone.
   bool has_simple_answers() const;
+  // The request has a deadline, and it has passed.
+  bool has_expired(TimePoint now) const { return deadline <= now; }
+  // The holder, when it finishes the job: it asked for handlers, and none of them was started.
+  bool is_unstarted() const { return job_kind == JobKind::kRequest && requests_run == 0; }
   // Data worker, after end(): sends the answer straight to the socket, if the loop has granted that
   // and the answer asks for nothing else. True: all of it has left.
   bool write_directly(Kernel& kernel);
@@ -106,7 +113,8 @@ struct alignas(64) Job final : Mail, private Responder {
   uint64_t asked_as = 0;
   KindRecord* kind = nullptr;  // to be told what it took; null: nobody asks
   Job* previous_running = nullptr;
-  size_t written_bytes = 0;  // by write_directly, envelope included
+  size_t written_bytes = 0;     // by write_directly, envelope included
+  TimePoint deadline = kNever;  // of its request, which is its only one then
   uint32_t requests_count = 0;
   uint32_t requests_run = 0;
   uint32_t replies_count = 0;
@@ -122,6 +130,7 @@ struct alignas(64) Job final : Mail, private Responder {
   bool reply_taken = false;  // the answer comes, or came, through a Reply
   bool threw = false;
   bool in_read_buffer = false;  // the requests are in the driver's read buffer
+  bool is_put_aside = false;    // by the holder, which has not submitted it yet
 
   // For the thread that runs it; written by the holder before.
   Core* core = nullptr;
@@ -151,7 +160,8 @@ struct alignas(64) Job final : Mail, private Responder {
   WriteToken write_token;
   TimePoint begun;
   Duration time{0};
-  TimePoint queued_at;  // ready queue only
+  TimePoint queued_at;      // ready queue only
+  Job* previous = nullptr;  // likewise, or among those that were put aside
   // Set by the holder when the loop has something to do as soon as this job comes home. Read after
   // the job was posted: it is in the SlotRecord, which stays.
   ReturnFlag* return_flag = nullptr;

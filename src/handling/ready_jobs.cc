@@ -26,6 +26,7 @@ void Crew::submit(Job* first) {
   Job* last = nullptr;
   for (Job* job = first; job != nullptr; job = static_cast<Job*>(job->next)) {
     job->queued_at = now;
+    job->is_put_aside = false;
     last = job;
     ++count;
   }
@@ -46,6 +47,11 @@ void Crew::submit(Job* first) {
   }
   if (woken != nullptr) return platform_.threads.unpark(woken->spot);
   if (grow) start_for_queue(now);
+}
+
+bool Crew::withdraw(Job& job) {
+  MutexLock lock(mutex_);
+  return queue_.remove(mutex_, job);
 }
 
 // Who takes a job looks whether more threads should come. Without the lock as long as that cannot

@@ -1,4 +1,5 @@
-// The ready queue: loops to data workers, first-in first-out, and the call to a parked watcher.
+// The ready queue: loops to data workers, first-in first-out, and the call to a parked watcher. A
+// loop takes out again what nobody waits for any more.
 //
 // Step 4. Threads: all of the crew. The list is guarded by the mutex of its owner, which is passed
 // to every function that touches it; the length and the flags of watchers need none.
@@ -22,7 +23,8 @@
 
 namespace trireme::inline v0 {
 
-// `Item` has a member `next` that points to an Item, or to a base of it.
+// `Item` has two members: `next` points to an Item, or to a base of it, and `previous` to an Item.
+// They belong to the queue while it holds the item. Who has it else sees `previous` null.
 template <class Item, template <class> class Atomic = std::atomic, class Guard = Mutex>
 class BasicReadyQueue {
  public:
@@ -32,12 +34,13 @@ class BasicReadyQueue {
     Atomic<bool> parked_{false};
   };
 
-  // Adds `count` items, linked from `first` to `last`, oldest first.
+  // Adds `count` items, linked both ways from `first` to `last`, oldest first.
   void push([[maybe_unused]] Guard& guard, Item* first, Item* last, size_t count) REQUIRES(guard) {
     if (tail_ == nullptr) {
       head_ = first;
     } else {
       tail_->next = first;
+      first->previous = tail_;
     }
     tail_ = last;
     length_.fetch_add(count, std::memory_order_seq_cst);
@@ -49,12 +52,25 @@ class BasicReadyQueue {
     if (item == nullptr) return nullptr;
     head_ = static_cast<Item*>(item->next);
     if (head_ == nullptr) tail_ = nullptr;
-    item->next = nullptr;
-    // No read-modify-write, for the guard is held. Relaxed: one too many makes a watcher tick once
-    // more, and nothing else.
-    const size_t length = length_.load(std::memory_order_relaxed);
-    length_.store(length - 1, std::memory_order_relaxed);
+    forget(*item);
     return item;
+  }
+
+  // True: the item was in here, and is no more. False: it was popped, or never pushed. Costs the
+  // same however many are in here.
+  bool remove([[maybe_unused]] Guard& guard, Item& item) REQUIRES(guard) {
+    if (&item == head_) return pop(guard) != nullptr;
+    Item* const before = item.previous;
+    if (before == nullptr) return false;
+    Item* const after = static_cast<Item*>(item.next);
+    before->next = after;
+    if (after != nullptr) {
+      after->previous = before;
+    } else {
+      tail_ = before;
+    }
+    forget(item);
+    return true;
   }
 
   const Item* oldest([[maybe_unused]] Guard& guard) const REQUIRES(guard) { return head_; }
@@ -81,7 +97,16 @@ class BasicReadyQueue {
   }
 
  private:
-  Item* head_ = nullptr;
+  void forget(Item& item) {
+    item.next = nullptr;
+    item.previous = nullptr;
+    // No read-modify-write, for the guard is held. Relaxed: one too many makes a watcher tick once
+    // more, and nothing else.
+    const size_t length = length_.load(std::memory_order_relaxed);
+    length_.store(length - 1, std::memory_order_relaxed);
+  }
+
+  Item* head_ = nullptr;  // its `previous` may be stale: the cache line is another one's soon
   Item* tail_ = nullptr;
   Atomic<size_t> length_{0};
 };

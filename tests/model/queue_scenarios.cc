@@ -11,8 +11,14 @@ namespace {
 
 struct Job {
   Var<Job*> next{nullptr, "a job's link"};
+  Var<Job*> previous{nullptr, "a job's link back"};
   Var<int> ran{0, "a job"};
 };
+
+void link(Job& before, Job& after) {
+  before.next = &after;
+  after.previous = &before;
+}
 
 using Queue = BasicReadyQueue<Job, Atomic, Mutex>;
 
@@ -105,7 +111,7 @@ struct Crew {
 void idle_thread(Model& model) {
   Crew crew(0);
   Job jobs[3];
-  jobs[0].next = &jobs[1];
+  link(jobs[0], jobs[1]);
   model.thread("loop 0", [&] { crew.submit(jobs[0], jobs[1], 2); });
   model.thread("loop 1", [&] { crew.submit(jobs[2], jobs[2], 1); });
   model.thread("data worker", [&] { crew.run_idle(3); });
@@ -117,7 +123,7 @@ void idle_thread(Model& model) {
 void order_of_batches(Model& model) {
   Crew crew(0);
   Job jobs[3];
-  jobs[0].next = &jobs[1];
+  link(jobs[0], jobs[1]);
   std::vector<const Job*> popped;
   const auto take = [&] {
     Lock lock(crew.mutex);
@@ -133,6 +139,38 @@ void order_of_batches(Model& model) {
   while (popped.size() < 3) take();
   for (size_t i = 0; i < 3; ++i) require(popped[i] == &jobs[i], "the oldest comes first");
   require(crew.queue.length_hint() == 0, "the length is right");
+}
+
+// A job is either taken back by its loop or popped, and the others stay in their order.
+void withdrawn_jobs(Model& model) {
+  Crew crew(0);
+  Job jobs[3];
+  link(jobs[0], jobs[1]);
+  const auto take = [&] {
+    Lock lock(crew.mutex);
+    Job* job = crew.queue.pop(crew.mutex);
+    if (job != nullptr) job->ran = job->ran + 1;
+    return job;
+  };
+  model.thread("loop 0", [&] {
+    crew.submit(jobs[0], jobs[1], 2);
+    for (Job* job : {&jobs[1], &jobs[0]}) {
+      Lock lock(crew.mutex);
+      if (!crew.queue.remove(crew.mutex, *job)) continue;
+      require(!crew.queue.remove(crew.mutex, *job), "a job is taken back once");
+      job->ran = job->ran + 1;
+    }
+  });
+  model.thread("loop 1", [&] { crew.submit(jobs[2], jobs[2], 1); });
+  model.thread("data worker", [&] {
+    const Job* const first = take();
+    const Job* const second = take();
+    require(first != &jobs[1] || second != &jobs[0], "the oldest comes first");
+  });
+  model.run();
+  while (take() != nullptr) {
+  }
+  crew.check_end({&jobs[0], &jobs[1], &jobs[2]});
 }
 
 void parked_watcher(Model& model) {
@@ -213,6 +251,7 @@ void watcher_that_leaves(Model& model) {
 std::vector<NamedScenario> queue_scenarios() {
   return {{"an idle thread", idle_thread},
           {"order of batches", order_of_batches},
+          {"withdrawn jobs", withdrawn_jobs},
           {"a parked watcher", parked_watcher},
           {"a watcher that its loop wakes", watcher_that_its_loop_wakes},
           {"a watcher that parks twice", watcher_that_parks_twice},

@@ -1,0 +1,209 @@
+// The defect: a request whose client had gone, or whose deadline had passed, while it waited in the
+// ready queue was run all the same, and kept a data worker from those that were still waited for.
+// Method: the one data worker is at a gate; behind it wait requests of clients that leave, or whose
+// deadline passes, on a clock of the test's where the time matters. They must be gone before the
+// gate opens, and must not have run after it.
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "runtime/threads.h"
+#include "support/client.h"
+#include "support/gate.h"
+#include "support/test_server.h"
+
+namespace {
+
+using support::Client;
+using support::Gate;
+using support::TestServer;
+using support::wait_until;
+namespace tr = trireme;
+using namespace std::chrono_literals;
+
+struct Seen {
+  Gate gate;
+  std::atomic<int> run{0}, opened{0}, closed{0};
+
+  tr::Answer handle(const tr::Request& request) {
+    if (request.text() == "wait") gate.wait();
+    if (request.text() == "run") ++run;
+    return request.own();
+  }
+};
+
+struct Session {
+  static constexpr bool concurrent = true;
+  explicit Session(Seen& notes) : seen(notes) { ++seen.opened; }
+  tr::Answer on_request(const tr::Request& request) { return seen.handle(request); }
+  void on_close(tr::CloseReason) { ++seen.closed; }
+  Seen& seen;
+};
+
+class RequestNobodyWaitsFor : public support::ServerTest {
+ protected:
+  tr::ServerOptions one_data_worker() const {
+    tr::ServerOptions one = options();
+    one.data_workers = 1;
+    one.stall_reports_per_minute_max = 0;
+    return one;
+  }
+};
+
+constexpr size_t kVictims = 3, kRequests = 3;  // some in one job
+
+void send_all(std::vector<Client>& victims) {
+  std::string requests;
+  for (size_t i = 0; i < kRequests; ++i) requests += "run\n";
+  for (Client& victim : victims) ASSERT_TRUE(victim.send(requests));
+}
+
+TEST_P(RequestNobodyWaitsFor, IsForgottenWhenItsClientResets) {
+  for (const tr::Ordering ordering : {tr::Ordering::kSerial, tr::Ordering::kPipelined}) {
+    Seen seen;
+    TestServer server(one_data_worker());
+    server.listen([&](const tr::Request& request) { return seen.handle(request); },
+                  {.ordering = ordering});
+    server.start();
+    const Gate::Opener opener(seen.gate);
+    Client blocker(server.url());
+    std::vector<Client> victims;
+    for (size_t i = 0; i < kVictims; ++i) victims.emplace_back(server.url());
+    ASSERT_TRUE(blocker.send("wait\n"));
+    ASSERT_TRUE(wait_until([&] { return seen.gate.arrived() == 1; }));
+    ASSERT_NO_FATAL_FAILURE(send_all(victims));
+    ASSERT_TRUE(wait_until([&] { return server.stats().requests >= 1 + kVictims; }));
+    for (Client& victim : victims) victim.reset();
+    // All that is theirs has gone while the data worker has not moved.
+    EXPECT_TRUE(wait_until([&] { return server.stats().slots_gone == kVictims; }));
+    EXPECT_EQ(seen.gate.arrived(), 1u);
+    seen.gate.open();
+    EXPECT_EQ(blocker.line(), "wait");
+    EXPECT_EQ(blocker.ask("x"), "x");
+    EXPECT_EQ(seen.run, 0);
+  }
+}
+
+TEST_P(RequestNobodyWaitsFor, IsForgottenAtItsDeadline) {
+  for (const tr::Ordering ordering : {tr::Ordering::kSerial, tr::Ordering::kPipelined}) {
+    Seen seen;
+    TestServer server(one_data_worker());
+    server.listen([&](const tr::Request& request) { return seen.handle(request); },
+                  {.handler_time_max = 10ms, .ordering = ordering});
+    server.start();
+    const Gate::Opener opener(seen.gate);
+    Client blocker(server.url());
+    std::vector<Client> victims;
+    for (size_t i = 0; i < kVictims; ++i) victims.emplace_back(server.url());
+    ASSERT_TRUE(blocker.send("wait\n"));
+    ASSERT_TRUE(wait_until([&] { return seen.gate.arrived() == 1; }));
+    ASSERT_NO_FATAL_FAILURE(send_all(victims));
+    for (Client& victim : victims) {
+      for (size_t i = 0; i < kRequests; ++i) EXPECT_EQ(victim.line(), "ERR deadline exceeded");
+    }
+    EXPECT_EQ(blocker.line(), "ERR deadline exceeded");
+    EXPECT_EQ(server.stats().handler_deadlines, kVictims * kRequests + 1);
+    seen.gate.open();
+    EXPECT_EQ(seen.run, 0);
+    // Serial connections have no handler to wait for.
+    EXPECT_TRUE(wait_until([&] { return victims[0].ask("x") == "x"; }));
+    EXPECT_EQ(seen.run, 0);
+  }
+}
+
+// Sessions are told of their end, and so are those whose request has been forgotten.
+TEST_P(RequestNobodyWaitsFor, LeavesItsSessionToBeClosed) {
+  Seen seen;
+  TestServer server(one_data_worker());
+  server.serve<Session>({.ordering = tr::Ordering::kPipelined}, seen);
+  server.start();
+  const Gate::Opener opener(seen.gate);
+  Client blocker(server.url());
+  std::vector<Client> victims;
+  for (size_t i = 0; i < kVictims; ++i) victims.emplace_back(server.url());
+  ASSERT_EQ(blocker.ask("x"), "x");
+  for (Client& victim : victims) ASSERT_EQ(victim.ask("x"), "x");
+  ASSERT_TRUE(blocker.send("wait\n"));
+  ASSERT_TRUE(wait_until([&] { return seen.gate.arrived() == 1; }));
+  ASSERT_NO_FATAL_FAILURE(send_all(victims));
+  ASSERT_TRUE(wait_until([&] { return server.stats().requests >= 2 + 2 * kVictims; }));
+  for (Client& victim : victims) victim.reset();
+  ASSERT_TRUE(wait_until([&] { return server.closed(tr::CloseReason::kReset) == kVictims; }));
+  seen.gate.open();
+  EXPECT_EQ(blocker.line(), "wait");
+  EXPECT_TRUE(wait_until([&] { return seen.closed == static_cast<int>(kVictims); }));
+  EXPECT_EQ(seen.opened, static_cast<int>(kVictims) + 1);
+  EXPECT_EQ(seen.run, 0);
+}
+
+// What stands behind an answer that ends the connection is never answered, so it is not run.
+TEST_P(RequestNobodyWaitsFor, IsForgottenBehindTheLastAnswer) {
+  Gate gate;
+  std::atomic<int> run{0};
+  TestServer server(one_data_worker());
+  server.listen(
+      [&](const tr::Request& request) -> tr::Answer {
+        if (request.text() == "quit") {
+          gate.wait();
+          return tr::Answer("bye").close_after();
+        }
+        ++run;
+        return request.own();
+      },
+      {.ordering = tr::Ordering::kPipelined, .dispatch = tr::Dispatch::kWorkers});
+  server.start();
+  const Gate::Opener opener(gate);
+  Client client(server.url());
+  ASSERT_TRUE(client.send("quit\n"));
+  ASSERT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
+  ASSERT_TRUE(client.send("run\nrun\nrun\n"));
+  ASSERT_TRUE(wait_until([&] { return server.stats().requests == 4; }));
+  gate.open();
+  EXPECT_EQ(client.receive_all(), "bye\n");
+  client.close();
+  EXPECT_TRUE(wait_until([&] { return server.stats().slots_gone == 1; }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Setups, RequestNobodyWaitsFor,
+                         ::testing::ValuesIn(support::blocking_setups()), support::name_of);
+
+class HandClock final : public tr::Clock {
+ public:
+  void pass(tr::Duration time) { now_ns_ += time.count(); }
+  tr::TimePoint now() override { return tr::TimePoint(tr::Duration(now_ns_)); }
+  std::chrono::system_clock::time_point wall_now() override {
+    return std::chrono::system_clock::now();
+  }
+
+ private:
+  std::atomic<int64_t> now_ns_{tr::real_platform().clock.now().time_since_epoch().count()};
+};
+
+// The loop sleeps and does not know yet that the time is over: the data worker sees it by itself.
+TEST(RequestNobodyWaitsForAlone, IsNotStartedByADataWorkerThatComesTooLate) {
+  HandClock clock;
+  const tr::Platform platform{tr::real_platform().kernel, clock, tr::real_platform().threads, 0};
+  Seen seen;
+  tr::Server server({.io_workers = 1,
+                     .data_workers = 1,
+                     .dispatch = tr::Dispatch::kWorkers,
+                     .log = [](tr::LogLevel, std::string_view) {}},
+                    platform);
+  server.listen("tcp://127.0.0.1:0", tr::lines(),
+                [&](const tr::Request& request) { return seen.handle(request); },
+                {.handler_time_max = 1h});
+  ASSERT_TRUE(server.start().ok());
+  const Gate::Opener opener(seen.gate);
+  Client blocker(server.urls()[0]), victim(server.urls()[0]);
+  ASSERT_TRUE(blocker.send("wait\n"));
+  ASSERT_TRUE(wait_until([&] { return seen.gate.arrived() == 1; }));
+  ASSERT_TRUE(victim.send("run\n"));
+  ASSERT_TRUE(wait_until([&] { return server.stats().requests == 2; }));
+  clock.pass(2h);
+  seen.gate.open();
+  EXPECT_EQ(victim.line(), "ERR deadline exceeded");
+  EXPECT_EQ(seen.run, 0);
+  EXPECT_EQ(victim.ask("x"), "x");
+}
+
+}  // namespace
