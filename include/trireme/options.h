@@ -67,7 +67,9 @@ struct Limits {
   size_t write_bytes_low = 64 << 10;
   // Bytes read ahead while a handler runs, beyond which the connection stops reading.
   size_t read_ahead_bytes_max = 64 << 10;
-  // Requests of one connection in handlers at once with Ordering::kPipelined.
+  // Requests of one connection at work at once with Ordering::kPipelined: so many handlers run, or
+  // wait to run, and so many replies are due. A handler counts until it has returned, also when its
+  // request was answered before, by its deadline or through its Reply.
   uint32_t in_flight_max = 64;
   // No byte in either direction and no request at work for this long: closed. Frees what vanished
   // clients hold.

@@ -94,11 +94,12 @@ bool IoWorker::may_start_in_loop(const Connection& connection) const {
   if (connection.phase != Connection::Phase::kOpen || connection.decode_ended ||
       connection.write_blocked)
     return false;
-  const uint64_t in_flight = connection.sequencer.in_flight();
-  if (in_flight >= connection.listening->in_flight_max()) return false;
+  // A handler may outlive its request: the deadline has answered, or another thread has.
+  const uint64_t at_work =
+      std::max<uint64_t>(connection.sequencer.in_flight(), connection.running_count);
+  if (at_work >= connection.listening->in_flight_max()) return false;
   // When memory is short a pipelined connection goes on one by one: requests at work cost memory.
-  if (in_flight > 0 && core_.buffers.under_pressure()) return false;
-  if (!connection.listening->pipelined() && connection.running_count > 0) return false;
+  if (at_work > 0 && core_.buffers.under_pressure()) return false;
   if (connection.listening->has_session &&
       (!connection.session_opened || connection.drain_due || connection.callback_out)) {
     return false;

@@ -1,5 +1,6 @@
 // Goal: each limit ends or holds back exactly what it is for, with its own reason, and nobody else.
 // Method: short limits, one client over each, and one that is not.
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -222,6 +223,86 @@ TEST_P(LimitsTest, BufferBytes) {
   ASSERT_TRUE(client.send("hello"));
   EXPECT_EQ(client.receive(5), "hello");
 }
+
+class InFlightTest : public support::ServerTest {
+ protected:
+  static constexpr uint32_t kMax = 4;
+  static constexpr int kRequests = 24;
+
+  static tr::ListenOptions limited(std::chrono::nanoseconds handler_time_max) {
+    tr::ListenOptions listen{.handler_time_max = handler_time_max,
+                             .ordering = tr::Ordering::kPipelined};
+    listen.limits.in_flight_max = kMax;
+    return listen;
+  }
+  static void send_all(Client& client) {
+    std::string requests;
+    for (int i = 0; i < kRequests; ++i) requests += "x\n";
+    ASSERT_TRUE(client.send(requests));
+  }
+};
+
+// A handler goes on counting when its deadline has answered for it.
+TEST_P(InFlightTest, IsOfHandlersWhoseDeadlineHasPassed) {
+  TestServer server(options());
+  Gate gate;
+  server.listen(
+      [gate](const tr::Request& request) -> tr::Answer {
+        gate.wait();
+        return request.own();
+      },
+      limited(5ms));
+  server.start();
+  const Gate::Opener opener(gate);
+  Client client(server.url());
+  ASSERT_NO_FATAL_FAILURE(send_all(client));
+  ASSERT_TRUE(wait_until([&] { return gate.arrived() >= kMax; }));
+  for (uint32_t i = 0; i < kMax; ++i) ASSERT_EQ(client.line(), "ERR deadline exceeded");
+  // Time for handlers that must not start. why: there is no event to wait for when they do not.
+  support::let_pass(20ms);
+  EXPECT_EQ(gate.arrived(), kMax);
+  gate.open();
+  for (int i = kMax; i < kRequests; ++i) ASSERT_NE(client.line(), "");
+}
+
+// And when its Reply was sent by another thread while it runs on.
+TEST_P(InFlightTest, IsOfHandlersWhoseReplyHasLeft) {
+  TestServer server(options());
+  Gate gate;
+  std::mutex mutex;
+  std::vector<tr::Reply> replies;
+  server.listen(
+      [&](const tr::Request&, tr::Reply reply) {
+        {
+          const std::lock_guard lock(mutex);
+          replies.push_back(std::move(reply));
+        }
+        gate.wait();
+      },
+      limited(0ns));
+  server.start();
+  const Gate::Opener opener(gate);
+  const auto answer_all = [&] {
+    const std::lock_guard lock(mutex);
+    for (tr::Reply& reply : replies) std::move(reply).send("y");
+    replies.clear();
+  };
+  Client client(server.url());
+  ASSERT_NO_FATAL_FAILURE(send_all(client));
+  ASSERT_TRUE(wait_until([&] { return gate.arrived() >= kMax; }));
+  answer_all();
+  for (uint32_t i = 0; i < kMax; ++i) ASSERT_EQ(client.line(), "y");
+  support::let_pass(20ms);  // why: as above
+  EXPECT_EQ(gate.arrived(), kMax);
+  gate.open();
+  EXPECT_TRUE(wait_until([&] {
+    answer_all();
+    return server.stats().replies == kRequests;
+  }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Setups, InFlightTest, ::testing::ValuesIn(support::blocking_setups()),
+                         support::name_of);
 
 INSTANTIATE_TEST_SUITE_P(Setups, LimitsTest, ::testing::ValuesIn(support::every_setup()),
                          support::name_of);
