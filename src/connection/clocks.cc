@@ -14,12 +14,11 @@ TimePoint after(TimePoint start, Duration time) {
   return time > Duration(0) ? time_after(start, time) : kNever;
 }
 
-// Of the request whose reply leaves next; kNever: there is none.
+// Of the request whose reply leaves next; kNever: there is none, or its reply is about to leave.
 TimePoint request_deadline(const Connection& connection) {
   const std::deque<Connection::Started>* const started = connection.started();
-  return started != nullptr && !started->empty()
-             ? connection.listening->deadline_of(started->front().read_at)
-             : kNever;
+  if (started == nullptr || started->empty() || connection.sequencer.holds_next()) return kNever;
+  return connection.listening->deadline_of(started->front().read_at);
 }
 
 // Nothing is on its way, in either direction.

@@ -42,6 +42,7 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
     std::shared_ptr<const Codec> switched_codec;  // owns `codec` after Answer::then
     uint32_t codec_switches = 0;
     Mail* deferred = nullptr;  // pushes that wait for `writer`, oldest first, owned
+    Mail* deferred_last = nullptr;
     // One for each request in flight; only with a handler deadline.
     std::unique_ptr<std::deque<Started>> started;
     size_t drain_bytes_left = 0;  // had arrived when the drain began and are not read yet

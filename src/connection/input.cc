@@ -245,7 +245,7 @@ void IoWorker::end_batch_in_loop() {
   // A flush may have opened what a full write queue had closed, or closed the connection.
   const bool callback_due = connection.phase == Connection::Phase::kClosed &&
                             !connection.close_done && connection.running_count == 0;
-  if (more || callback_due ||
+  if (more || callback_due || connection.sequencer.holds_next() ||
       (may_start_in_loop(connection) && connection.input_bytes() > 0 && !connection.awaits_more)) {
     schedule_in_loop(connection);
   }

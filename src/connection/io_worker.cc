@@ -61,6 +61,7 @@ IoWorker::~IoWorker() {
   connection->in_run_list = false;
   batch_ = connection;
   batch_frames_ = 0;
+  if (connection->sequencer.holds_next()) leave_held_in_loop(*connection);
   return true;
 }
 

@@ -351,9 +351,10 @@ void IoWorker::after_write_in_loop(Connection& connection) {
 void IoWorker::push_in_loop(std::unique_ptr<PushMail> mail) {
   Connection* connection = find_in_loop(mail->id);
   if (connection != nullptr && !owns_writing_in_loop(*connection)) {
-    Mail** last = &connection->make_rare().deferred;
-    while (*last != nullptr) last = &(*last)->next;
-    *last = mail.release();
+    Connection::Rare& rare = connection->make_rare();
+    Mail* const waits = mail.release();
+    (rare.deferred == nullptr ? rare.deferred : rare.deferred_last->next) = waits;
+    rare.deferred_last = waits;
     return;
   }
   const size_t bytes = mail->bytes.bytes().size();

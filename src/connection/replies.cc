@@ -14,7 +14,7 @@ void IoWorker::answer_in_loop(Connection& connection, uint64_t number, Answer an
     return;  // a worker is writing the very answer to this request
   if (!connection.sequencer.is_next(number)) {
     Answer owned = std::move(answer).with_copy();
-    const size_t bytes = owned.text().size() + sizeof(Sequencer::Held);
+    const size_t bytes = owned.text().size() + Sequencer::kHeldBytes;
     if (!core_.buffers.charge(bytes)) return close_in_loop(connection, CloseReason::kOutOfMemory);
     connection.sequencer.hold(number, std::move(owned), Charge(core_.buffers, bytes));
     return;
@@ -23,12 +23,14 @@ void IoWorker::answer_in_loop(Connection& connection, uint64_t number, Answer an
   leave_held_in_loop(connection);
 }
 
-// Replies whose turn has come while they were held.
+// Replies whose turn has come while they were held. Others have their turn between many of them.
 void IoWorker::leave_held_in_loop(Connection& connection) {
   Answer answer{std::string_view{}};
-  while (connection.is_live() && connection.sequencer.take_next(answer)) {
+  for (int i = 0; i < kFramesPerTurn; ++i) {
+    if (!connection.is_live() || !connection.sequencer.take_next(answer)) return;
     leave_in_turn_in_loop(connection, answer);
   }
+  schedule_in_loop(connection);
 }
 
 // Gives a request that was read its number. `job`: what will handle it; null: nothing.

@@ -2,11 +2,13 @@
 //
 // Step 5. Thread: the holder of the loop. Every request gets a number when it is decoded; the reply
 // with the lowest open number may leave, later ones are held. Serial connections never hold any.
+// However many are held, no step looks at more than one of them.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <vector>
+#include <unordered_map>
+#include <utility>
 
 #include "runtime/buffers.h"
 #include "runtime/check.h"
@@ -17,10 +19,11 @@ namespace trireme::inline v0 {
 class Sequencer {
  public:
   struct Held {
-    uint64_t number;
     Answer answer;  // owned bytes only
     Charge charge;
   };
+  // What a held reply costs besides its bytes: itself, its number, its links in the table.
+  static constexpr size_t kHeldBytes = sizeof(Held) + 4 * sizeof(void*);
 
   // A new request. Numbers start at 1.
   uint64_t open() {
@@ -40,11 +43,7 @@ class Sequencer {
   // True if `number` still waits for its reply.
   bool is_open(uint64_t number) const {
     if (number < next_to_leave() || number > opened_) return false;
-    if (held_ == nullptr) return true;
-    for (const Held& held : *held_) {
-      if (held.number == number) return false;
-    }
-    return true;
+    return held_ == nullptr || !held_->contains(number);
   }
   void left(uint64_t count = 1) {
     CHECK(count <= in_flight_, "more replies than requests");
@@ -52,30 +51,31 @@ class Sequencer {
   }
   // Keeps a reply whose turn has not come.
   void hold(uint64_t number, Answer answer, Charge charge) {
-    if (held_ == nullptr) held_ = std::make_unique<std::vector<Held>>();
-    held_->push_back({number, std::move(answer), std::move(charge)});
+    if (held_ == nullptr) held_ = std::make_unique<Table>();
+    held_->emplace(number, Held{std::move(answer), std::move(charge)});
   }
+  // True if the reply whose turn has come is here.
+  bool holds_next() const { return held_ != nullptr && held_->contains(next_to_leave()); }
   // Takes the held reply whose turn has come, if there is one.
   bool take_next(Answer& answer) {
     if (held_ == nullptr) return false;
-    for (Held& held : *held_) {
-      if (!is_next(held.number)) continue;
-      answer = std::move(held.answer);
-      if (&held != &held_->back()) held = std::move(held_->back());
-      held_->pop_back();
-      if (held_->empty()) held_.reset();
-      return true;
-    }
-    return false;
+    const auto found = held_->find(next_to_leave());
+    if (found == held_->end()) return false;
+    answer = std::move(found->second.answer);
+    held_->erase(found);
+    if (held_->empty()) held_.reset();
+    return true;
   }
 
   uint64_t in_flight() const { return in_flight_; }
   uint64_t next_to_leave() const { return opened_ - in_flight_ + 1; }
 
  private:
-  uint64_t opened_ = 0;                      // number of the latest request
-  std::unique_ptr<std::vector<Held>> held_;  // at most in_flight_max
-  uint32_t in_flight_ = 0;                   // the latest requests: their replies have not left
+  using Table = std::unordered_map<uint64_t, Held>;  // by number
+
+  uint64_t opened_ = 0;          // number of the latest request
+  std::unique_ptr<Table> held_;  // at most in_flight_max; none where nothing is held
+  uint32_t in_flight_ = 0;       // the latest requests: their replies have not left
 };
 
 }  // namespace trireme

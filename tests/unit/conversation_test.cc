@@ -215,6 +215,30 @@ TEST(Conversation, PipelinedRepliesLeaveInRequestOrder) {
   EXPECT_EQ(talk.stats().unanswered, 1u);
 }
 
+// A long row of held replies leaves in pieces, between which others have their turn.
+TEST(Conversation, PipelinedHeldRepliesLeaveOverSeveralTurns) {
+  constexpr int kRequests = 2'000;
+  for (const int seconds : {0, 1}) {
+    Desk desk;
+    ListenOptions options = pipelined(kRequests);
+    options.handler_time_max = std::chrono::seconds(seconds);
+    Conversation talk(lines(), desk.handler(), options);
+    std::string said, wanted;
+    for (int i = 0; i < kRequests; ++i) said += std::to_string(i) + "\n";
+    wanted = said;
+    EXPECT_EQ(talk.say(said), "");
+    for (int i = kRequests - 1; i > 0; --i) desk.answer(std::to_string(i), std::to_string(i));
+    EXPECT_EQ(talk.hear(), "");
+    desk.answer("0", "0");
+    const uint64_t turns = talk.stats().loop_turns;
+    EXPECT_EQ(talk.hear(), wanted);
+    EXPECT_GE(talk.stats().loop_turns - turns, kRequests / 256);
+    EXPECT_EQ(talk.stats().replies, static_cast<uint64_t>(kRequests));
+    EXPECT_EQ(talk.end(), "");
+    EXPECT_EQ(talk.closed(), CloseReason::kPeerClosed);
+  }
+}
+
 TEST(Conversation, PipelinedRefusedFramesKeepTheirPlace) {
   Desk desk;
   ListenOptions options = pipelined();

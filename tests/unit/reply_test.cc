@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <chrono>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -77,6 +78,31 @@ TEST(Sequencer, ARandomOrderOfAnswersLeavesInOrder) {
     ASSERT_EQ(left, opened);
     ASSERT_EQ(buffers.bytes_now(), 0);
   }
+}
+
+// The last reply comes first: however many are held, holding one more and taking one costs the
+// same. A search among all of them would take a minute.
+TEST(Sequencer, ManyHeldRepliesCostLinearTime) {
+  constexpr uint64_t kReplies = 400'000;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto in_time = [begin] {
+    return std::chrono::steady_clock::now() - begin < std::chrono::seconds(10);
+  };
+  Sequencer sequencer;
+  for (uint64_t i = 1; i <= kReplies; ++i) sequencer.open();
+  for (uint64_t i = kReplies; i > 1 && in_time(); --i) {
+    ASSERT_TRUE(sequencer.is_open(i));
+    sequencer.hold(i, no_answer(), Charge());
+  }
+  ASSERT_TRUE(in_time());
+  EXPECT_FALSE(sequencer.holds_next());
+  sequencer.left();
+  uint64_t taken = 0;
+  for (Answer answer = no_answer(); sequencer.take_next(answer) && in_time(); ++taken) {
+    sequencer.left();
+  }
+  EXPECT_EQ(taken, kReplies - 1);
+  EXPECT_EQ(sequencer.in_flight(), 0u);
 }
 
 TEST(SequencerDeathTest, MoreRepliesThanRequestsAborts) {
