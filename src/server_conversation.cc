@@ -8,6 +8,7 @@
 #include "reply/core.h"
 #include "runtime/check.h"
 #include "server_stats.h"
+#include "server_validate.h"
 #include "trireme/testing/conversation.h"
 
 namespace trireme::inline v0::testing {
@@ -151,6 +152,8 @@ struct Conversation::Impl {
     listening->has_session = service->has_session();
     listening->service = std::move(service);
     listening->options = std::move(options);
+    const Result<Done> valid = validate_listening(*listening);
+    CHECK(valid.ok(), valid.error().message.c_str());  // as Server::start() would
     listening->prepare(Dispatch::kInline);
     listenings.push_back(std::move(listening));
     EventLoop& loop = core.get()->loop(0);

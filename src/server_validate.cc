@@ -16,6 +16,29 @@ constexpr Duration kPollTimeMax = std::chrono::milliseconds(10);  // beyond it n
 
 Error usage(std::string message) { return {Error::Code::kUsage, std::move(message)}; }
 
+// Asks what was given, not what prepare() makes of it later.
+Result<Done> validate_listening(const Listening& listening) {
+  const Limits& limits = listening.options.limits;
+  if (limits.frame_bytes_max == 0 || limits.frame_bytes_max > (1u << 30)) {
+    return usage("frame_bytes_max must be 1 byte to 1 GiB");
+  }
+  if (limits.in_flight_max == 0) return usage("in_flight_max must be at least 1");
+  for (const PinnedKind& pin : listening.options.pinned_kinds) {
+    if (pin.kind >= Kinds::kShared || pin.dispatch == Dispatch::kAdaptive) {
+      return usage("a pinned kind is 0 to 14, pinned to Dispatch::kInline or Dispatch::kWorkers");
+    }
+  }
+  if (limits.write_bytes_low > limits.write_bytes_high)
+    return usage("write_bytes_low must not be over write_bytes_high");
+  const bool pipelined = listening.options.ordering == Ordering::kPipelined;
+  if (pipelined && listening.has_session && !listening.service->concurrent()) {
+    return usage(
+        "a session with Ordering::kPipelined must declare `static constexpr bool concurrent = "
+        "true`");
+  }
+  return Done{};
+}
+
 Result<Done> validate_options(const ServerOptions& options,
                               const std::vector<std::unique_ptr<Listening>>& listenings) {
   if (listenings.empty()) return usage("nothing to serve: call listen() before start()");
@@ -28,23 +51,8 @@ Result<Done> validate_options(const ServerOptions& options,
   for (const auto& listening : listenings) {
     Result<Endpoint> endpoint = parse_endpoint(listening->url);
     if (!endpoint) return endpoint.error();
-    const Limits& limits = listening->options.limits;
-    if (limits.frame_bytes_max == 0 || limits.frame_bytes_max > (1u << 30)) {
-      return usage("frame_bytes_max must be 1 byte to 1 GiB");
-    }
-    if (limits.in_flight_max == 0) return usage("in_flight_max must be at least 1");
-    for (const PinnedKind& pin : listening->options.pinned_kinds) {
-      if (pin.kind >= Kinds::kShared || pin.dispatch == Dispatch::kAdaptive) {
-        return usage("a pinned kind is 0 to 14, pinned to Dispatch::kInline or Dispatch::kWorkers");
-      }
-    }
-    if (limits.write_bytes_low > limits.write_bytes_high)
-      return usage("write_bytes_low must not be over write_bytes_high");
-    if (listening->pipelined() && listening->has_session && !listening->service->concurrent()) {
-      return usage(
-          "a session with Ordering::kPipelined must declare `static constexpr bool concurrent = "
-          "true`");
-    }
+    Result<Done> valid = validate_listening(*listening);
+    if (!valid) return valid;
   }
   return Done{};
 }

@@ -19,5 +19,7 @@ Error usage(std::string message);
 // Before start().
 Result<Done> validate_options(const ServerOptions& options,
                               const std::vector<std::unique_ptr<Listening>>& listenings);
+// The same of one listener, its URL excepted: what a conversation has, too.
+Result<Done> validate_listening(const Listening& listening);
 
 }  // namespace trireme

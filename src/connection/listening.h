@@ -20,7 +20,7 @@ struct Listening {
   std::shared_ptr<Service> service;
   bool has_session = false;
   uint32_t index = 0;  // among the listeners of its server
-  // Of prepare().
+  // Of prepare(): nobody asks before.
   Dispatch dispatch = Dispatch::kInline;
   bool has_fixed_envelope = false;
   bool is_pipelined = false;
