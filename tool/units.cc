@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace tool {
 namespace {
@@ -41,6 +42,25 @@ std::optional<uint64_t> multiply(const Quantity& quantity, const std::array<Unit
   return std::nullopt;
 }
 
+constexpr std::array<Unit, 5> kTimeUnits = {{{"us", 1'000},
+                                             {"ms", 1'000'000},
+                                             {"s", 1'000'000'000},
+                                             {"m", 60'000'000'000},
+                                             {"h", 3'600'000'000'000}}};
+constexpr std::array<Unit, 4> kSizeUnits = {
+    {{"", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}}};
+constexpr uint64_t kSizeMax = uint64_t{1} << 50;
+
+// In the largest unit that divides it.
+template <size_t kCount>
+std::string shown(uint64_t value, const std::array<Unit, kCount>& units) {
+  size_t best = 0;
+  for (size_t i = 1; i < kCount; ++i) {
+    if (value % units[i].factor == 0) best = i;
+  }
+  return std::to_string(value / units[best].factor).append(units[best].name);
+}
+
 tr::Error expected(std::string_view what, std::string_view text) {
   return {tr::Error::Code::kUsage,
           std::string("expected ").append(what).append(", got \"").append(text).append("\"")};
@@ -49,29 +69,48 @@ tr::Error expected(std::string_view what, std::string_view text) {
 }  // namespace
 
 tr::Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
-  static constexpr std::array<Unit, 5> kUnits = {{{"us", 1'000},
-                                                  {"ms", 1'000'000},
-                                                  {"s", 1'000'000'000},
-                                                  {"m", 60'000'000'000},
-                                                  {"h", 3'600'000'000'000}}};
-  // A year: longer than any clock of a server, and far from where nanoseconds overflow.
-  static constexpr uint64_t kMax = uint64_t{365 * 24} * 3'600'000'000'000;
-  if (text == "0") return std::chrono::nanoseconds(0);
+  return parse_duration_in(text, {});
+}
+
+tr::Result<std::chrono::nanoseconds> parse_duration_in(std::string_view text, DurationRange range) {
   std::optional<uint64_t> nanoseconds;
-  if (const auto quantity = split(text)) nanoseconds = multiply(*quantity, kUnits, kMax);
-  if (!nanoseconds)
-    return expected("a duration such as 10ms, 5s, 2m, 1h or 0, at most a year", text);
-  return std::chrono::nanoseconds(static_cast<int64_t>(*nanoseconds));
+  if (text == "0") nanoseconds = 0;
+  if (const auto quantity = split(text); quantity && !nanoseconds) {
+    nanoseconds = multiply(*quantity, kTimeUnits, static_cast<uint64_t>(kDurationMax.count()));
+  }
+  const std::chrono::nanoseconds time(static_cast<int64_t>(nanoseconds.value_or(0)));
+  if (nanoseconds && time >= range.min && time <= range.max) return time;
+
+  std::string what = "a duration such as";
+  const char* comma = " ";
+  for (const std::string_view example : {"250us", "10ms", "5s", "2m", "1h"}) {
+    const auto quantity = split(example);
+    const auto value = static_cast<int64_t>(
+        multiply(*quantity, kTimeUnits, static_cast<uint64_t>(kDurationMax.count())).value_or(0));
+    if (value < range.min.count() || value > range.max.count()) continue;
+    what.append(std::exchange(comma, ", ")).append(example);
+  }
+  if (range.min.count() == 0) what += " or 0";
+  if (range.min.count() > 0)
+    what += ", at least " + shown(static_cast<uint64_t>(range.min.count()), kTimeUnits);
+  what += ", at most ";
+  what += range.max == kDurationMax ? "a year"
+                                    : shown(static_cast<uint64_t>(range.max.count()), kTimeUnits);
+  return expected(what, text);
 }
 
 tr::Result<uint64_t> parse_size(std::string_view text) {
-  static constexpr std::array<Unit, 4> kUnits = {
-      {{"", 1}, {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30}}};
-  static constexpr uint64_t kMax = uint64_t{1} << 50;
+  return parse_size_in(text, {0, kSizeMax});
+}
+
+tr::Result<uint64_t> parse_size_in(std::string_view text, SizeRange range) {
   std::optional<uint64_t> bytes;
-  if (const auto quantity = split(text)) bytes = multiply(*quantity, kUnits, kMax);
-  if (!bytes) return expected("a size such as 64KiB, 1MiB, 2GiB or a number of bytes", text);
-  return *bytes;
+  if (const auto quantity = split(text)) bytes = multiply(*quantity, kSizeUnits, kSizeMax);
+  if (bytes && *bytes >= range.min && *bytes <= range.max) return *bytes;
+  std::string what = "a size such as 64KiB, 1MiB or a number of bytes";
+  if (range.min > 0) what += ", at least " + std::to_string(range.min);
+  what += ", at most " + shown(range.max, kSizeUnits);
+  return expected(what, text);
 }
 
 tr::Result<uint64_t> parse_count(std::string_view text, CountRange range) {

@@ -49,6 +49,21 @@ TEST(Units, Sizes) {
   }
 }
 
+// A message never proposes what is refused.
+TEST(Units, ErrorsProposeWhatIsAccepted) {
+  const DurationRange positive{.min = kDurationMin};
+  EXPECT_EQ(parse_duration_in("0", positive).error().message,
+            "expected a duration such as 250us, 10ms, 5s, 2m, 1h, at least 1us, at most a year, "
+            "got \"0\"");
+  EXPECT_EQ(parse_duration_in("1us", positive).value(), 1us);
+  EXPECT_EQ(parse_duration_in("11ms", {.max = 10ms}).error().message,
+            "expected a duration such as 250us, 10ms or 0, at most 10ms, got \"11ms\"");
+  EXPECT_EQ(parse_size_in("2GiB", {1, 1 << 30}).error().message,
+            "expected a size such as 64KiB, 1MiB or a number of bytes, at least 1, at most 1GiB, "
+            "got \"2GiB\"");
+  EXPECT_FALSE(parse_size_in("0", {1, 1 << 30}).ok());
+}
+
 TEST(Units, Counts) {
   EXPECT_EQ(parse_count("0", {0, 5}).value(), 0u);
   EXPECT_EQ(parse_count("5", {1, 5}).value(), 5u);

@@ -1,5 +1,7 @@
 #include "support/child.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -8,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -22,6 +25,21 @@ std::string first_line(const std::string& path) {
   return line;
 }
 
+// Of seccomp: refuses what the options say, and allows the rest.
+std::vector<sock_filter> filter_of(const Child::Options& options) {
+  std::vector<sock_filter> filter;
+  if (options.refused_calls.empty()) return filter;
+  filter.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
+  for (const long call : options.refused_calls) {
+    filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1));
+    filter.push_back(BPF_STMT(
+        BPF_RET | BPF_K,
+        SECCOMP_RET_ERRNO | (static_cast<unsigned>(options.refused_errno) & SECCOMP_RET_DATA)));
+  }
+  filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  return filter;
+}
+
 }  // namespace
 
 std::string Child::program() {
@@ -31,6 +49,7 @@ std::string Child::program() {
 }
 
 Child::Child(std::vector<std::string> arguments, const Options& options) {
+  std::vector<sock_filter> filter = filter_of(options);
   std::vector<std::string> command = options.through;
   command.push_back(program());
   command.insert(command.end(), arguments.begin(), arguments.end());
@@ -47,6 +66,11 @@ Child::Child(std::vector<std::string> arguments, const Options& options) {
   if (options.descriptors_max > 0) {
     const rlimit limit{options.descriptors_max, options.descriptors_max};
     ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  const sock_fprog program_of_filter{static_cast<unsigned short>(filter.size()), filter.data()};
+  if (!filter.empty() && (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+                          ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program_of_filter) != 0)) {
+    ::_exit(126);
   }
   ::execvp(words[0], words.data());
   ::_exit(127);

@@ -15,7 +15,10 @@ namespace support {
 class Child {
  public:
   struct Options {
-    size_t descriptors_max = 0;          // RLIMIT_NOFILE, soft and hard; 0: ours
+    size_t descriptors_max = 0;  // RLIMIT_NOFILE, soft and hard; 0: ours
+    // System calls that fail with `refused_errno`, as in a container whose profile lacks them.
+    std::vector<long> refused_calls{};
+    int refused_errno = 0;
     std::vector<std::string> through{};  // a program and its options that start ours: strace
   };
 

@@ -5,15 +5,18 @@ Goal: --json is one JSON object with every documented field, --plot one XML docu
 that fail. Method: Python's own readers, and the table of docs/bench.md.
 """
 
+import fcntl
 import json
 import os
 import pathlib
 import pty
 import re
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import unittest
 import xml.etree.ElementTree as ElementTree
 
@@ -107,18 +110,29 @@ class Output(unittest.TestCase):
                 x, y = map(float, point.split(","))
                 self.assertTrue(0 <= x <= width and 0 <= y <= height, point)
 
-    def test_progress_is_for_terminals(self):
-        with Serve("echo") as url:
-            terminal, end = pty.openpty()
-            done = subprocess.run([TRIREME, "bench", "echo", url, "--duration", "600ms",
-                                   "--warm-up", "0", "--json"], stdout=subprocess.PIPE,
-                                  stderr=end, timeout=50, check=False)
-            os.close(end)
-            said = read_all(terminal)
+    def on_terminal(self, url, kind, columns=0):
+        """What a run says to a terminal, and its result."""
+        terminal, end = pty.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("4H", 0, columns, 0, 0))
+        environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        done = subprocess.run([TRIREME, "bench", "echo", url, "--duration", "600ms", "--warm-up",
+                               "0", "--json"], stdout=subprocess.PIPE, stderr=end, timeout=50,
+                              check=False, env=environment | {"TERM": kind})
+        os.close(end)
         self.assertEqual(done.returncode, 0)
         json.loads(done.stdout)
-        self.assertRegex(said, r"\rmeasuring, \d of 1 s: [\d,]+ requests/s")
-        self.assertTrue(said.endswith("\r\x1b[K"), "the line is taken away")
+        return read_all(terminal)
+
+    def test_progress_is_for_terminals(self):
+        with Serve("echo") as url:
+            said = self.on_terminal(url, "xterm")
+            self.assertRegex(said, r"\rmeasuring, \d of 1 s: [\d,]+ requests/s")
+            self.assertTrue(said.endswith("\r\x1b[K"), "the line is taken away")
+            narrow = self.on_terminal(url, "xterm", columns=24)
+            self.assertRegex(narrow, r"\r\d/1 s, [\d,]+/s")
+            for line in narrow.split("\r"):
+                self.assertLess(len(line.replace("\x1b[K", "")), 24)
+            self.assertEqual(self.on_terminal(url, "dumb"), "")
 
     def test_json_of_runs_that_fail(self):
         with socket.socket() as closed:

@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
 #include <fstream>
 #include <string>
 
 #include "tool/bench/plot.h"
 #include "tool/bench/report.h"
+#include "tool/terminal.h"
 
 namespace bench {
 namespace {
@@ -40,30 +42,10 @@ class ProgressLine {
 
   void show(const Progress& progress) {
     if (!shown_) return;
-    char text[160];
-    const auto rate = progress.report_seconds > 0
-                          ? static_cast<double>(progress.requests) / progress.report_seconds
-                          : 0;
-    const std::string requests = show_count(static_cast<uint64_t>(rate));
-    switch (progress.phase) {
-      case Progress::Phase::kConnecting:
-        std::snprintf(text, sizeof text, "connecting: %s of %s",
-                      show_count(progress.connected).c_str(),
-                      show_count(options_.load.connections).c_str());
-        break;
-      case Progress::Phase::kWarmingUp:
-        std::snprintf(text, sizeof text, "warming up: %s requests/s", requests.c_str());
-        break;
-      case Progress::Phase::kMeasuring:
-        std::snprintf(text, sizeof text, "measuring, %.0f of %.0f s: %s requests/s",
-                      progress.seconds, std::chrono::duration<double>(options_.duration).count(),
-                      requests.c_str());
-        break;
-      case Progress::Phase::kDraining:
-        std::snprintf(text, sizeof text, "waiting for the last replies, %.0f s", progress.seconds);
-        break;
-    }
-    std::fprintf(stderr, "\r%s\x1b[K", text);
+    // One less: a line that fills the last column would begin the next one.
+    const size_t columns = tool::columns_of(STDERR_FILENO) - 1;
+    const std::string line = progress_of(options_, progress, columns);
+    std::fprintf(stderr, "\r%s\x1b[K", line.c_str());
   }
 
   ~ProgressLine() {
@@ -97,7 +79,7 @@ Measured run(const Endpoint& server, const RunOptions& options) {
   action.sa_handler = count_interrupt;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
-  ProgressLine line(options, ::isatty(STDERR_FILENO) == 1);
+  ProgressLine line(options, tool::can_redraw(STDERR_FILENO));
   return run_load(server, options, [&line](const Progress& progress) { line.show(progress); });
 }
 
@@ -124,7 +106,9 @@ int run_command(BenchOptions options) {
   options.run.load.interrupts = &interrupts;
   const Measured measured = run(server.value(), options.run);
   const Subject subject{options.scenario, options.url, options.run};
-  const std::string result = options.json ? json_of(subject, measured) : text_of(subject, measured);
+  const size_t columns = ::isatty(STDOUT_FILENO) == 1 ? tool::columns_of(STDOUT_FILENO) : SIZE_MAX;
+  const std::string result =
+      options.json ? json_of(subject, measured) : text_of(subject, measured, columns);
   std::fputs(result.c_str(), stdout);
   const bool printed = std::fflush(stdout) == 0;
   if (!options.plot.empty() && !write_plot(subject, measured, options.plot)) {

@@ -32,12 +32,12 @@ struct Connection {
   int fd = -1;
   uint32_t index = 0;  // among the connections of all threads
   bool watches_write = false;
-  bool dead = false;  // not opened again; what is pending is lost
-  bool connecting = false;
+  bool dead = false;        // not opened again; what is pending is lost
+  bool connecting = false;  // its socket has told nothing yet
   bool has_timer = false;
   bool close_wanted = false;  // by its script: close when all is written, then connect again
   uint64_t next_request = 0;
-  int64_t begun_ns = 0;  // when it was first tried to connect
+  int64_t begun_ns = 0;  // when it was first tried to connect; 0: it is not tried
   int64_t ready_ns = 0;  // no request before this: its script pauses, or the backlog was full
 
   std::vector<Pending> pending;  // a ring of `depth`

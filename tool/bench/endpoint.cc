@@ -183,13 +183,16 @@ uint64_t raise_descriptor_limit() {
 std::string check_congestion(const std::string& name) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return std::strerror(errno);
-  const bool known = ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(),
+  const bool taken = ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name.data(),
                                   static_cast<socklen_t>(name.size())) == 0;
+  const bool forbidden = !taken && errno == EPERM;
   ::close(fd);
-  if (known) return {};
-  std::string available;
-  std::getline(std::ifstream("/proc/sys/net/ipv4/tcp_available_congestion_control"), available);
-  return "the kernel does not know the congestion control \"" + name + "\"; it has " + available;
+  if (taken) return {};
+  std::string allowed;  // to everybody
+  std::getline(std::ifstream("/proc/sys/net/ipv4/tcp_allowed_congestion_control"), allowed);
+  return (forbidden ? "only root may use the congestion control \""
+                    : "the kernel does not know the congestion control \"") +
+         name + "\"; everybody may use " + (allowed.empty() ? "the system's own" : allowed);
 }
 
 }  // namespace bench

@@ -30,6 +30,8 @@ struct Endpoint {
 tr::Result<Endpoint> resolve_url(std::string_view url,
                                  std::chrono::nanoseconds patience = std::chrono::seconds(10));
 
+inline constexpr uint32_t kSourcesMax = 250;  // 127.0.0.1 to 127.0.0.250
+
 struct ClientOptions {
   // Of `sources` above 1, the socket is bound to 127.0.0.(1 + source modulo sources): one source
   // address has 28,000 ports only.

@@ -33,7 +33,8 @@ tr::Result<Framing> parse_framing(std::string_view text) {
   if (text == "bytes") return Framing{Framing::Kind::kBytes};
   if (text == "lines") return Framing{Framing::Kind::kLines};
   uint64_t number = 0;
-  if (text.starts_with(kFixed) && read_number(text.substr(kFixed.size()), number) && number > 0) {
+  if (text.starts_with(kFixed) && read_number(text.substr(kFixed.size()), number) && number > 0 &&
+      number <= kMessageBytesMax) {
     return Framing{Framing::Kind::kFixed, number};
   }
   if (text.starts_with(kLengthPrefix) && read_number(text.substr(kLengthPrefix.size()), number) &&
@@ -41,7 +42,8 @@ tr::Result<Framing> parse_framing(std::string_view text) {
     return Framing{Framing::Kind::kLengthPrefix, number};
   }
   return tr::Error{tr::Error::Code::kUsage,
-                   "expected bytes, lines, fixed:N or length-prefix:WIDTH (WIDTH 1, 2, 4 or 8), "
+                   "expected bytes, lines, fixed:N (N from 1 to 1073741824) or length-prefix:WIDTH "
+                   "(WIDTH 1, 2, 4 or 8), "
                    "got \"" +
                        std::string(text) + "\""};
 }

@@ -20,7 +20,10 @@ struct Framing {
   uint64_t number = 0;  // of kFixed: bytes of a message; of kLengthPrefix: bytes of the length
 };
 
-// "bytes", "lines", "fixed:N", or "length-prefix:WIDTH" with WIDTH 1, 2, 4 or 8.
+inline constexpr uint64_t kMessageBytesMax = uint64_t{1} << 30;
+
+// "bytes", "lines", "fixed:N" with N up to kMessageBytesMax, or "length-prefix:WIDTH" with WIDTH 1,
+// 2, 4 or 8.
 tr::Result<Framing> parse_framing(std::string_view text);
 std::string name_of(const Framing& framing);
 

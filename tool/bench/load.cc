@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 
@@ -55,10 +53,7 @@ Load::Load(const Endpoint& server, const LoadOptions& options)
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       active_count_(share_of(active_of(options), options)),
       alive_count_(static_cast<uint32_t>(connections_.size())) {
-  if (epoll_fd_ < 0) {
-    std::perror("epoll_create1");
-    std::exit(1);
-  }
+  if (epoll_fd_ < 0) end_of_load("cannot make an epoll set");
   for (uint32_t i = 0; i < connections_.size(); ++i) {
     connections_[i].index = i * options.parts + options.part;
     if (is_active(i)) connections_[i].pending.resize(options.depth);
@@ -88,6 +83,7 @@ void Load::run_until(int64_t deadline_ns) {
     }
   }
   for (; now < deadline_ns && alive(); now = now_ns()) {
+    break_overdue_connects(now);
     int64_t wake = deadline_ns;
     if (options_.rate > 0) {
       send_due(now);
@@ -121,6 +117,7 @@ void Load::drain(int64_t patience_ns) {
   int64_t now = now_ns();
   const int64_t deadline = now + patience_ns;
   for (; in_flight_count_ > 0 && now < deadline && !interrupted(2); now = now_ns()) {
+    break_overdue_connects(now);
     turn(std::min(deadline - now, kLookAtInterruptsNs));
   }
   if (in_flight_count_ > 0) {
@@ -171,14 +168,14 @@ void Load::finish_streams(int64_t patience_ns) {
 // One wait and what came of it.
 void Load::turn(int64_t wait_ns) {
   epoll_event events[512];
-  const timespec timeout = timespec_of(options_.busy ? 0 : wait_ns);
-  const int count = epoll_pwait2(epoll_fd_, events, std::size(events), &timeout, nullptr);
-  for (int i = 0; i < count; ++i) {
+  const size_t count = event_wait_.wait(epoll_fd_, events, options_.busy ? 0 : wait_ns);
+  for (size_t i = 0; i < count; ++i) {
     handle(connections_[events[i].data.u32], events[i].events);
   }
 }
 
 void Load::handle(Connection& connection, uint32_t events) {
+  if (connection.connecting && !finish_connect(connection)) return;
   if ((events & ~static_cast<uint32_t>(EPOLLOUT)) != 0) receive(connection);
   if ((events & EPOLLOUT) == 0 || connection.fd < 0) return;
   flush(connection);
@@ -251,15 +248,21 @@ void Load::flush(Connection& connection) {
   for (;;) {
     const std::string_view bytes = traffic_->unwritten(connection);
     if (bytes.empty()) {
-      const bool more = options_.one_way && sending_ && options_.rate == 0;
+      // A connect that has nothing to send tells by this that it is done.
+      const bool more =
+          connection.connecting || (options_.one_way && sending_ && options_.rate == 0);
       if (connection.watches_write != more) watch(connection, EPOLL_CTL_MOD, more);
       return hang_up_if_wanted(connection);
     }
     const ssize_t sent = send(connection.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR) continue;
-      if (errno != EAGAIN) return break_connection(connection, std::strerror(errno));
+      if (errno != EAGAIN) {
+        if (connection.connecting) return refuse_to_connect(connection, errno);
+        return break_connection(connection, std::strerror(errno));
+      }
     } else {
+      if (connection.connecting) made(connection);
       tally_.sent_bytes += static_cast<uint64_t>(sent);
       const uint32_t before = connection.pending_count;
       traffic_->wrote(connection, static_cast<size_t>(sent), tally_);
@@ -278,8 +281,7 @@ void Load::watch(Connection& connection, int operation, bool write) {
   event.events = write ? EPOLLIN | EPOLLOUT : EPOLLIN;
   event.data.u32 = place_of(connection);
   if (epoll_ctl(epoll_fd_, operation, connection.fd, &event) != 0) {
-    std::perror("epoll_ctl");
-    std::exit(1);
+    end_of_load("cannot watch a connection");
   }
   connection.watches_write = write;
 }
@@ -287,6 +289,8 @@ void Load::watch(Connection& connection, int operation, bool write) {
 void Load::hang_up(Connection& connection) {
   close(connection.fd);
   connection.fd = -1;
+  connection.connecting = false;
+  connection.begun_ns = 0;
   connection.out.clear();
   connection.out_written = 0;
   connection.partial.clear();
@@ -307,6 +311,7 @@ void Load::break_connection(Connection& connection, const std::string& why) {
   ++tally_.broken;
   tally_.note("connection " + std::to_string(connection.index) + " broke: " + why);
   if (connection.fd >= 0) hang_up(connection);
+  connection.begun_ns = 0;
   connection.dead = true;
   --alive_count_;
   in_flight_count_ -= connection.pending_count;  // lost: nobody waits for them

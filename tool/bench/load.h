@@ -18,6 +18,7 @@
 
 #include "tool/bench/connection.h"
 #include "tool/bench/endpoint.h"
+#include "tool/bench/event_wait.h"
 #include "tool/bench/traffic.h"
 
 namespace bench {
@@ -107,7 +108,9 @@ class Load {
   bool start_connects(Connects& state);
   bool connects_in_time(Connects& state);
   bool finish_connect(Connection& connection);
-  bool refuse_to_connect(const Connection& connection, int error);
+  void made(Connection& connection);
+  void refuse_to_connect(Connection& connection, int error);
+  void break_overdue_connects(int64_t now);
   bool open(Connection& connection, int64_t now);
 
   void turn(int64_t wait_ns);
@@ -138,7 +141,8 @@ class Load {
   std::vector<char> input_;
   std::minstd_rand random_;
   Tally tally_;
-  Timers timers_;  // connections that wait for a pause of their script
+  EventWait event_wait_;
+  Timers timers_;  // connections that wait for a pause of their script, or for a backlog
   int epoll_fd_ = -1;
   bool sending_ = false;
   bool finishing_ = false;
@@ -148,6 +152,7 @@ class Load {
   std::atomic<uint32_t> connected_count_{0};
   uint32_t opened_count_ = 0;    // spreads over the source addresses
   int64_t start_ns_ = 0;         // of the schedule of a fixed rate
+  int64_t looked_ns_ = 0;        // when connects were last looked at
   int64_t scheduled_ns_ = 0;     // up to then the schedule was looked at
   uint64_t next_due_round_ = 0;  // the first request of the schedule that was not yet looked at:
   uint32_t next_due_place_ = 0;  // of this connection

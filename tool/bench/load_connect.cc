@@ -28,14 +28,16 @@ bool Load::connect_all() {
     state.wake_ns = now_ns() + kLookAtInterruptsNs;
     if (!start_connects(state)) return false;
     epoll_event events[kUnderWayMax];
-    const timespec timeout = timespec_of(std::max<int64_t>(state.wake_ns - now_ns(), 0));
-    const int count = epoll_pwait2(epoll_fd_, events, std::size(events), &timeout, nullptr);
-    for (int i = 0; i < count; ++i) {
+    const size_t count = event_wait_.wait(epoll_fd_, events, state.wake_ns - now_ns());
+    for (size_t i = 0; i < count; ++i) {
       Connection& connection = connections_[events[i].data.u32];
       if (!connection.connecting) {
         handle(connection, events[i].events);  // gone already, or a greeting
       } else if (finish_connect(connection)) {
+        watch(connection, EPOLL_CTL_MOD, false);
         --state.under_way;
+        // Read by whoever shows progress; nothing depends on it.
+        connected_count_.fetch_add(1, std::memory_order_relaxed);
       } else {
         return false;
       }
@@ -61,7 +63,6 @@ bool Load::start_connects(Connects& state) {
       state.wake_ns = std::min(state.wake_ns, connection.ready_ns);
       return !connection.dead;  // else the backlog is full
     }
-    connection.connecting = true;
     watch(connection, EPOLL_CTL_MOD, true);
     ++state.under_way;
   }
@@ -69,29 +70,55 @@ bool Load::start_connects(Connects& state) {
 }
 
 bool Load::connects_in_time(Connects& state) {
-  const auto oldest = [&]() -> const Connection& { return connections_[state.oldest]; };
+  const auto oldest = [&]() -> Connection& { return connections_[state.oldest]; };
   while (state.oldest < state.next && !oldest().connecting) ++state.oldest;
   if (state.oldest == connections_.size() || oldest().begun_ns == 0) return true;
   if (now_ns() - oldest().begun_ns < options_.connect_time_max.count()) return true;
-  return refuse_to_connect(oldest(), ETIMEDOUT);
+  refuse_to_connect(oldest(), ETIMEDOUT);
+  return false;
 }
 
 bool Load::finish_connect(Connection& connection) {
   const int error = connect_error(connection.fd);
-  if (error != 0) return refuse_to_connect(connection, error);
-  connection.connecting = false;
-  watch(connection, EPOLL_CTL_MOD, false);
-  // Read by whoever shows progress; nothing depends on it.
-  connected_count_.fetch_add(1, std::memory_order_relaxed);
+  if (error != 0) {
+    refuse_to_connect(connection, error);
+    return false;
+  }
+  made(connection);
   return true;
 }
 
-bool Load::refuse_to_connect(const Connection& connection, int error) {
+void Load::made(Connection& connection) {
+  connection.connecting = false;
+  connection.begun_ns = 0;
+  ++tally_.opened;
+}
+
+// A connection that is opened again has the same time for it as at the start.
+void Load::break_overdue_connects(int64_t now) {
+  if (now - looked_ns_ < kLookAtInterruptsNs) return;
+  looked_ns_ = now;
+  for (Connection& connection : connections_) {
+    const int64_t begun = connection.begun_ns;
+    if (begun == 0 || now - begun < options_.connect_time_max.count()) continue;
+    refuse_to_connect(connection, ETIMEDOUT);
+    if (connection.pending_count > 0) continue;
+    // Its backlog was full: the request that is to be sent waits for a socket.
+    connection.push({.intended_ns = options_.rate > 0 ? next_due_ns(connection) : begun});
+  }
+}
+
+void Load::refuse_to_connect(Connection& connection, int error) {
   std::string why = std::strerror(error);
-  if (error == EADDRNOTAVAIL) why += ": no free port is left, --sources N takes more addresses";
+  if (error == EADDRNOTAVAIL) {
+    why += ": no free port is left";
+    if (server_.is_loopback4() && options_.sources < kSourcesMax) {
+      why += ", --sources N takes more addresses";
+    }
+  }
   if (error == ETIMEDOUT) why = "no connection within the connect timeout";
   tally_.note("connection " + std::to_string(connection.index) + ": " + why);
-  return false;
+  break_connection(connection, why);
 }
 
 // False: the connection is dead, or its `ready_ns` says when to try again.
@@ -108,10 +135,9 @@ bool Load::open(Connection& connection, int64_t now) {
   }
   if (connection.fd < 0) {
     refuse_to_connect(connection, error);
-    break_connection(connection, std::strerror(error));
     return false;
   }
-  ++tally_.opened;
+  connection.connecting = true;
   watch(connection, EPOLL_CTL_ADD, false);
   return true;
 }

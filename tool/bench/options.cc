@@ -10,7 +10,7 @@
 namespace bench {
 namespace {
 
-constexpr uint32_t kSourcesMax = 250;  // 127.0.0.1 to 127.0.0.250
+constexpr uint32_t kInFlightMax = 20'000'000;  // of all connections; 24 bytes each
 constexpr const char* kLoadGroup = "What is sent";
 constexpr const char* kTimeGroup = "When";
 constexpr const char* kSocketGroup = "From where";
@@ -31,10 +31,11 @@ Take count(T& target, tool::CountRange range) {
 }
 
 Take duration(std::chrono::nanoseconds& target, bool may_be_zero) {
-  return [&target, may_be_zero](const std::string& text) -> tr::Result<tr::Done> {
-    const auto time = tool::parse_duration(text);
+  const tool::DurationRange range{.min = may_be_zero ? std::chrono::nanoseconds(0)
+                                                     : tool::kDurationMin};
+  return [&target, range](const std::string& text) -> tr::Result<tr::Done> {
+    const auto time = tool::parse_duration_in(text, range);
     if (!time) return time.error();
-    if (!may_be_zero && time.value().count() == 0) return usage("expected more than 0");
     target = time.value();
     return tr::Done{};
   };
@@ -63,11 +64,8 @@ Take words(std::string& target) {
 
 Take size(uint64_t& target) {
   return [&target](const std::string& text) -> tr::Result<tr::Done> {
-    const auto bytes = tool::parse_size(text);
+    const auto bytes = tool::parse_size_in(text, {1, kMessageBytesMax});
     if (!bytes) return bytes.error();
-    if (bytes.value() == 0 || bytes.value() > uint64_t{1} << 30) {
-      return usage("expected 1 byte to 1GiB, got \"" + text + "\"");
-    }
     target = bytes.value();
     return tr::Done{};
   };
@@ -140,7 +138,7 @@ class Table {
                                 : nullptr);
     add({"--rate", "R", "",
          "requests a second, all connections together; without it a reply allows the next request",
-         kLoadGroup, number(load.rate, 0.001, 1e8, "above 0")});
+         kLoadGroup, number(load.rate, 0.001, 1e8, "from 0.001 to 100000000")});
     add_contents(load);
   }
 
@@ -170,10 +168,10 @@ class Table {
          kLoadGroup, number(load.block_fraction, 0, 1, "from 0 to 1")},
         only(Scenario::kLines, lines_only));
     const auto block_time = [&load](const std::string& text) -> tr::Result<tr::Done> {
-      const auto time = tool::parse_duration(text);
+      const auto time =
+          tool::parse_duration_in(text, {tool::kDurationMin, std::chrono::seconds(60)});
       if (!time) return time.error();
       const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time.value()).count();
-      if (us < 1 || us > 60'000'000) return usage("expected 1us to 60s, got \"" + text + "\"");
       load.block_microseconds = static_cast<uint32_t>(us);
       return tr::Done{};
     };
@@ -287,7 +285,6 @@ tr::Result<tr::Done> complete(BenchOptions& options) {
   LoadOptions& load = options.run.load;
   const auto given = [&options](const char* name) { return options.given.contains(name); };
   const bool has_depth = load.scenario != Scenario::kChurn && load.scenario != Scenario::kScript;
-  if (load.rate > 0 && has_depth && !given("--depth")) load.depth = 64;
   if (load.one_way) {
     if (given("--depth")) return usage("--depth needs replies: --direction up has none");
     load.depth = 1;
@@ -312,9 +309,13 @@ tr::Result<tr::Done> complete(BenchOptions& options) {
   }
   const std::string refusal = refusal_of(load.framing, load.bytes);
   if (!refusal.empty()) return usage("--bytes: " + refusal);
+  if (load.rate > 0 && has_depth && !load.one_way && !given("--depth")) {
+    load.depth = std::clamp(kInFlightMax / active, 1u, 64u);
+  }
   // Each connection remembers every request in flight.
-  if (uint64_t{load.depth} * active > 50'000'000) {
-    return usage("--depth times connections is at most 50,000,000");
+  if (uint64_t{load.depth} * active > kInFlightMax) {
+    return usage("--depth is at most " + std::to_string(std::max(kInFlightMax / active, 1u)) +
+                 " with " + std::to_string(active) + " connections that send");
   }
   if (load.scenario == Scenario::kScript) {
     if (options.script.empty()) return usage("--script FILE is needed");

@@ -7,6 +7,8 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "tool/terminal.h"
+
 namespace bench {
 namespace {
 
@@ -37,15 +39,42 @@ std::string scaled(double value, double step, const std::array<const char*, kCou
   return text;
 }
 
+constexpr size_t kTableColumns = 95;
+
+// The same for a terminal that is too narrow for the table.
+void add_latency_list(std::string& text, const char* name, const Histogram& latencies) {
+  if (latencies.count() == 0) return;
+  add(text, "  latency, %s\n", name);
+  for (const Percentile& each : kPercentiles) {
+    const auto value = static_cast<double>(latencies.percentile(each.fraction));
+    add(text, "    %-7s%10s\n", each.name, show_time(value).c_str());
+  }
+  add(text, "    %-7s%10s\n", "max", show_time(static_cast<double>(latencies.max())).c_str());
+  add(text, "    %-7s%10s\n", "count", show_count(latencies.count()).c_str());
+}
+
 void add_latencies(std::string& text, const char* name, const Histogram& latencies) {
   if (latencies.count() == 0) return;
-  add(text, "  %-18s", name);
+  add(text, "    %-16s", name);
   for (const Percentile& each : kPercentiles) {
     const auto value = static_cast<double>(latencies.percentile(each.fraction));
     add(text, "%10s", show_time(value).c_str());
   }
   add(text, "%10s%15s\n", show_time(static_cast<double>(latencies.max())).c_str(),
       show_count(latencies.count()).c_str());
+}
+
+void add_latency(std::string& text, const Tally& tally, size_t columns) {
+  const char* const fast = tally.blocking.count() > 0 ? "not blocking" : "all";
+  if (columns < kTableColumns) {
+    add_latency_list(text, fast, tally.fast);
+    return add_latency_list(text, "blocking", tally.blocking);
+  }
+  add(text, "  %-18s", "latency");
+  for (const Percentile& each : kPercentiles) add(text, "%10s", each.name);
+  add(text, "%10s%15s\n", "max", "count");
+  add_latencies(text, fast, tally.fast);
+  add_latencies(text, "blocking", tally.blocking);
 }
 
 void add_load(std::string& text, const Subject& subject) {
@@ -139,26 +168,52 @@ int exit_status(const Measured& measured) {
   return measured.connected && !measured.tally.failed() && measured.requests > 0 ? 0 : 1;
 }
 
-std::string text_of(const Subject& subject, const Measured& measured) {
+std::string text_of(const Subject& subject, const Measured& measured, size_t columns) {
   std::string text;
   add_load(text, subject);
   if (!measured.connected) {
-    return text + "  FAILED            " + measured.tally.problem + '\n';
+    text += "  FAILED            " + measured.tally.problem + '\n';
+    return tool::fit(text, columns);
   }
   add_rates(text, subject, measured);
-  add(text, "  %-18s", "latency");
-  for (const Percentile& each : kPercentiles) add(text, "%10s", each.name);
-  add(text, "%10s%15s\n", "max", "count");
-  const bool mixed = measured.tally.blocking.count() > 0;
-  add_latencies(text, mixed ? "  not blocking" : "  all", measured.tally.fast);
-  add_latencies(text, "  blocking", measured.tally.blocking);
+  add_latency(text, measured.tally, columns);
   add(text, "  %-18s%.2f us/request\n", "load CPU",
       per(static_cast<double>(measured.load_cpu_ns) / 1000,
           static_cast<double>(measured.requests)));
   if (measured.server) add_server(text, subject, measured, *measured.server);
   if (subject.options.pid > 0 && !measured.server) text += "  the server's process has ended\n";
   add_checks(text, subject, measured);
-  return text;
+  return tool::fit(text, columns);
+}
+
+std::string progress_of(const RunOptions& options, const Progress& progress, size_t columns) {
+  const std::string rate = show_count(
+      static_cast<uint64_t>(per(static_cast<double>(progress.requests), progress.report_seconds)));
+  const std::string wanted = show_count(options.load.connections);
+  const std::string connected = show_count(progress.connected);
+  const double duration = std::chrono::duration<double>(options.duration).count();
+  std::string line;
+  std::string brief;
+  switch (progress.phase) {
+    case Progress::Phase::kConnecting:
+      add(line, "connecting: %s of %s", connected.c_str(), wanted.c_str());
+      add(brief, "%s of %s", connected.c_str(), wanted.c_str());
+      break;
+    case Progress::Phase::kWarmingUp:
+      add(line, "warming up: %s requests/s", rate.c_str());
+      add(brief, "%s/s", rate.c_str());
+      break;
+    case Progress::Phase::kMeasuring:
+      add(line, "measuring, %.0f of %.0f s: %s requests/s", progress.seconds, duration,
+          rate.c_str());
+      add(brief, "%.0f/%.0f s, %s/s", progress.seconds, duration, rate.c_str());
+      break;
+    case Progress::Phase::kDraining:
+      add(line, "waiting for the last replies, %.0f s", progress.seconds);
+      add(brief, "waiting, %.0f s", progress.seconds);
+      break;
+  }
+  return (line.size() <= columns ? line : brief).substr(0, columns);
 }
 
 std::string show_time(double nanoseconds) {

@@ -3,6 +3,8 @@
 // Part of the tool; pure functions, any thread.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "tool/bench/runner.h"
@@ -22,8 +24,10 @@ int exit_status(const Measured& measured);
 // `amount` for each of `count`; 0 if there is none.
 inline double per(double amount, double count) { return count > 0 ? amount / count : 0; }
 
-// Several lines.
-std::string text_of(const Subject& subject, const Measured& measured);
+// Several lines, of at most so many columns where their words allow it.
+std::string text_of(const Subject& subject, const Measured& measured, size_t columns = SIZE_MAX);
+// What is going on, in one line of at most so many columns.
+std::string progress_of(const RunOptions& options, const Progress& progress, size_t columns);
 // One object, as docs/bench.md describes it.
 std::string json_of(const Subject& subject, const Measured& measured);
 

@@ -1,13 +1,13 @@
 #include "tool/bench/script.h"
 
+#include <fcntl.h>
 #include <regex.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -203,10 +203,10 @@ class Parser {
         return problem.empty() ? check_regex(step.regex) : problem;
       }
       case Kind::kPause: {
-        const auto time = tool::parse_duration(reader.word());
+        const auto time = tool::parse_duration_in(reader.word(), {.min = tool::kDurationMin});
         if (!time) return time.error().message;
         step.pause_ns = time.value().count();
-        return step.pause_ns == 0 ? "a pause is longer than 0" : std::string();
+        return {};
       }
       case Kind::kRepeat:
         return parse_repeat(reader, step);
@@ -248,6 +248,28 @@ class Parser {
   std::vector<size_t> open_;  // repeats
 };
 
+// Whatever the file is: a folder, a device without an end, a pipe.
+tr::Result<std::string> read_file(const std::string& file) {
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  std::string text(kFileBytesMax + 1, '\0');
+  size_t size = 0;
+  ssize_t part = fd < 0 ? -1 : 1;
+  while (part > 0 && size < text.size()) {
+    part = ::read(fd, text.data() + size, text.size() - size);
+    if (part > 0) size += static_cast<size_t>(part);
+  }
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (part < 0) {
+    return tr::Error{tr::Error::Code::kUsage, "cannot read " + file + ": " + std::strerror(error)};
+  }
+  if (size > kFileBytesMax) {
+    return tr::Error{tr::Error::Code::kUsage, file + ": a script has at most 1MiB"};
+  }
+  text.resize(size);
+  return text;
+}
+
 }  // namespace
 
 void ScriptText::add_literal(char byte) {
@@ -282,15 +304,9 @@ bool Script::pauses() const {
 tr::Result<Script> parse_script(std::string_view text) { return Parser().parse(text); }
 
 tr::Result<Script> read_script(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) {
-    return tr::Error{tr::Error::Code::kUsage, "cannot read " + file + ": " + std::strerror(errno)};
-  }
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (text.size() > kFileBytesMax) {
-    return tr::Error{tr::Error::Code::kUsage, file + ": a script has at most 1MiB"};
-  }
-  auto script = parse_script(text);
+  const auto text = read_file(file);
+  if (!text) return text.error();
+  auto script = parse_script(text.value());
   if (!script) return tr::Error{script.error().code, file + ", " + script.error().message};
   return script;
 }
