@@ -11,6 +11,24 @@ namespace trireme::inline v0 {
 namespace {
 
 constexpr Duration kPollTimeMax = std::chrono::milliseconds(10);  // beyond it nothing is saved
+// Of one connection, whose bytes are counted with 32 bits.
+constexpr size_t kConnectionBytesMax = 1 << 30;
+constexpr uint32_t kInFlightMax = 65'536;
+
+// The first amount of a connection that is out of its bounds, or null.
+const char* wrong_amount(const Limits& limits) {
+  if (limits.frame_bytes_max == 0 || limits.frame_bytes_max > kConnectionBytesMax)
+    return "frame_bytes_max must be 1 byte to 1 GiB";
+  if (limits.write_bytes_high > kConnectionBytesMax)
+    return "write_bytes_high must not be over 1 GiB";
+  if (limits.write_bytes_low > limits.write_bytes_high)
+    return "write_bytes_low must not be over write_bytes_high";
+  if (limits.read_ahead_bytes_max > kConnectionBytesMax)
+    return "read_ahead_bytes_max must not be over 1 GiB";
+  if (limits.in_flight_max == 0 || limits.in_flight_max > kInFlightMax)
+    return "in_flight_max must be 1 to 65536";
+  return nullptr;
+}
 
 }  // namespace
 
@@ -19,17 +37,12 @@ Error usage(std::string message) { return {Error::Code::kUsage, std::move(messag
 // Asks what was given, not what prepare() makes of it later.
 Result<Done> validate_listening(const Listening& listening) {
   const Limits& limits = listening.options.limits;
-  if (limits.frame_bytes_max == 0 || limits.frame_bytes_max > (1u << 30)) {
-    return usage("frame_bytes_max must be 1 byte to 1 GiB");
-  }
-  if (limits.in_flight_max == 0) return usage("in_flight_max must be at least 1");
+  if (const char* wrong = wrong_amount(limits)) return usage(wrong);
   for (const PinnedKind& pin : listening.options.pinned_kinds) {
     if (pin.kind >= Kinds::kShared || pin.dispatch == Dispatch::kAdaptive) {
       return usage("a pinned kind is 0 to 14, pinned to Dispatch::kInline or Dispatch::kWorkers");
     }
   }
-  if (limits.write_bytes_low > limits.write_bytes_high)
-    return usage("write_bytes_low must not be over write_bytes_high");
   const bool pipelined = listening.options.ordering == Ordering::kPipelined;
   if (pipelined && listening.has_session && !listening.service->concurrent()) {
     return usage(

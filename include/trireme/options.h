@@ -62,14 +62,15 @@ struct Limits {
   size_t frame_bytes_max = 1 << 20;
   // Unsent bytes of one connection at which it stops reading requests; and, once it stopped, the
   // amount to fall below before it reads again. A client that does not take its replies is held
-  // back by its own socket.
+  // back by its own socket. At most 1 GiB.
   size_t write_bytes_high = 256 << 10;
   size_t write_bytes_low = 64 << 10;
-  // Bytes read ahead while a handler runs, beyond which the connection stops reading.
+  // Bytes read ahead while a handler runs, beyond which the connection stops reading. At most 1
+  // GiB.
   size_t read_ahead_bytes_max = 64 << 10;
   // Requests of one connection at work at once with Ordering::kPipelined: so many handlers run, or
   // wait to run, and so many replies are due. A handler counts until it has returned, also when its
-  // request was answered before, by its deadline or through its Reply.
+  // request was answered before, by its deadline or through its Reply. 1 to 65,536.
   uint32_t in_flight_max = 64;
   // No byte in either direction and no request at work for this long: closed. Frees what vanished
   // clients hold.
@@ -139,7 +140,7 @@ struct ServerOptions {
   std::chrono::nanoseconds drain_time_max = std::chrono::seconds(30);
   // After our last byte: how long and how many bytes of what the client still sends are read and
   // discarded, so that closing does not destroy replies on their way. Not before the client's
-  // system has taken all replies, as long as it takes some within write_time_max.
+  // system has taken all replies, as long as it takes some within write_time_max. At most 1 GiB.
   std::chrono::nanoseconds linger_time_max = std::chrono::seconds(2);
   size_t linger_bytes_max = 1 << 20;
   // A handler with Dispatch::kInline, or a codec, that keeps its loop for so long is reported in

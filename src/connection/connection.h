@@ -57,7 +57,7 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   const Codec* codec = nullptr;
   DecodeState decode_state;
   [[no_unique_address]] Sequencer sequencer;
-  uint32_t linger_bytes = 0;  // discarded so far
+  uint32_t linger_bytes = 0;  // discarded so far; 4 GiB - 1 stands for more
 
   // Bytes that have arrived and are not decoded, [begin, end) of the block. Shared with jobs that
   // were stolen while they looked at it; only appended to while it is shared.

@@ -18,7 +18,8 @@ void IoWorker::on_received_in_loop(Connection& connection, const Completion& com
   const auto bytes = static_cast<size_t>(completion.result);
   if (connection.phase != Connection::Phase::kOpen) {
     if (bytes == 0) connection.input_ended = true;
-    connection.linger_bytes += static_cast<uint32_t>(bytes);
+    connection.linger_bytes = static_cast<uint32_t>(
+        std::min<uint64_t>(uint64_t{connection.linger_bytes} + bytes, UINT32_MAX));
     const bool enough = connection.linger_bytes > core_.options.linger_bytes_max;
     if (connection.phase == Connection::Phase::kLingering &&
         (bytes == 0 || (enough && has_taken_all_in_loop(connection)))) {
