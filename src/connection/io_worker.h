@@ -151,8 +151,6 @@ class IoWorker final : public HeldLoop, public Adopter {
   void write_in_loop(Connection& connection, std::string_view bytes) REQUIRES(loop_);
   void write_framed_in_loop(Connection& connection, const Envelope& envelope, Answer& answer)
       REQUIRES(loop_);
-  void push_in_loop(std::unique_ptr<PushMail> mail) REQUIRES(loop_);
-  void open_deferred_in_loop(Connection& connection) REQUIRES(loop_);
   void flush_in_loop() REQUIRES(loop_);
   void send_in_loop(Connection& connection, std::array<std::string_view, 4> pieces, Answer* owner)
       REQUIRES(loop_);
@@ -162,8 +160,14 @@ class IoWorker final : public HeldLoop, public Adopter {
   void after_write_in_loop(Connection& connection) REQUIRES(loop_);
   bool send_failed_in_loop(Connection& connection, int error) REQUIRES(loop_);
   void settle_in_loop(Connection& connection) REQUIRES(loop_);
+  Sent send_settled_in_loop(Connection& connection, std::span<const iovec> pieces) REQUIRES(loop_);
   void take_back_unsent_in_loop(Connection& connection, std::span<const char> bytes, int error)
       REQUIRES(loop_);
+
+  // --- pushes.cc ---
+  void push_in_loop(std::unique_ptr<PushMail> mail) REQUIRES(loop_);
+  void push_latest_in_loop(Connection& connection, ChargedBytes bytes) REQUIRES(loop_);
+  void open_deferred_in_loop(Connection& connection) REQUIRES(loop_);
 
   // --- ending.cc ---
   Connection* take_slot_in_loop() REQUIRES(loop_);

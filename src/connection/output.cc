@@ -310,13 +310,23 @@ void IoWorker::take_back_unsent_in_loop(Connection& connection, std::span<const 
   after_write_in_loop(connection);
 }
 
+// Sends at once: what it says was sent is the socket's, whatever the driver gathers. Nothing of the
+// connection is with the driver.
+Sent IoWorker::send_settled_in_loop(Connection& connection, std::span<const iovec> pieces) {
+  Sent result = loop_.driver().send(connection, pieces);
+  if (!driver_.gathers_sends || result.error != 0) return result;
+  const Unsent unsent = loop_.driver().settle(connection);
+  return {.bytes = result.bytes - unsent.bytes.size(), .error = unsent.error};
+}
+
 void IoWorker::resume_write_in_loop(Connection& connection) {
   std::array<iovec, kSendPieces> vectors;
+  settle_in_loop(connection);
   while (connection.is_live() && !connection.out.empty()) {
     const size_t count = connection.out.front(vectors);
     size_t total = 0;
     for (size_t i = 0; i < count; ++i) total += vectors[i].iov_len;
-    const Sent result = loop_.driver().send(connection, std::span(vectors).first(count));
+    const Sent result = send_settled_in_loop(connection, std::span(vectors).first(count));
     if (result.error != 0 && !send_failed_in_loop(connection, result.error)) return;
     connection.out.pop(result.bytes);
     if (result.bytes > 0) {
@@ -345,46 +355,6 @@ void IoWorker::after_write_in_loop(Connection& connection) {
     connection.write_blocked = false;
   }
   if (unsent > 0) arm_in_loop(connection);
-}
-
-// Peer::send, in the loop of its connection.
-void IoWorker::push_in_loop(std::unique_ptr<PushMail> mail) {
-  Connection* connection = find_in_loop(mail->id);
-  if (connection != nullptr && !owns_writing_in_loop(*connection)) {
-    Connection::Rare& rare = connection->make_rare();
-    Mail* const waits = mail.release();
-    (rare.deferred == nullptr ? rare.deferred : rare.deferred_last->next) = waits;
-    rare.deferred_last = waits;
-    return;
-  }
-  const size_t bytes = mail->bytes.bytes().size();
-  SlotRecord* record = core_.record(mail->id);
-  if (record != nullptr) record->transit_bytes.fetch_sub(bytes, std::memory_order_relaxed);
-  if (connection == nullptr || connection->phase == Connection::Phase::kLingering) return;
-  if (out_connection_ == connection) flush_in_loop();
-  if (!connection->is_live()) return;
-  const bool full =
-      connection->out.bytes() > connection->listening->options.limits.write_bytes_high;
-  if (full && mail->overflow == Overflow::kClose)
-    return close_in_loop(*connection, CloseReason::kSlowConsumer);
-  if (connection->out.empty()) {
-    write_in_loop(*connection, mail->bytes.bytes());
-    if (connection->is_live()) schedule_in_loop(*connection);
-    return;
-  }
-  const bool latest = mail->overflow == Overflow::kLatest;
-  if (latest) connection->out.drop_latest();
-  connection->out.append(std::move(mail->bytes), 0, latest);
-  after_write_in_loop(*connection);
-}
-
-// Pushes that came while a data worker was writing.
-void IoWorker::open_deferred_in_loop(Connection& connection) {
-  for (Mail* next = std::exchange(connection.rare->deferred, nullptr); next != nullptr;) {
-    std::unique_ptr<PushMail> mail(static_cast<PushMail*>(next));
-    next = std::exchange(mail->next, nullptr);
-    push_in_loop(std::move(mail));
-  }
 }
 
 }  // namespace trireme

@@ -1,0 +1,118 @@
+// Goal: pushes meet a full socket and an empty write queue, for each kind of driver. Method: one
+// I/O worker, turned by hand, and a socket pair whose server's end the test fills before it pushes.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "connection/io_worker.h"
+#include "server_stats.h"
+
+namespace trireme::inline v0::unit {
+
+class FullSocket {
+ public:
+  using MakeDriver = std::unique_ptr<Driver> (*)(Kernel&, Buffers&, LoopCounters&);
+
+  explicit FullSocket(MakeDriver make_driver) {
+    auto listening = std::make_unique<Listening>();
+    listening->codec = lines();
+    listening->service = std::make_shared<HandlerService<Answer (*)(const Request&)>>(
+        [](const Request&) -> Answer { return "answer"; });
+    listening->prepare(Dispatch::kInline);
+    listenings_.push_back(std::move(listening));
+    core_ = CoreRef(new Core(real_platform(), {.dispatch = Dispatch::kInline}, 1, 4));
+    EventLoop& loop = core().loop(0);
+    loop.use_driver(make_driver(real_platform().kernel, core().buffers, loop.counters));
+    worker_ = std::make_unique<IoWorker>(core(), 0, listenings_);
+    int both[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, both), 0);
+    client_ = both[0];
+    EXPECT_TRUE(core().enter_connection());
+    loop.counters.accepted.add();
+    loop.post(std::make_unique<AdoptMail>(both[1], 0, SocketAddress{}));
+    turn();
+    peer_ = Peer(ConnectionId::make(0, 0, 1), core_);
+    EXPECT_TRUE(peer_.connected());
+    const std::string piece(1000, '.');
+    while (::send(both[1], piece.data(), piece.size(), MSG_NOSIGNAL) > 0) filler_ += piece.size();
+    EXPECT_GT(filler_, 0u);
+  }
+  ~FullSocket() {
+    peer_ = Peer();
+    core().loop(0).post(std::make_unique<PlainMail>(kMailDrain));
+    core().loop(0).post(std::make_unique<PlainMail>(kMailCut));
+    for (int i = 0; i < 3; ++i) turn();
+    const Stats stats = collect_stats(core(), 0);
+    EXPECT_EQ(stats.slots_made, stats.slots_gone);
+    worker_.reset();
+    ::close(client_);
+  }
+
+  // `apart`: the loop turns between two pushes.
+  void push(std::string bytes, Overflow overflow, bool apart) {
+    EXPECT_EQ(peer_.send(std::move(bytes), overflow), SendResult::kQueued);
+    if (apart) turn();
+  }
+  void make_room() {
+    char buffer[4096];
+    while (::recv(client_, buffer, sizeof(buffer), 0) > 0) filler_ = 0;
+  }
+  // What the client gets behind the filler, up to `last`.
+  std::string hear(const std::string& last) {
+    std::string all;
+    const TimePoint deadline = real_platform().clock.now() + std::chrono::seconds(5);
+    while (!all.ends_with(last) && real_platform().clock.now() < deadline) {
+      turn();
+      char buffer[4096];
+      const ssize_t bytes = ::recv(client_, buffer, sizeof(buffer), 0);
+      if (bytes > 0) all.append(buffer, static_cast<size_t>(bytes));
+    }
+    return all.substr(std::min(all.size(), filler_));
+  }
+
+ private:
+  Core& core() { return *core_.get(); }
+  void turn() { worker_->turn_until_idle(); }
+
+  std::vector<std::unique_ptr<Listening>> listenings_;
+  CoreRef core_;
+  std::unique_ptr<IoWorker> worker_;
+  Peer peer_;
+  int client_ = -1;
+  size_t filler_ = 0;
+};
+
+inline void expect_latest_is_replaced(FullSocket::MakeDriver make_driver) {
+  for (const bool apart : {true, false}) {
+    FullSocket socket(make_driver);
+    socket.push("old ", Overflow::kLatest, apart);
+    socket.push("older than new ", Overflow::kLatest, apart);
+    socket.push("new", Overflow::kLatest, apart);
+    EXPECT_EQ(socket.hear("new"), "new") << (apart ? "apart" : "in one turn");
+  }
+}
+
+// What has another policy stays, in its place; so does what has begun to leave.
+inline void expect_others_stay(FullSocket::MakeDriver make_driver) {
+  FullSocket socket(make_driver);
+  socket.push("old ", Overflow::kLatest, true);
+  socket.push("plain ", Overflow::kReject, true);
+  socket.push("new", Overflow::kLatest, true);
+  EXPECT_EQ(socket.hear("new"), "plain new");
+  const std::string large(4 << 20, 'x');
+  FullSocket other(make_driver);
+  other.make_room();
+  other.push(large, Overflow::kLatest, true);
+  other.push(" new", Overflow::kLatest, true);
+  EXPECT_EQ(other.hear(" new").size(), large.size() + 4);
+}
+
+}  // namespace trireme::inline v0::unit
