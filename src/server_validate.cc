@@ -61,6 +61,10 @@ Result<Done> validate_options(const ServerOptions& options,
     return usage("data_workers must be 1 to 10000");
   if (options.poll_time_max < Duration(0) || options.poll_time_max > kPollTimeMax)
     return usage("poll_time_max must be 0 to 10 ms");
+  if (options.address_prefix_bits < 1 || options.address_prefix_bits > 128)
+    return usage("address_prefix_bits must be 1 to 128");
+  if (options.linger_bytes_max > kConnectionBytesMax)
+    return usage("linger_bytes_max must not be over 1 GiB");
   for (const auto& listening : listenings) {
     Result<Endpoint> endpoint = parse_endpoint(listening->url);
     if (!endpoint) return endpoint.error();

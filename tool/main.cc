@@ -113,6 +113,8 @@ void add_limits(CLI::App& app, ServeOptions& options) {
             {"N", "0", "open connections; 0: what the limit of descriptors allows"});
   add_count(app, "--connections-per-address-max", options.server.connections_per_address_max,
             {0, 1u << 30}, {"N", "0", "open connections of one client address; 0: no limit"});
+  add_count(app, "--address-prefix-bits", options.server.address_prefix_bits, {1, 128},
+            {"N", "64", "of an IPv6 address, what counts as one client for that limit"});
   const auto size = [](const std::string& text) -> tr::Result<uint64_t> {
     auto bytes = tool::parse_size(text);
     if (bytes && bytes.value() == 0) {

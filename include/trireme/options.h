@@ -130,8 +130,12 @@ struct ServerOptions {
   // itself needs, at least 16. Over it, clients wait in the backlog.
   size_t connections_max = 0;
   // Open connections of one client address. 0: no limit. Over it, a connection is closed at once
-  // and counted.
+  // and counted. A client that comes over IPv4 is the same one at every listener.
   size_t connections_per_address_max = 0;
+  // Of an IPv6 address, the first so many bits count as one client for that limit. One host has a
+  // network of 64 bits to itself, as a rule, and could take another address for each connection. 1
+  // to 128.
+  uint32_t address_prefix_bits = 64;
   // Bytes held for all connections together, in and out. At half of it busy connections stop
   // reading at once, at three quarters no connection is accepted, above it a connection that needs
   // more is closed.

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "runtime/check.h"
@@ -129,8 +130,16 @@ Core::Address Core::address_of(const SocketAddress& address) {
   } else if (address.storage.ss_family == AF_INET6) {
     sockaddr_in6 in{};
     std::memcpy(&in, &address.storage, sizeof(in));
-    made.word = (uint64_t{AF_INET6} << 48) | (uint64_t{ntohs(in.sin6_port)} << 32);
-    std::memcpy(made.wide.data(), &in.sin6_addr, sizeof(in.sin6_addr));
+    const uint64_t port = uint64_t{ntohs(in.sin6_port)} << 32;
+    if (IN6_IS_ADDR_V4MAPPED(&in.sin6_addr)) {
+      // At a socket of both families: the same client as at one of IPv4.
+      uint32_t ipv4;
+      std::memcpy(&ipv4, &in.sin6_addr.s6_addr[12], sizeof(ipv4));
+      made.word = (uint64_t{AF_INET} << 48) | port | ntohl(ipv4);
+    } else {
+      made.word = (uint64_t{AF_INET6} << 48) | port;
+      std::memcpy(made.wide.data(), &in.sin6_addr, sizeof(in.sin6_addr));
+    }
   }
   return made;
 }
@@ -138,7 +147,7 @@ Core::Address Core::address_of(const SocketAddress& address) {
 void Core::publish_address(ConnectionId id, const SocketAddress& address) {
   const Address made = address_of(address);
   SlotRecord& slot = record(id.home(), id.slot());
-  if (address.storage.ss_family == AF_INET6) {
+  if (made.word >> 48 == AF_INET6) {
     std::atomic<WideAddress*>& chunk = wide_addresses_[id.home()][id.slot() / kRecordsPerChunk];
     WideAddress* all = chunk.load(std::memory_order_relaxed);
     if (all == nullptr) {
@@ -180,11 +189,18 @@ std::string Core::describe(ConnectionId id) const {
   return "[" + std::string(text) + "]:" + port;
 }
 
-std::string Core::key_of(const Address& address) {
-  const std::array<uint64_t, 3> words{address.word & ~(uint64_t{0xffff} << 32), address.wide[0],
-                                      address.wide[1]};
-  std::string key(sizeof(words), '\0');
-  std::memcpy(key.data(), words.data(), sizeof(words));
+std::string Core::key_of(const Address& address) const {
+  const uint64_t word = address.word & ~(uint64_t{0xffff} << 32);
+  std::array<uint8_t, sizeof(address.wide)> wide;  // in the order of the network, as it came
+  std::memcpy(wide.data(), address.wide.data(), wide.size());
+  for (uint32_t i = 0; i < wide.size(); ++i) {
+    const uint32_t bits = options.address_prefix_bits;
+    const uint32_t kept = bits > 8 * i ? std::min(bits - 8 * i, 8u) : 0;
+    wide[i] = static_cast<uint8_t>(wide[i] & (0xff00u >> kept));
+  }
+  std::string key(sizeof(word) + wide.size(), '\0');
+  std::memcpy(key.data(), &word, sizeof(word));
+  std::memcpy(key.data() + sizeof(word), wide.data(), wide.size());
   return key;
 }
 

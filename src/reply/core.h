@@ -37,7 +37,7 @@ struct SlotRecord {
 // What a loop waits for that accepts and has paused.
 enum class AcceptWait : uint8_t { kNothing, kPlace, kDescriptor };
 
-// The address of a slot whose client speaks IPv6.
+// The address of a slot whose client speaks IPv6. Not one that came over IPv4 to a socket of both.
 using WideAddress = std::array<std::atomic<uint64_t>, 2>;
 
 class Core {
@@ -74,7 +74,7 @@ class Core {
   // Any thread. "127.0.0.1:4711"; empty when the id was never given out, or has no such address.
   std::string describe(ConnectionId id) const;
 
-  // Per-address limit. Any thread.
+  // Per-address limit. Any thread. False: the client of `address` has `limit` connections.
   bool enter_address(const SocketAddress& address, size_t limit);
   void leave_address(ConnectionId id);  // as it was published
 
@@ -109,7 +109,8 @@ class Core {
     std::array<uint64_t, 2> wide{};
   };
   static Address address_of(const SocketAddress& address);
-  static std::string key_of(const Address& address);  // without the port
+  // Equal for addresses that are counted as one client's: without the port, and of IPv6 the prefix.
+  std::string key_of(const Address& address) const;
   Address read_address(ConnectionId id) const;
 
   ~Core();

@@ -68,6 +68,24 @@ TEST_P(LimitsTest, ConnectionsPerAddress) {
   EXPECT_TRUE(wait_until([&] { return Client(server.url()).ask("again") == "<again>"; }));
 }
 
+// 127.0.0.1 comes to the second one as ::ffff:127.0.0.1.
+TEST_P(LimitsTest, ConnectionsPerAddressOverAllListeners) {
+  tr::ServerOptions few = options();
+  few.connections_per_address_max = 1;
+  tr::Server server(few);
+  server.listen("tcp://127.0.0.1:0", tr::lines(), support::mark);
+  server.listen("tcp://:0", tr::lines(), support::mark);
+  ASSERT_TRUE(server.start().ok());
+  const std::string every = server.urls()[1];
+  const std::string both = "tcp://127.0.0.1" + every.substr(every.rfind(':'));
+  Client first(server.urls()[0]);
+  ASSERT_EQ(first.ask("1"), "<1>");
+  EXPECT_EQ(Client(both).receive_all(), "");
+  EXPECT_EQ(Client(both, {.from = "127.0.0.2"}).ask("x"), "<x>");
+  first.close();
+  EXPECT_TRUE(wait_until([&] { return Client(both).ask("again") == "<again>"; }));
+}
+
 TEST_P(LimitsTest, IdleTime) {
   TestServer server(options());
   tr::ListenOptions listen;

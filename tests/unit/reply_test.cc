@@ -1,6 +1,7 @@
 // Goal: replies leave in order; what a handler sends stays in its outbox; a Peer or Reply without a
 // server is harmless. Method: the classes of src/reply by hand, a sequencer against random orders,
 // a core without a server.
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
@@ -265,6 +266,67 @@ TEST_F(CoreTest, CountsClientsOfAnAddressWithoutTheirPort) {
   core().leave_address(id_);
   EXPECT_TRUE(core().enter_address(a, 2));
   EXPECT_FALSE(core().enter_address(a, 2));
+}
+
+SocketAddress address6(const char* text, uint16_t port) {
+  SocketAddress address;
+  auto& in6 = reinterpret_cast<sockaddr_in6&>(address.storage);
+  in6.sin6_family = AF_INET6;
+  in6.sin6_port = htons(port);
+  EXPECT_EQ(inet_pton(AF_INET6, text, &in6.sin6_addr), 1) << text;
+  return address;
+}
+
+// The core of CoreTest counts by the default.
+TEST_F(CoreTest, CountsTheNetworkOfAnIpv6Client) {
+  EXPECT_TRUE(core().enter_address(address6("2001:db8:0:1::1", 1), 2));
+  EXPECT_TRUE(core().enter_address(address6("2001:db8:0:1:ffff::", 2), 2));
+  EXPECT_FALSE(core().enter_address(address6("2001:db8:0:1:8000::7", 3), 2));
+  EXPECT_TRUE(core().enter_address(address6("2001:db8:0:2::1", 4), 2));
+  EXPECT_TRUE(core().enter_address(address6("2001:db8:1:1::1", 5), 2));
+  core().publish_address(id_, address6("2001:db8:0:1::2", 6));
+  core().leave_address(id_);
+  EXPECT_TRUE(core().enter_address(address6("2001:db8:0:1::3", 7), 2));
+  EXPECT_FALSE(core().enter_address(address6("2001:db8:0:1::1", 8), 2));
+}
+
+TEST(AddressPrefix, HasAsManyBitsAsTheOptionSays) {
+  const char* first = "2001:db8:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa";
+  struct Case {
+    uint32_t bits;
+    const char *same, *other;
+  };
+  for (const Case& of : std::vector<Case>{
+           {1, "7fff::", "8000::"},
+           {56, "2001:db8:aaaa:aa00::", "2001:db8:aaaa:abaa:aaaa:aaaa:aaaa:aaaa"},
+           {63, "2001:db8:aaaa:aaab::", "2001:db8:aaaa:aaa8:aaaa:aaaa:aaaa:aaaa"},
+           {64, "2001:db8:aaaa:aaaa::", "2001:db8:aaaa:aaab:aaaa:aaaa:aaaa:aaaa"},
+           {65, "2001:db8:aaaa:aaaa:8000::", "2001:db8:aaaa:aaaa:2aaa:aaaa:aaaa:aaaa"},
+           {128, first, "2001:db8:aaaa:aaaa:aaaa:aaaa:aaaa:aaab"}}) {
+    ServerOptions options;
+    options.address_prefix_bits = of.bits;
+    const CoreRef owner(new Core(real_platform(), options, 1, 4));
+    EXPECT_TRUE(owner.get()->enter_address(address6(first, 1), 1));
+    EXPECT_FALSE(owner.get()->enter_address(address6(of.same, 2), 1)) << of.bits;
+    EXPECT_TRUE(owner.get()->enter_address(address6(of.other, 3), 1)) << of.bits;
+  }
+}
+
+TEST_F(CoreTest, AnIpv4ClientIsTheSameOneAtASocketOfBothFamilies) {
+  const SocketAddress mapped = address6("::ffff:127.0.0.1", 1);
+  SocketAddress plain;
+  auto& in = reinterpret_cast<sockaddr_in&>(plain.storage);
+  in.sin_family = AF_INET;
+  in.sin_addr.s_addr = htonl(0x7f000001);
+  EXPECT_TRUE(core().enter_address(mapped, 2));
+  EXPECT_TRUE(core().enter_address(plain, 2));
+  EXPECT_FALSE(core().enter_address(mapped, 2));
+  EXPECT_FALSE(core().enter_address(plain, 2));
+  EXPECT_TRUE(core().enter_address(address6("::ffff:127.0.0.2", 3), 2));
+  core().publish_address(id_, mapped);
+  EXPECT_EQ(peer().address(), "127.0.0.1:1");
+  core().leave_address(id_);
+  EXPECT_TRUE(core().enter_address(plain, 2));
 }
 
 }  // namespace

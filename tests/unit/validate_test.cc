@@ -62,5 +62,20 @@ TEST(Validate, AmountsOfAConnectionHaveLowerBounds) {
   EXPECT_EQ(said, "write_bytes_low must not be over write_bytes_high");
 }
 
+TEST(Validate, APrefixIsAPartOfAnAddress) {
+  for (const uint32_t bits : {1, 64, 128}) {
+    const auto change = [&](ServerOptions& options, Limits&) {
+      options.address_prefix_bits = bits;
+    };
+    EXPECT_EQ(refusal(change), "") << bits;
+  }
+  for (const uint32_t bits : {0, 129}) {
+    const auto change = [&](ServerOptions& options, Limits&) {
+      options.address_prefix_bits = bits;
+    };
+    EXPECT_EQ(refusal(change), "address_prefix_bits must be 1 to 128") << bits;
+  }
+}
+
 }  // namespace
 }  // namespace trireme
