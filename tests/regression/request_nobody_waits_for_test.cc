@@ -191,7 +191,7 @@ TEST(RequestNobodyWaitsForAlone, IsNotStartedByADataWorkerThatComesTooLate) {
                     platform);
   server.listen("tcp://127.0.0.1:0", tr::lines(),
                 [&](const tr::Request& request) { return seen.handle(request); },
-                {.handler_time_max = 1h});
+                {.handler_time_max = 1h, .limits = {.idle_time_max = 0s}});
   ASSERT_TRUE(server.start().ok());
   const Gate::Opener opener(seen.gate);
   Client blocker(server.urls()[0]), victim(server.urls()[0]);
