@@ -118,6 +118,7 @@ class ScriptedDriver final : public Driver {
   void close(Channel&) override { closing_ = server_ended = true; }
   size_t bytes_readable(const Channel&) override { return incoming.size(); }
   size_t bytes_unsent(const Channel&) override { return 0; }
+  Waiting waiting(const Channel&) override { return {.input = !incoming.empty() || client_reset}; }
   Block swap_read_buffer(Block fresh) override {
     read_buffer_.swap(fresh);
     return fresh;

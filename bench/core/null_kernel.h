@@ -39,6 +39,7 @@ class NullKernel final : public trireme::Kernel {
   ssize_t send(int fd, std::span<const iovec> from) override;
   ssize_t bytes_readable(int) override { return 0; }
   ssize_t bytes_unsent(int) override { return 0; }
+  int64_t quiet_ms(int) override { return -ENOSYS; }
   int shutdown(int, int) override { return 0; }
   int close(int fd) override;
   int epoll_create() override;

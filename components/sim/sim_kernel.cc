@@ -162,6 +162,10 @@ ssize_t SimKernel::bytes_unsent(int fd) {
   return call(Call::kBytesUnsent, fd, 0, [&] { return socket_of(fd, "SIOCOUTQ")->bytes_unsent(); });
 }
 
+int64_t SimKernel::quiet_ms(int fd) {
+  return call(Call::kQuietTime, fd, 0, [&] { return socket_of(fd, "TCP_INFO")->quiet_ms(); });
+}
+
 int SimKernel::shutdown(int fd, int how) {
   return call(Call::kShutdown, fd, how, [&] { return socket_of(fd, "shutdown")->shutdown(how); });
 }

@@ -47,6 +47,7 @@ class SimKernel final : public Kernel {
   ssize_t send(int fd, std::span<const iovec> from) override;
   ssize_t bytes_readable(int fd) override;
   ssize_t bytes_unsent(int fd) override;
+  int64_t quiet_ms(int fd) override;
   int shutdown(int fd, int how) override;
   int close(int fd) override;
 

@@ -29,6 +29,7 @@ Socket::Socket(Network& network, int family)
     : network_(network),
       family_(family),
       last_due_(network.scheduler.now()),
+      last_data_(last_due_),
       receive_buffer_(network.nature.receive_buffer),
       send_buffer_(network.nature.send_buffer) {
   local_.storage.ss_family = static_cast<sa_family_t>(family);
@@ -231,6 +232,12 @@ ssize_t Socket::bytes_unsent() const {
   const size_t unread = peer_->unread_bytes();
   const size_t beyond = unread > peer_->receive_buffer_ ? unread - peer_->receive_buffer_ : 0;
   return static_cast<ssize_t>(peer_->transit_bytes_ + beyond);
+}
+
+int64_t Socket::quiet_ms() const {
+  if (state_ == State::kListening) return -EINVAL;
+  const Duration quiet = network_.scheduler.now() - last_data_;
+  return std::chrono::floor<std::chrono::milliseconds>(quiet).count();
 }
 
 int Socket::shutdown(int how) {

@@ -54,6 +54,7 @@ class Socket final : public Pollable, public std::enable_shared_from_this<Socket
   ssize_t send(std::span<const iovec> from);
   ssize_t bytes_readable() const;
   ssize_t bytes_unsent() const;
+  int64_t quiet_ms() const;
   int shutdown(int how);
   // SO_LINGER with time 0, then close: both directions are destroyed.
   void reset_descriptor();
@@ -120,6 +121,7 @@ class Socket final : public Pollable, public std::enable_shared_from_this<Socket
   std::deque<Segment> transit_;  // on their way to this side, in order
   size_t transit_bytes_ = 0;
   TimePoint last_due_;
+  TimePoint last_data_;  // when bytes came or went
   size_t receive_buffer_;
   size_t send_buffer_;
 

@@ -19,6 +19,7 @@ constexpr uint32_t kReadable = EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND;
 void Socket::transmit(Segment::Kind kind, std::string bytes) {
   const auto peer = peer_;
   if (peer == nullptr) return;
+  if (kind == Segment::Kind::kData) last_data_ = network_.scheduler.now();
   size_t piece_max = network_.faults.segment_bytes_max;
   if (piece_max == 0 || kind != Segment::Kind::kData) piece_max = bytes.size();
   piece_max = std::max({piece_max, bytes.size() / kPiecesMax, size_t{1}});
@@ -96,6 +97,7 @@ void Socket::on_data(std::string bytes) {
     notify(0);
     return;
   }
+  last_data_ = network_.scheduler.now();
   if (received_.empty()) {
     received_ = std::move(bytes);
   } else {

@@ -16,8 +16,8 @@ const char* name_of(Call call) {
       "thread detach",  "park",           "unpark",        "sleep",          "relax",
       "set_name",       "client connect", "client send",   "client receive", "client shutdown",
       "client reset",   "client close",   "bytes_unsent",  "poll",           "select",
-      "set event",      "cpu_time"};
-  static_assert(std::size(kNames) == static_cast<size_t>(Call::kCpuTime) + 1);
+      "set event",      "cpu_time",       "quiet_time"};
+  static_assert(std::size(kNames) == static_cast<size_t>(Call::kQuietTime) + 1);
   return kNames[static_cast<size_t>(call)];
 }
 

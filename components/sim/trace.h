@@ -55,6 +55,7 @@ enum class Call : uint8_t {
   kSelect,
   kSetEvent,
   kCpuTime,
+  kQuietTime,
 };
 
 class Trace {

@@ -87,6 +87,18 @@ io_uring_sqe* Ring::free_entry() {
   return sqe;
 }
 
+Ring::Unreaped Ring::unreaped(Op op, uint32_t who) const {
+  Unreaped all;
+  io_uring_cqe* cqe = nullptr;
+  unsigned head = 0;
+  io_uring_for_each_cqe(&ring_, head, cqe) {
+    if ((cqe->user_data & ~(kFailed | uint64_t{0xffffff00})) != pack(op, who)) continue;
+    ++all.count;
+    if (cqe->res > 0) all.bytes += static_cast<size_t>(cqe->res);
+  }
+  return all;
+}
+
 int Ring::enter(Duration time) {
   int result = 0;
   if (time == kForEver) {

@@ -82,6 +82,13 @@ class Ring {
   // Everything that was prepared has been started.
   bool all_started() const { return io_uring_sq_ready(&ring_) == 0; }
 
+  // What completions that were not reaped yet say of an operation.
+  struct Unreaped {
+    size_t count = 0;
+    size_t bytes = 0;
+  };
+  Unreaped unreaped(Op op, uint32_t who) const;
+
   // All completions so far, each told to `tell(Done)`.
   template <class Tell>
   void reap(Tell tell) {

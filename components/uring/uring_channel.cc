@@ -248,8 +248,20 @@ void UringDriver::try_release(State& state, uint32_t who) {
 size_t UringDriver::bytes_readable(const Channel& channel) {
   const State& state = state_of(channel);
   const ssize_t bytes = kernel_.bytes_readable(channel.fd);
-  return static_cast<size_t>(std::max<ssize_t>(bytes, 0)) + state.undelivered + state.held_end -
+  // An older kernel receives on the way back from any call, that one too.
+  return static_cast<size_t>(std::max<ssize_t>(bytes, 0)) +
+         ring_.unreaped(Op::kReceive, channel.place).bytes + state.undelivered + state.held_end -
          state.held_begin;
+}
+
+Waiting UringDriver::waiting(const Channel& channel) {
+  const State& state = state_of(channel);
+  Waiting waiting = waiting_at(kernel_, channel.fd);
+  const bool held = state.undelivered > 0 || state.held_begin < state.held_end || state.end_due ||
+                    state.error_due != 0 || state.over != state.ended;
+  waiting.input |= held || ring_.unreaped(Op::kReceive, channel.place).count > 0;
+  waiting.room |= state.staged_bytes > 0 || state.unsent_bytes > 0;
+  return waiting;
 }
 
 size_t UringDriver::bytes_unsent(const Channel& channel) {

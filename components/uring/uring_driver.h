@@ -69,6 +69,10 @@ class UringDriver final : public Driver {
   void close(Channel& channel) override;
   size_t bytes_readable(const Channel& channel) override;
   size_t bytes_unsent(const Channel& channel) override;
+  Waiting waiting(const Channel& channel) override;
+  Duration quiet_time(const Channel& channel) override {
+    return quiet_time_of(kernel_, channel.fd);
+  }
   Block swap_read_buffer(Block fresh) override;
   void set_receive_bytes_max(size_t bytes) override;
   bool wake() noexcept override;

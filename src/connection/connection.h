@@ -57,7 +57,9 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   const Codec* codec = nullptr;
   DecodeState decode_state;
   [[no_unique_address]] Sequencer sequencer;
-  uint32_t linger_bytes = 0;  // discarded so far; 4 GiB - 1 stands for more
+  // Lingering: discarded so far; 4 GiB - 1 stands for more. Open and `late`: of what had arrived
+  // when the clock of its request ran out, not read yet.
+  uint32_t counted_bytes = 0;
 
   // Bytes that have arrived and are not decoded, [begin, end) of the block. Shared with jobs that
   // were stolen while they looked at it; only appended to while it is shared.
@@ -97,6 +99,9 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   bool protocol_failed : 1 = false;  // the codec has given up
   bool close_pending : 1 = false;    // closed for `reason` as soon as `writer` has come home
   bool idle_armed : 1 = false;       // the timer is armed for the idle clock, or earlier
+  // A clock - of the request, of lingering - ran out while something waited at its socket: it is
+  // judged when that was heard.
+  bool late : 1 = false;
 
   Rare& make_rare() {
     if (rare == nullptr) rare = std::make_unique<Rare>();

@@ -115,6 +115,7 @@ void IoWorker::finish_connection_in_loop(Connection& connection, CloseReason rea
   connection.input_stopped = true;
   connection.decode_ended = true;
   connection.phase = Connection::Phase::kFinishing;
+  connection.counted_bytes = 0;
   if (connection.input_bytes() > 0 || (&connection == batch_ && !batch_input_.empty())) {
     loop_.counters.partial_requests_dropped.add();
   }
@@ -131,6 +132,7 @@ void IoWorker::advance_ending_in_loop(Connection& connection) {
   if (connection.phase == Connection::Phase::kOpen && connection.decode_ended) {
     connection.reason = connection.input_ended ? CloseReason::kPeerClosed : CloseReason::kDrained;
     connection.phase = Connection::Phase::kFinishing;
+    connection.counted_bytes = 0;
   }
   if (connection.phase != Connection::Phase::kFinishing) return;
   if (connection.sequencer.in_flight() > 0 || connection.running_count > 0 || connection.drain_due)
@@ -145,8 +147,10 @@ void IoWorker::advance_ending_in_loop(Connection& connection) {
   if (connection.input_ended) return close_in_loop(connection, connection.reason);
   loop_.driver().shutdown_write(connection);
   connection.phase = Connection::Phase::kLingering;
-  connection.last_activity = loop_.now();  // from now on: when the client took bytes
-  loop_.timers().arm(connection, time_after(loop_.now(), core_.options.linger_time_max));
+  connection.late = false;
+  connection.last_activity = core_.platform.clock.now();  // from now on: when the client took bytes
+  loop_.timers().arm(connection,
+                     time_after(connection.last_activity, core_.options.linger_time_max));
   connection.reading_paused = false;
   loop_.driver().receive(connection);
 }

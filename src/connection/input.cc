@@ -18,11 +18,12 @@ void IoWorker::on_received_in_loop(Connection& connection, const Completion& com
   const auto bytes = static_cast<size_t>(completion.result);
   if (connection.phase != Connection::Phase::kOpen) {
     if (bytes == 0) connection.input_ended = true;
-    connection.linger_bytes = static_cast<uint32_t>(
-        std::min<uint64_t>(uint64_t{connection.linger_bytes} + bytes, UINT32_MAX));
-    const bool enough = connection.linger_bytes > core_.options.linger_bytes_max;
+    connection.counted_bytes = static_cast<uint32_t>(
+        std::min<uint64_t>(uint64_t{connection.counted_bytes} + bytes, UINT32_MAX));
+    const bool enough = connection.counted_bytes > core_.options.linger_bytes_max;
     if (connection.phase == Connection::Phase::kLingering &&
-        (bytes == 0 || (enough && has_taken_all_in_loop(connection)))) {
+        (bytes == 0 || (enough && has_taken_all_in_loop(connection)) ||
+         (connection.late && loop_.driver().bytes_readable(connection) == 0))) {
       close_in_loop(connection, connection.reason);
     }
     return;
@@ -35,6 +36,10 @@ void IoWorker::on_received_in_loop(Connection& connection, const Completion& com
   if (bytes == 0) {
     connection.input_ended = true;
     return;
+  }
+  if (connection.late) {
+    uint32_t& left = connection.counted_bytes;
+    left -= std::min(left, static_cast<uint32_t>(bytes));
   }
   if (connection.draining) {
     size_t& left = connection.make_rare().drain_bytes_left;
@@ -180,7 +185,7 @@ bool IoWorker::take_no_request_in_loop(Connection& connection, const Frame& fram
         connection.decode_ended = true;
         if (partial) counters.partial_requests_dropped.add();
       } else if (partial && !connection.awaits_more) {
-        connection.request_started = loop_.now();
+        start_request_clock_in_loop(connection);
       }
       connection.awaits_more = partial;
       return false;
@@ -319,7 +324,7 @@ void IoWorker::balance_reading_in_loop(Connection& connection) {
     loop_.counters.reads_paused.add();
     loop_.driver().pause(connection);
   } else {
-    if (connection.awaits_more) connection.request_started = loop_.now();  // its clock stood still
+    if (connection.awaits_more) start_request_clock_in_loop(connection);  // it stood still
     loop_.driver().receive(connection);
   }
 }

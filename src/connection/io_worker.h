@@ -186,6 +186,13 @@ class IoWorker final : public HeldLoop, public Adopter {
   void on_clock_in_loop(Connection& connection) REQUIRES(loop_);
   TimePoint next_deadline_in_loop(const Connection& connection) const REQUIRES(loop_);
   void arm_in_loop(Connection& connection) REQUIRES(loop_);
+  void start_request_clock_in_loop(Connection& connection) REQUIRES(loop_);
+  void judge_lingering_in_loop(Connection& connection) REQUIRES(loop_);
+  void judge_writing_in_loop(Connection& connection) REQUIRES(loop_);
+  void judge_request_in_loop(Connection& connection) REQUIRES(loop_);
+  void judge_idle_in_loop(Connection& connection) REQUIRES(loop_);
+  bool input_waits_in_loop(Connection& connection) REQUIRES(loop_);
+  void look_again_in_loop(Connection& connection) REQUIRES(loop_);
 
   Core& core_;
   EventLoop& loop_;

@@ -276,7 +276,7 @@ void IoWorker::keep_unsent_in_loop(Connection& connection,
     }
     return close_in_loop(connection, CloseReason::kOutOfMemory);
   }
-  if (was_empty) connection.out.note_progress(loop_.now());
+  if (was_empty) connection.out.note_progress(core_.platform.clock.now());
   after_write_in_loop(connection);
 }
 
@@ -306,7 +306,7 @@ void IoWorker::take_back_unsent_in_loop(Connection& connection, std::span<const 
   const bool was_empty = connection.out.empty();
   if (!connection.out.prepend(core_.buffers, bytes))
     return close_in_loop(connection, CloseReason::kOutOfMemory);
-  if (was_empty) connection.out.note_progress(loop_.now());
+  if (was_empty) connection.out.note_progress(core_.platform.clock.now());
   after_write_in_loop(connection);
 }
 
@@ -330,8 +330,8 @@ void IoWorker::resume_write_in_loop(Connection& connection) {
     if (result.error != 0 && !send_failed_in_loop(connection, result.error)) return;
     connection.out.pop(result.bytes);
     if (result.bytes > 0) {
-      connection.last_activity = loop_.now();
-      connection.out.note_progress(loop_.now());
+      connection.last_activity = core_.platform.clock.now();
+      connection.out.note_progress(connection.last_activity);
     }
     if (result.bytes < total) break;
   }

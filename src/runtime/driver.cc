@@ -5,6 +5,19 @@
 
 namespace trireme::inline v0 {
 
+Waiting waiting_at(Kernel& kernel, int fd) {
+  constexpr short kInput = POLLIN | POLLPRI | POLLRDHUP | POLLERR | POLLHUP;
+  constexpr short kRoom = POLLOUT | POLLERR | POLLHUP;
+  pollfd asked{fd, POLLIN | POLLPRI | POLLRDHUP | POLLOUT, 0};
+  if (kernel.poll({&asked, 1}, 0) < 0) return {true, true};
+  return {(asked.revents & kInput) != 0, (asked.revents & kRoom) != 0};
+}
+
+Duration quiet_time_of(Kernel& kernel, int fd) {
+  const int64_t ms = kernel.quiet_ms(fd);
+  return ms < 0 ? Duration::max() : std::chrono::milliseconds(ms);
+}
+
 std::string why_not_watched(int error) {
   if (error == ERANGE) {
     return "select watches descriptors below 1024 only; choose the driver epoll or poll, or open "

@@ -61,6 +61,12 @@ struct Unsent {
   int error = 0;                  // as in Sent
 };
 
+// What waits at a socket, or on its way from there, and was not told yet.
+struct Waiting {
+  bool input = false;  // bytes, the end or an error
+  bool room = false;   // a send that was cut short may go on
+};
+
 class Driver {
  public:
   struct Traits {
@@ -79,13 +85,10 @@ class Driver {
   // The only call that sleeps: until something is ready, `wake` was called, or `until`.
   virtual void wait(TimePoint now, TimePoint until) = 0;
   // Takes what is there, as wait(now, now) does, for a caller that looks again and again. A driver
-  // may look at a part of its channels only, if that costs less, and says so by false: what waits
-  // at another is found by one of the next few looks. Nothing of the driver but `ready` may be
-  // called between a look and the `next` that gives out what it has found.
-  virtual bool look(TimePoint now) {
-    wait(now, now);
-    return true;
-  }
+  // may look at a part of its channels only, if that costs less: what waits at another is found by
+  // one of the next few looks. Nothing of the driver but `ready` may be called between a look and
+  // the `next` that gives out what it has found.
+  virtual void look(TimePoint now) { wait(now, now); }
   // The next completion, or false when all of this turn have been given out.
   virtual bool next(Completion& out) = 0;
   // True: `next` has something to give out.
@@ -109,6 +112,12 @@ class Driver {
   virtual size_t bytes_readable(const Channel& channel) = 0;
   // How many bytes that were sent the peer's system has not taken yet; 0 if that cannot be said.
   virtual size_t bytes_unsent(const Channel& channel) = 0;
+  // For clocks, which judge a client only after its own socket was asked: no wait, however late,
+  // promises that it has told of all. A system call each. What cannot be known counts as waiting.
+  virtual Waiting waiting(const Channel& channel) = 0;
+  // For how long, at least, no byte has come or gone, as the kernel has noted it; Duration::max()
+  // if that cannot be said.
+  virtual Duration quiet_time(const Channel&) { return Duration::max(); }
 
   // Puts `fresh` in place of the read buffer and returns that, for a request whose bytes must
   // outlive this turn. No allocation, no system call: allowed while the loop is TAKEN.
@@ -119,6 +128,10 @@ class Driver {
   // Any thread. Ends a wait, now or the next one. False: the kernel refused, nobody was woken.
   virtual bool wake() noexcept = 0;
 };
+
+// The thread that drives. What the kernel says of a connected socket, for drivers.
+Waiting waiting_at(Kernel& kernel, int fd);
+Duration quiet_time_of(Kernel& kernel, int fd);
 
 // Any thread. What an errno of attach() means, and what to change.
 std::string why_not_watched(int error);

@@ -15,8 +15,7 @@ EventLoop::EventLoop(const Platform& platform, uint32_t index)
     : platform_(platform),
       index_(index),
       timers_(platform.clock.now()),
-      now_(platform.clock.now()),
-      asked_at_(now_) {}
+      now_(platform.clock.now()) {}
 
 EventLoop::~EventLoop() = default;
 
@@ -47,7 +46,6 @@ void EventLoop::wait(Wait how, TimePoint until) {
       sleep_.fall_asleep();
       if (!mailbox_.empty()) may_sleep = false;
     }
-    asked_at_ = now_;
     driver_->wait(now_, may_sleep ? until : now_);
   }
   if (!driver_->drained()) counters.late_turns.add();
@@ -75,9 +73,8 @@ bool EventLoop::find(TimePoint until) {
   while (now_ < until) {
     const bool looks = mailbox_.empty();  // else it would be left for one turn more
     if (looks) {
-      if (driver_->look(now_)) asked_at_ = now_;
+      driver_->look(now_);
     } else {
-      asked_at_ = now_;
       driver_->wait(now_, now_);
     }
     const bool found = driver_->ready();

@@ -66,11 +66,6 @@ class CAPABILITY("event loop") EventLoop {
   // All mail so far, oldest first, linked by `next`; the caller owns it. None in a turn whose wait
   // has ended by a look of the driver: what that has found comes first, the mail in the next turn.
   Mail* take_mail() REQUIRES(this) { return look_found_ ? nullptr : mailbox_.take_all(); }
-  // When the last wait or look that asked all channels began: what had arrived by then has been
-  // told. Clocks of clients run out by this time and not by `now`, which may be a minute later for
-  // a process that was stopped. What is due in between is so in the next turn, which does not
-  // sleep.
-  TimePoint asked_at() const REQUIRES(this) { return asked_at_; }
   // No turn comes any more: mail that still arrives is destroyed.
   void close_mailbox() REQUIRES(this) { mailbox_.close(); }
   enum class Wait : uint8_t {
@@ -128,7 +123,6 @@ class CAPABILITY("event loop") EventLoop {
   bool look_found_ = false;
   std::atomic<bool> polling_ = false;
   TimePoint now_;
-  TimePoint asked_at_;
 };
 
 }  // namespace trireme

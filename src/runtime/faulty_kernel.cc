@@ -209,6 +209,10 @@ ssize_t FaultyKernel::bytes_unsent(int fd) {
   return fail_or(Site::kBytesReadable, [&] { return inner_.bytes_unsent(fd); });
 }
 
+int64_t FaultyKernel::quiet_ms(int fd) {
+  return fail_or(Site::kSocketError, [&] { return inner_.quiet_ms(fd); });
+}
+
 int FaultyKernel::shutdown(int fd, int how) {
   return fail_or(Site::kShutdown, [&] { return inner_.shutdown(fd, how); });
 }

@@ -115,6 +115,7 @@ class FaultyKernel final : public Kernel {
   ssize_t send(int fd, std::span<const iovec> from) override;
   ssize_t bytes_readable(int fd) override;
   ssize_t bytes_unsent(int fd) override;  // the same site: it is the same ioctl(2)
+  int64_t quiet_ms(int fd) override;      // of kSocketError: it is the same getsockopt(2)
   int shutdown(int fd, int how) override;
   int close(int fd) override;
   int epoll_create() override;

@@ -51,6 +51,8 @@ class Kernel {
   virtual ssize_t send(int fd, std::span<const iovec> from) = 0;  // sendmsg(2) with MSG_NOSIGNAL
   virtual ssize_t bytes_readable(int fd) = 0;  // SIOCINQ: bytes that have arrived unread
   virtual ssize_t bytes_unsent(int fd) = 0;    // SIOCOUTQ: bytes that the peer has not confirmed
+  // TCP_INFO: for how many milliseconds, at least, no byte has come or gone for the first time.
+  virtual int64_t quiet_ms(int fd) = 0;
   virtual int shutdown(int fd, int how) = 0;
   virtual int close(int fd) = 0;
 

@@ -140,7 +140,7 @@ void ReadinessDriver::wait(TimePoint now, TimePoint until) {
 }
 
 // One who speaks alone is asked by receiving, a system call less than to ask the poller first.
-bool ReadinessDriver::look(TimePoint now) {
+void ReadinessDriver::look(TimePoint now) {
   constexpr uint8_t kReads = kInSet | kWantsRead;
   Channel* speaker = sole_speaker_.to_ask(now);
   if (speaker != nullptr &&
@@ -148,13 +148,12 @@ bool ReadinessDriver::look(TimePoint now) {
     event_count_ = event_cursor_ = 0;
     reads_now_.clear();
     has_early_ = receive_one(*speaker, early_);
-    return false;
+    return;
   }
   sole_speaker_.looks_at_all(now);
   wait(now, now);
   for (size_t i = 0; i < event_count_; ++i)
     sole_speaker_.has_spoken(static_cast<Channel*>(events_[i].data.ptr));
-  return true;
 }
 
 // Takes one completion out of the event at the cursor. event_bits_ says what is left of it.

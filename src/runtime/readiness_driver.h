@@ -30,7 +30,7 @@ class ReadinessDriver final : public Driver {
 
   Traits traits() const override;
   void wait(TimePoint now, TimePoint until) override;
-  bool look(TimePoint now) override;
+  void look(TimePoint now) override;
   bool next(Completion& out) override;
   bool ready() const override {
     return has_early_ || event_count_ > 0 || !reads_now_.empty() || closed_ != nullptr;
@@ -44,6 +44,10 @@ class ReadinessDriver final : public Driver {
   void close(Channel& channel) override;
   size_t bytes_readable(const Channel& channel) override;
   size_t bytes_unsent(const Channel& channel) override;
+  Waiting waiting(const Channel& channel) override { return waiting_at(kernel_, channel.fd); }
+  Duration quiet_time(const Channel& channel) override {
+    return quiet_time_of(kernel_, channel.fd);
+  }
   Block swap_read_buffer(Block fresh) override;
   void set_receive_bytes_max(size_t bytes) override;
   bool wake() noexcept override;

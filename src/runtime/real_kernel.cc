@@ -1,11 +1,14 @@
 #include "runtime/real_kernel.h"
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "runtime/real_calls.h"
@@ -87,6 +90,17 @@ ssize_t RealKernel::bytes_readable(int fd) {
 ssize_t RealKernel::bytes_unsent(int fd) {
   int bytes = 0;
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : -errno;
+}
+
+int64_t RealKernel::quiet_ms(int fd) {
+  constexpr int64_t kTickMax = 10;  // the kernel counts in ticks of 1 to 10 ms
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return -errno;
+  int64_t quiet = info.tcpi_last_data_recv;
+  // A peer that has vanished is sent the same bytes again and again.
+  if (info.tcpi_retransmits == 0) quiet = std::min<int64_t>(quiet, info.tcpi_last_data_sent);
+  return std::max<int64_t>(quiet - kTickMax, 0);
 }
 
 int RealKernel::shutdown(int fd, int how) { return result_of(::shutdown(fd, how)); }

@@ -107,6 +107,7 @@ class DeafDriver final : public tr::Driver {
   void close(tr::Channel&) override {}
   size_t bytes_readable(const tr::Channel&) override { return 0; }
   size_t bytes_unsent(const tr::Channel&) override { return 0; }
+  tr::Waiting waiting(const tr::Channel&) override { return {}; }
   tr::Block swap_read_buffer(tr::Block) override { return {}; }
   void set_receive_bytes_max(size_t) override {}
   bool wake() noexcept override { return true; }

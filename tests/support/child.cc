@@ -143,6 +143,19 @@ bool Child::is_in(long system_call) const {
   return false;
 }
 
+bool Child::stop() {
+  signal(SIGSTOP);
+  const std::string tasks = "/proc/" + std::to_string(pid()) + "/task";
+  return wait_until([&tasks] {
+    std::error_code error;
+    for (const auto& task : std::filesystem::directory_iterator(tasks, error)) {
+      const std::string line = first_line((task.path() / "stat").string());
+      if (line.find(") T ") == std::string::npos) return false;
+    }
+    return true;
+  });
+}
+
 std::chrono::milliseconds Child::cpu_time() const {
   const std::string line = first_line("/proc/" + std::to_string(pid()) + "/stat");
   std::istringstream fields(line.substr(line.rfind(')') + 2));

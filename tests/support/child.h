@@ -32,6 +32,8 @@ class Child {
   // The URL of the `listening on` line, waited for. Empty if the process ended without.
   std::string url(size_t index = 0);
   void signal(int number);
+  // SIGSTOP, and waits until none of its threads runs any more. SIGCONT lets it go on.
+  bool stop();
   // Waits for the end: the exit status, 128 and the signal's number, or -1 at the deadline.
   int wait_exit(std::chrono::nanoseconds deadline = kDeadline);
 

@@ -27,7 +27,6 @@ class HookDriver final : public Driver {
   TimePoint now{}, until{};
   int looks = 0;  // waits that could not sleep
   bool has_some = false;
-  bool looks_at_all = true;
 
   Traits traits() const override { return {.name = "hook"}; }
   void wait(TimePoint from, TimePoint to) override {
@@ -35,10 +34,6 @@ class HookDriver final : public Driver {
     until = to;
     if (to <= from) ++looks;
     if (while_asleep) while_asleep();
-  }
-  bool look(TimePoint at) override {
-    wait(at, at);
-    return looks_at_all;
   }
   bool ready() const override { return has_some; }
   bool next(Completion&) override { return false; }
@@ -51,6 +46,7 @@ class HookDriver final : public Driver {
   void close(Channel&) override {}
   size_t bytes_readable(const Channel&) override { return 0; }
   size_t bytes_unsent(const Channel&) override { return 0; }
+  Waiting waiting(const Channel&) override { return {}; }
   Block swap_read_buffer(Block fresh) override { return fresh; }
   void set_receive_bytes_max(size_t) override {}
   bool wake() noexcept override {
@@ -206,24 +202,6 @@ TEST_F(EventLoopTest, WhoPollsIdlesAndWhoFoundSomethingDoesNot) {
   EXPECT_TRUE(idled);
   EXPECT_FALSE(loop_.idles());
   EXPECT_FALSE(loop_.asleep());
-}
-
-// Whoever was heard while the process was stopped is told before a clock runs out: a time counts
-// only if all were asked after it.
-TEST_F(EventLoopTest, ClocksRunByTheTimeBeforeAllWereAsked) {
-  loop_.assume_held();
-  driver_->while_asleep = [&] { support::let_pass(milliseconds(5)); };
-  loop_.wait(EventLoop::Wait::kSleep, kNever);
-  EXPECT_EQ(loop_.asked_at(), driver_->now);
-  EXPECT_GE(loop_.now(), loop_.asked_at() + milliseconds(5));
-  driver_->while_asleep = nullptr;
-  ASSERT_TRUE(polls_in_the_end());
-  EXPECT_EQ(loop_.asked_at(), driver_->now);
-  driver_->looks_at_all = false;
-  const TimePoint asked = loop_.asked_at();
-  ASSERT_TRUE(polls());
-  EXPECT_LT(asked, driver_->now);
-  EXPECT_EQ(loop_.asked_at(), asked) << "a part was asked";
 }
 
 // Bytes that a look has received lie in the driver's buffer, so they go first; mail that was there
