@@ -60,13 +60,13 @@ using StackReader = std::function<std::string(uint64_t thread)>;
 struct Limits {
   // Bytes of one request. Memory for a request grows only with bytes that have arrived.
   size_t frame_bytes_max = 1 << 20;
-  // Unsent bytes of one connection at which it stops reading requests; and, once it stopped, the
-  // amount to fall below before it reads again. A client that does not take its replies is held
+  // Unsent bytes of one connection over which it stops reading requests; and, once it stopped, the
+  // amount to fall to before it reads again. A client that does not take its replies is held
   // back by its own socket. At most 1 GiB.
   size_t write_bytes_high = 256 << 10;
   size_t write_bytes_low = 64 << 10;
-  // Bytes read ahead while a handler runs, beyond which the connection stops reading. At most 1
-  // GiB.
+  // Bytes read ahead while a handler runs, beyond which the connection stops reading. 0: it reads
+  // nothing meanwhile. At most 1 GiB.
   size_t read_ahead_bytes_max = 64 << 10;
   // Requests of one connection at work at once with Ordering::kPipelined: so many handlers run, or
   // wait to run, and so many replies are due. A handler counts until it has returned, also when its

@@ -316,7 +316,7 @@ void IoWorker::balance_reading_in_loop(Connection& connection) {
   const bool stuck = !may_start_in_loop(connection);
   const bool pause = connection.phase != Connection::Phase::kOpen || connection.input_stopped ||
                      connection.decode_ended || connection.write_blocked ||
-                     (full && !connection.awaits_more) ||
+                     (full && !connection.awaits_more && connection.input_bytes() > 0) ||
                      (stuck && (full || core_.buffers.under_pressure()));
   if (pause == connection.reading_paused) return;
   connection.reading_paused = pause;

@@ -68,6 +68,19 @@ TEST_P(LimitsTest, ConnectionsPerAddress) {
   EXPECT_TRUE(wait_until([&] { return Client(server.url()).ask("again") == "<again>"; }));
 }
 
+TEST_P(LimitsTest, NothingReadAheadIsStillRead) {
+  TestServer server(options());
+  tr::ListenOptions listen;
+  listen.limits.read_ahead_bytes_max = 0;
+  server.listen(support::mark, listen);
+  server.start();
+  Client client(server.url());
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(client.send("1\n2\n3\n"));
+    ASSERT_EQ(client.receive(12), "<1>\n<2>\n<3>\n");
+  }
+}
+
 // 127.0.0.1 comes to the second one as ::ffff:127.0.0.1.
 TEST_P(LimitsTest, ConnectionsPerAddressOverAllListeners) {
   tr::ServerOptions few = options();
