@@ -160,7 +160,7 @@ Result<Done> Server::Impl::open_endpoints() {
   std::vector<Admission*> of_loops;
   if (accepts_by(Accepting::kLoops)) {
     const Driver::Traits driver = core.get()->loop(0).driver_traits();
-    if (!driver.accepts) {
+    if (!driver.listens) {
       return usage("the driver " + std::string(driver.name) +
                    " does not accept: let the Listener do it (Accepting::kListener), or choose "
                    "another driver");

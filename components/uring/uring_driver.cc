@@ -43,7 +43,7 @@ Driver::Traits UringDriver::traits() const {
           .loop_may_move = false,
           .worker_may_write = true,
           .gathers_sends = true,
-          .accepts = true};
+          .listens = true};
 }
 
 void UringDriver::wait(TimePoint now, TimePoint until) {

@@ -1,7 +1,8 @@
 // Step 4, handling: for handlers that know that they will wait.
 //
-// None of this is needed: under `adaptive` a handler that waits loses its loop by itself, after one
-// to two milliseconds. Who knows it beforehand saves the clients of the loop these milliseconds.
+// None of this is needed: under `adaptive` a handler that waits loses its loop by itself, the first
+// one after a good millisecond, later ones after some 10 us (docs/dispatch.md). A handler that
+// knows it beforehand saves the clients of its loop that time.
 #pragma once
 
 #include <chrono>

@@ -149,6 +149,7 @@ struct ServerOptions {
   size_t linger_bytes_max = 1 << 20;
   // A handler with Dispatch::kInline, or a codec, that keeps its loop for so long is reported in
   // the log, with what it waits for. Long enough that a machine that is short of CPUs causes none.
+  // Zero: none is reported.
   std::chrono::nanoseconds stall_time = std::chrono::milliseconds(25);
   // Reports of stalls a minute, and as many of hand-overs (debug); the others are counted. So that
   // a log does not fill up with what is always the same.

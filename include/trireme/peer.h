@@ -35,8 +35,8 @@ class CoreRef {
 // What `Peer::send` did.
 enum class SendResult : uint8_t {
   kQueued,  // will be sent unless the connection ends first
-  kFull,    // the connection's queue is over its watermark and the policy was kReject: nothing was
-            // queued
+  kFull,    // nothing was queued: the connection's queue is over its watermark and the policy was
+            // kReject; or, under every policy, the byte budget of the server is used up
   kClosed,  // the connection is gone (or this Peer was never connected)
 };
 

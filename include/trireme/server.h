@@ -81,7 +81,7 @@ class Server {
   // they use. Any thread.
   void abandon();
 
-  // start(), then prints `on_ready`'s business, waits for SIGTERM or SIGINT, drains. Returns the
+  // start(), then calls `on_ready`, waits for SIGTERM or SIGINT, drains. Returns the
   // exit status: 0, or 1 or 2 with a sentence in the log. A second signal cuts the drain (status
   // 1). SIGHUP is logged and ignored. Never returns when a handler is stuck: it names it in the log
   // and ends the process with status 1.

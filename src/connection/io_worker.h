@@ -106,10 +106,10 @@ class IoWorker final : public HeldLoop, public Adopter {
   void put_aside_in_loop(Job& job) REQUIRES(loop_);
   [[nodiscard]] bool withdraw_in_loop(Job& job) REQUIRES(loop_);
   void withdraw_all_in_loop(Connection& connection) REQUIRES(loop_);
-  void learn_in_loop(Job& job) REQUIRES(loop_);
-  Duration note_loss_in_loop() REQUIRES(loop_);
 
   // --- batch.cc ---
+  void learn_in_loop(Job& job) REQUIRES(loop_);
+  Duration note_loss_in_loop() REQUIRES(loop_);
   void add_requests_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
   void own_requests_in_loop(Job& job) REQUIRES(loop_);
   void give_back_in_loop(Connection& connection, Job& job) REQUIRES(loop_);

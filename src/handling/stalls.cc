@@ -27,12 +27,13 @@ std::string milliseconds(Duration time) {
 void Crew::see_stall(HeldLoop& held, Sight& sight, TimePoint now) {
   const bool lent = LoopWord::state(sight.word) == LoopWord::kLent;
   const Duration lasted = now - sight.since;
+  const Duration time = core_.options.stall_time;
   // A turn of a loop under load may take some ticks.
-  if (!sight.counted && (lent || lasted >= core_.options.stall_time)) {
+  if (!sight.counted && (lent || (time > Duration(0) && lasted >= time))) {
     sight.counted = true;
     held.loop().counters.stalls.add();
   }
-  if (sight.reported || lasted < core_.options.stall_time) return;
+  if (sight.reported || time <= Duration(0) || lasted < time) return;
   sight.reported = true;
   const uint64_t thread = held.holder_thread.load(std::memory_order_relaxed);
   const Duration cpu = platform_.threads.cpu_time(thread) - sight.cpu;

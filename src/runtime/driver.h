@@ -76,7 +76,7 @@ class Driver {
     // `send` may take bytes that leave with the next `wait` only. What the socket does not take of
     // them comes back as kUnsent, in front of all that is sent later.
     bool gathers_sends = false;
-    bool accepts = false;  // it can watch a listening socket
+    bool listens = false;  // a listening socket may be attached
   };
 
   virtual ~Driver() = default;

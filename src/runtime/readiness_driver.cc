@@ -72,7 +72,7 @@ int ReadinessDriver::open() {
 
 Driver::Traits ReadinessDriver::traits() const {
   return {
-      .name = poller_->name(), .loop_may_move = true, .worker_may_write = true, .accepts = true};
+      .name = poller_->name(), .loop_may_move = true, .worker_may_write = true, .listens = true};
 }
 
 void ReadinessDriver::wait(TimePoint now, TimePoint until) {

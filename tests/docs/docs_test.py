@@ -201,6 +201,14 @@ class Documents(unittest.TestCase):
         rows = documents.rows_of_limits(read("docs/limits.md"))
         self.assertGreater(len(fields), 20)
         self.assertEqual({field: standard for field, (_, standard) in rows.items()}, fields)
+        reasons = documents.reasons_of_limits(read("docs/limits.md"))
+        bounds = documents.bounds_of_source(read("src/server_validate.cc"))
+        self.assertGreater(len(bounds), 8)
+        for field, bound in bounds.items():
+            least, _, most = bound.partition(" to ")
+            accepted = (bound, f"At most {most}", f"{least.split()[0]} to {most}")
+            self.assertTrue(any(one in reasons[field] for one in accepted),
+                            f"docs/limits.md does not say of {field}: {bound}")
         told = {option for options, _ in rows.values() for option in options}
         known = set(documents.options_of_help(help_of("serve", "collect")))
         self.assertEqual(told, known - {"--help", "--listen", "--db"})

@@ -142,6 +142,22 @@ def rows_of_limits(text):
     return found
 
 
+def reasons_of_limits(text):
+    """Field -> its last column in the tables of docs/limits.md."""
+    rows = [line.strip("|").split("|") for line in text.split("\n") if line.startswith("| `")]
+    return {cells[0].strip().strip("`"): cells[-1].strip() for cells in rows if len(cells) == 5}
+
+
+def bounds_of_source(text):
+    """Field -> the bounds as docs/limits.md writes them, of the sentences of server_validate.cc."""
+    found = {}
+    for field, bounds in re.findall(r'"(\w+) must be (\d[^"]*? to [^"]*?)"', text):
+        found[field] = re.sub(r"\d{4,}", lambda number: f"{int(number[0]):,}", bounds)
+    for field, most in re.findall(r'"(\w+) must not be over (\d[^"]*)"', text):
+        found[field] = f"At most {most}"
+    return found
+
+
 # Where a fragment of statements stands; a whole program brings its own includes.
 PRELUDE = """#include <mutex>
 #include <string>

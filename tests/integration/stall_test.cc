@@ -172,6 +172,20 @@ TEST_P(StallTest, LoopCodeIsWatchedUnderEveryPolicy) {
   EXPECT_EQ(client.line(), "wait");
 }
 
+TEST(StallReport, IsOffWithATimeOfZero) {
+  TestServer server({.io_workers = 1, .dispatch = tr::Dispatch::kInline, .stall_time = 0ms});
+  server.listen([&](const tr::Request& request) -> tr::Answer {
+    const uint64_t before = server.stats().stalls;
+    EXPECT_TRUE(wait_until([&] { return server.stats().stalls > before; })) << "counted";
+    return request.own();
+  });
+  server.start();
+  Client client(server.url());
+  for (const char* line : {"one", "two"}) EXPECT_EQ(client.ask(line), line);
+  EXPECT_FALSE(has(server.log(), "stall: ")) << server.log();
+  EXPECT_EQ(server.stats().stall_reports, 0u);
+}
+
 TEST(StallReport, ComesSoManyTimesAMinuteAtMost) {
   constexpr uint32_t kReports = 2;
   TestServer server({.io_workers = 1,
