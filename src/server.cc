@@ -88,10 +88,14 @@ Server::~Server() {
 
 void Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
                             std::shared_ptr<Service> service, ListenOptions options) {
+  {
+    MutexLock lock(impl_->mutex);
+    CHECK(impl_->state == Impl::State::kNew, "listen() and serve() come before start()");
+  }
   auto listening = std::make_unique<Listening>();
   listening->url = std::move(url);
   listening->codec = std::move(codec);
-  listening->has_session = service->has_session();
+  listening->has_session = service != nullptr && service->has_session();
   listening->service = std::move(service);
   listening->options = std::move(options);
   listening->index = static_cast<uint32_t>(impl_->listenings.size());
@@ -120,10 +124,11 @@ Result<Done> Server::Impl::build() {
                  " with the driver select, which watches descriptors below 1024 only; choose the "
                  "driver epoll or poll for more");
   }
-  connections_max = std::min<size_t>(connections_max, 0x3fffff);
+  connections_max = std::min(connections_max, kConnectionsMax);
   Core* made = new Core(platform, options, io_count, connections_max);
   core = CoreRef(made);
   Result<Done> built = build_loops(io_count);
+  if (built) built = validate_budget(*made, listenings);
   return built ? open_endpoints() : built;
 }
 

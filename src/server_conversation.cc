@@ -150,7 +150,7 @@ struct Conversation::Impl {
     auto listening = std::make_unique<Listening>();
     listening->url = "test:";
     listening->codec = std::move(codec);
-    listening->has_session = service->has_session();
+    listening->has_session = service != nullptr && service->has_session();
     listening->service = std::move(service);
     listening->options = std::move(options);
     const Result<Done> valid = validate_listening(*listening);

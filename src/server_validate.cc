@@ -1,9 +1,13 @@
 #include "server_validate.h"
 
+#include <algorithm>
 #include <chrono>
+#include <initializer_list>
+#include <string>
 #include <utility>
 
 #include "accept/endpoint.h"
+#include "handling/crew.h"
 #include "handling/placement.h"
 #include "runtime/clock.h"
 
@@ -30,13 +34,38 @@ const char* wrong_amount(const Limits& limits) {
   return nullptr;
 }
 
+constexpr int64_t kConnectionBytesMin = 4 << 10;  // the least that a part of a request takes
+
+Result<Done> at_least_zero(std::initializer_list<std::pair<const char*, Duration>> times) {
+  for (const auto& [name, time] : times) {
+    if (time >= Duration(0)) continue;
+    return usage(std::string(name) + " must be 0 or more, and is " + std::to_string(time.count()) +
+                 " ns");
+  }
+  return Done{};
+}
+
 }  // namespace
 
 Error usage(std::string message) { return {Error::Code::kUsage, std::move(message)}; }
 
 // Asks what was given, not what prepare() makes of it later.
 Result<Done> validate_listening(const Listening& listening) {
-  const Limits& limits = listening.options.limits;
+  const ListenOptions& options = listening.options;
+  const Limits& limits = options.limits;
+  if (listening.codec == nullptr)
+    return usage("cannot serve '" + listening.url + "': its codec is a null pointer");
+  if (listening.service == nullptr) {
+    return usage("cannot serve '" + listening.url +
+                 "': its handler is a null pointer, or an empty std::function");
+  }
+  if (options.backlog < 1)
+    return usage("backlog must be at least 1, and is " + std::to_string(options.backlog));
+  Result<Done> times = at_least_zero({{"idle_time_max", limits.idle_time_max},
+                                      {"request_time_max", limits.request_time_max},
+                                      {"write_time_max", limits.write_time_max},
+                                      {"handler_time_max", options.handler_time_max}});
+  if (!times) return times;
   if (const char* wrong = wrong_amount(limits)) return usage(wrong);
   for (const PinnedKind& pin : listening.options.pinned_kinds) {
     if (pin.kind >= Kinds::kShared || pin.dispatch == Dispatch::kAdaptive) {
@@ -65,6 +94,14 @@ Result<Done> validate_options(const ServerOptions& options,
     return usage("address_prefix_bits must be 1 to 128");
   if (options.linger_bytes_max > kConnectionBytesMax)
     return usage("linger_bytes_max must not be over 1 GiB");
+  if (options.connections_max > kConnectionsMax) {
+    return usage("connections_max must be at most " + std::to_string(kConnectionsMax) +
+                 ", and is " + std::to_string(options.connections_max));
+  }
+  Result<Done> times = at_least_zero({{"drain_time_max", options.drain_time_max},
+                                      {"linger_time_max", options.linger_time_max},
+                                      {"stall_time", options.stall_time}});
+  if (!times) return times;
   for (const auto& listening : listenings) {
     Result<Endpoint> endpoint = parse_endpoint(listening->url);
     if (!endpoint) return endpoint.error();
@@ -72,6 +109,23 @@ Result<Done> validate_options(const ServerOptions& options,
     if (!valid) return valid;
   }
   return Done{};
+}
+
+Result<Done> validate_budget(Core& core, const std::vector<std::unique_ptr<Listening>>& all) {
+  const bool adaptive = std::any_of(all.begin(), all.end(), [](const auto& listening) {
+    return listening->dispatch == Dispatch::kAdaptive;
+  });
+  int64_t fixed = core.buffers.bytes_now();
+  if (adaptive && core.loop(0).driver_traits().loop_may_move) {
+    fixed += static_cast<int64_t>(Crew::kReadBufferBytes) * core.io_workers();
+  }
+  // At three quarters nobody is accepted.
+  const int64_t least = (fixed + kConnectionBytesMin) * 4 / 3;
+  if (core.options.buffer_bytes_max >= static_cast<size_t>(least)) return Done{};
+  return usage("buffer_bytes_max must be at least " + std::to_string(least) + ", and is " +
+               std::to_string(core.options.buffer_bytes_max) + ": the buffers of " +
+               std::to_string(core.io_workers()) + " event loops alone take " +
+               std::to_string(fixed) + " bytes, and at three quarters no client is accepted");
 }
 
 }  // namespace trireme

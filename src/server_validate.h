@@ -8,10 +8,14 @@
 #include <vector>
 
 #include "connection/listening.h"
+#include "reply/core.h"
 #include "trireme/options.h"
 #include "trireme/result.h"
 
 namespace trireme::inline v0 {
+
+// A connection id has 22 bits for its slot.
+inline constexpr size_t kConnectionsMax = 0x3fffff;
 
 // An option that cannot be had as it was given.
 Error usage(std::string message);
@@ -21,5 +25,7 @@ Result<Done> validate_options(const ServerOptions& options,
                               const std::vector<std::unique_ptr<Listening>>& listenings);
 // The same of one listener, its URL excepted: what a conversation has, too.
 Result<Done> validate_listening(const Listening& listening);
+// Before start(), when the loops are built: is there memory for a client beside what they take?
+Result<Done> validate_budget(Core& core, const std::vector<std::unique_ptr<Listening>>& all);
 
 }  // namespace trireme

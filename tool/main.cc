@@ -109,7 +109,7 @@ void add_limits(CLI::App& app, ServeOptions& options) {
   tr::Limits& limits = options.listen.limits;
   add_count(app, kInFlightMax, limits.in_flight_max, {1, 65'536},
             {"N", "64", "requests of one connection at work at once; needs pipelined ordering"});
-  add_count(app, "--connections-max", options.server.connections_max, {0, 1u << 30},
+  add_count(app, "--connections-max", options.server.connections_max, {0, 4'194'303},
             {"N", "0", "open connections; 0: what the limit of descriptors allows"});
   add_count(app, "--connections-per-address-max", options.server.connections_per_address_max,
             {0, 1u << 30}, {"N", "0", "open connections of one client address; 0: no limit"});

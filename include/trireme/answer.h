@@ -28,7 +28,8 @@ class Answer {
   Answer(const Answer&) = delete;
   Answer& operator=(const Answer&) = delete;
 
-  // After this answer the connection speaks `codec`. Only with Ordering::kSerial.
+  // After this answer the connection speaks `codec`. Only with Ordering::kSerial: else the client
+  // gets an error reply instead, its connection is closed, and the log says why.
   Answer then(std::shared_ptr<const Codec> codec) && {
     next_codec_ = std::move(codec);
     return std::move(*this);

@@ -52,6 +52,17 @@ concept AnswerHandler = std::is_invocable_r_v<Answer, const F&, const Request&>;
 template <class F>
 concept ReplyHandler = std::is_invocable_v<const F&, const Request&, Reply>;
 
+// A null pointer to a function, or an empty std::function. (A lambda without captures may be
+// compared with nullptr, too, and never is.)
+template <class F>
+bool is_empty_handler(const F& handler) {
+  if constexpr (!std::is_empty_v<F> && requires { static_cast<bool>(handler == nullptr); }) {
+    return handler == nullptr;
+  } else {
+    return false;
+  }
+}
+
 template <class F>
 class HandlerService final : public Service {
   static constexpr bool kIsHandler = AnswerHandler<F> || ReplyHandler<F>;

@@ -94,7 +94,7 @@ struct ListenOptions {
   std::chrono::nanoseconds handler_time_max{0};
   Ordering ordering = Ordering::kSerial;
   Limits limits{};
-  int backlog = 4096;            // of listen(2); the kernel cuts it to net.core.somaxconn
+  int backlog = 4096;  // of listen(2), at least 1; the kernel cuts it to net.core.somaxconn
   std::string name = "service";  // in logs and statistics
   // With kLoops (nginx and others call it `reuseport`) the sockets share the port by SO_REUSEPORT,
   // socket(7): no hand-off and no wake-up for a client, for services whose connections are short.
@@ -138,7 +138,8 @@ struct ServerOptions {
   uint32_t address_prefix_bits = 64;
   // Bytes held for all connections together, in and out. At half of it busy connections stop
   // reading at once, at three quarters no connection is accepted, above it a connection that needs
-  // more is closed.
+  // more is closed. The fixed buffers of the loops are part of it, some 200 KiB for each loop: if
+  // they leave no room for a client, start() says how much is needed.
   size_t buffer_bytes_max = 256 << 20;
   // What a drain may take before it is cut.
   std::chrono::nanoseconds drain_time_max = std::chrono::seconds(30);

@@ -41,12 +41,15 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // Before start(). Serves `handler` at `url` ("tcp://HOST:PORT"; an empty HOST is every address;
-  // port 0 takes a free one). A wrong URL is reported by start().
+  // port 0 takes a free one). What cannot be, such as a wrong URL, is reported by start().
   template <class F>
   void listen(std::string url, std::shared_ptr<const Codec> codec, F handler,
               ListenOptions options = {}) {
-    listen_service(std::move(url), std::move(codec),
-                   std::make_shared<HandlerService<F>>(std::move(handler)), std::move(options));
+    std::shared_ptr<Service> service;  // none, which start() refuses, for a handler that is empty
+    if (!is_empty_handler(handler)) {
+      service = std::make_shared<HandlerService<F>>(std::move(handler));
+    }
+    listen_service(std::move(url), std::move(codec), std::move(service), std::move(options));
   }
 
   // Before start(). Serves one session object of class S a connection; `shared` is passed to its

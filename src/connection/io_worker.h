@@ -131,6 +131,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   void note_left_in_loop(Connection& connection, uint32_t count) REQUIRES(loop_);
   void leave_in_turn_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
   void leave_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
+  Answer refuse_switch_in_loop(const Connection& connection) REQUIRES(loop_);
 
   // --- straight.cc ---
   [[nodiscard]] bool start_straight_in_loop(const Completion& completion, Job*& here)

@@ -1,4 +1,5 @@
 // Step 5 of the I/O worker: answers leave in request order, and do what they ask for besides.
+#include <string>
 #include <utility>
 
 #include "connection/io_worker.h"
@@ -91,6 +92,8 @@ void IoWorker::leave_in_turn_in_loop(Connection& connection, Answer& answer) {
 void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
   LoopCounters& counters = loop_.counters;
   const Codec& codec = *connection.codec;
+  const bool switches = answer.next_codec() != nullptr;
+  if (switches && connection.listening->pipelined()) answer = refuse_switch_in_loop(connection);
   bool closes = answer.closes();
   CloseReason reason = CloseReason::kClosedByHandler;
   if (answer.kind() == Answer::Kind::kNone) {
@@ -111,8 +114,6 @@ void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
   }
   if (!connection.is_live()) return;
   if (answer.next_codec() != nullptr) {
-    CHECK(!connection.listening->pipelined(),
-          "a codec can be switched with Ordering::kSerial only");
     Connection::Rare& rare = connection.make_rare();
     rare.switched_codec = answer.next_codec();
     ++rare.codec_switches;
@@ -123,6 +124,19 @@ void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
   connection.replies_ended = true;
   finish_connection_in_loop(connection, reason);
   withdraw_all_in_loop(connection);  // nobody waits for what is behind it
+}
+
+// Requests behind the answer may have been decoded already: there is no place for another codec.
+// That a handler wants one is known only now; it costs this connection.
+Answer IoWorker::refuse_switch_in_loop(const Connection& connection) {
+  uint64_t suppressed = 0;
+  if (core_.switch_gate.open(loop_.now(), suppressed)) {
+    core_.log.error("a handler of '" + std::string(connection.listening->name) +
+                    "' answers with then(codec), which needs Ordering::kSerial: its connection is "
+                    "closed" +
+                    (suppressed > 0 ? " (" + std::to_string(suppressed) + " more)" : ""));
+  }
+  return error("internal").close_after();
 }
 
 }  // namespace trireme

@@ -100,6 +100,8 @@ using ReadyQueue = BasicReadyQueue<Job>;
 
 class Crew {
  public:
+  static constexpr size_t kReadBufferBytes = 64 << 10;  // of a reserve, for the loop that it takes
+
   // `takes_loops`: of jobs that are late; else they are only reported. Needs the loops of `core`.
   Crew(Core& core, uint32_t data_workers_max, bool takes_loops);
   ~Crew();

@@ -21,7 +21,6 @@ constexpr int kComputesShare = 8;
 // So long a handler may compute while no CPU is free: some time slices of the kernel's scheduler.
 constexpr Duration kBusyPatience = std::chrono::milliseconds(20);
 constexpr Duration kQuietTime = std::chrono::milliseconds(100);
-constexpr size_t kReadBufferBytes = 64 << 10;
 constexpr size_t kReadBuffersKept = 4;
 
 }  // namespace
@@ -71,6 +70,7 @@ std::shared_ptr<Block> Crew::take_read_buffer() {
 
 void Crew::keep_read_buffer(std::shared_ptr<Block> buffer) {
   if (buffer == nullptr || buffer.use_count() > 1 || buffer->capacity() != kReadBufferBytes) return;
+  if (core_.buffers.under_pressure()) return;  // what is kept would hold clients back
   MutexLock lock(mutex_);
   if (loops_running_ > 0 && read_buffers_.size() < kReadBuffersKept) {
     read_buffers_.push_back(std::move(buffer));

@@ -102,6 +102,7 @@ class Core {
   SharedCounter stale_ids;
   LogGate accept_gate;    // of all loops that accept
   LogGates thrown_gates;  // by service: what its handlers throw
+  LogGate switch_gate;    // for answers that switch the codec where that cannot be
 
  private:
   struct Address {

@@ -23,6 +23,9 @@ std::string why_not_watched(int error) {
     return "select watches descriptors below 1024 only; choose the driver epoll or poll, or open "
            "fewer descriptors";
   }
+  if (error == EMFILE) {
+    return "the descriptor limit is reached; raise it (ulimit -n), or choose fewer event loops";
+  }
   return std::strerror(error);
 }
 

@@ -43,7 +43,7 @@ void draw_options(Random& random, Plan& plan) {
   // Read buffers of loops and Listener, gathered replies; one of each spare; stolen ones.
   plan.fixed_bytes_max = kFixed * (2 * loops + 1 + threads + threads + plan.clients.size());
   if (random.chance(1, 8)) {
-    options.buffer_bytes_max = kFixed * (3 * loops + 2) + random.below(400'000);
+    options.buffer_bytes_max = kFixed * (3 * loops + 2) * 4 / 3 + random.below(400'000);
   }
 }
 
