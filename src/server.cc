@@ -208,13 +208,21 @@ Result<Done> Server::Impl::start() {
     io_worker->loop().set_poll_time_max(options.poll_time_max);
     loops.push_back(io_worker.get());
   }
-  int error = crew->start(loops);
+  const bool needs_data_workers =
+      std::any_of(listenings.begin(), listenings.end(),
+                  [](const auto& listening) { return listening->dispatch != Dispatch::kInline; });
+  int error = crew->start(loops, needs_data_workers);
   if (error == 0) error = listener->start();
-  if (error == 0) return Done{};
+  if (error == 0) {
+    crew->start_watchers();
+    return Done{};
+  }
   listener->stop();
   stop_loops(kNever);
   crew->join();
-  return Error{Error::Code::kSystem, std::string("cannot start a thread: ") + std::strerror(error)};
+  return Error{Error::Code::kSystem, std::string("cannot start a thread: ") + std::strerror(error) +
+                                         "; raise the limit of processes (ulimit -u), or choose "
+                                         "fewer event loops"};
 }
 
 Result<Done> Server::start() {

@@ -154,4 +154,12 @@ void BufferGroup::give_back(uint16_t buffer) {
   io_uring_buf_ring_advance(ring_.get(), 1);
 }
 
+int BufferedRing::open(Faults* faults) {
+  int result = ring.open_with(age, faults);
+  if (result == 0) result = small.register_with(ring);
+  if (result == 0) result = large.register_with(ring);
+  if (result < 0) ring.close();
+  return result;
+}
+
 }  // namespace trireme::inline v0::uring

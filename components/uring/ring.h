@@ -154,4 +154,27 @@ class BufferGroup {
   std::unique_ptr<io_uring_buf_ring, Free> ring_;
 };
 
+struct RingSizes {
+  uint32_t small_bytes = 4 << 10;  // for requests
+  uint16_t small_count = 256;
+  uint32_t large_bytes = 64 << 10;  // for streams
+  uint16_t large_count = 8;
+  size_t kernel_age = 0;     // Ring::open_with
+  bool accepts_many = true;  // false: as if the kernel had no multishot accept
+};
+
+// All that a loop has of the kernel: a ring, and the buffers that it receives into.
+struct BufferedRing {
+  explicit BufferedRing(const RingSizes& sizes)
+      : small(0, sizes.small_bytes, sizes.small_count),
+        large(1, sizes.large_bytes, sizes.large_count),
+        age(sizes.kernel_age) {}
+  // 0 or -errno, and then it may be tried again. Any thread; nothing runs before Ring::enable().
+  int open(Faults* faults);
+
+  BufferGroup small, large;  // die after the ring
+  Ring ring;
+  const size_t age;
+};
+
 }  // namespace trireme::inline v0::uring

@@ -1,42 +1,91 @@
 #include "trireme/uring.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "runtime/annotations.h"
 #include "runtime/driver_factory.h"
+#include "runtime/mutex.h"
 #include "runtime/threads.h"
 #include "uring/uring_driver.h"
 
 namespace trireme::inline v0 {
 namespace {
 
+using Rings = std::vector<std::unique_ptr<uring::BufferedRing>>;
+
+constexpr uring::RingSizes kSizes{};
+constexpr int kTries = 50;
+constexpr Duration kBetweenTries = std::chrono::milliseconds(10);
+
+// The kernel lets go of the memory of a ring some time after it was closed: until then, little may
+// be left of what may be locked. `open` answers 0 or -errno.
+template <class Open>
+int patiently(int& tries_left, Open open) {
+  int result = open();
+  for (; result == -ENOMEM && tries_left > 0; --tries_left) {
+    real_platform().threads.sleep_until(real_platform().clock.now() + kBetweenTries);
+    result = open();
+  }
+  return result;
+}
+
+// On a thread that ends with it: when a ring is closed, the kernel interrupts the threads that have
+// used it, as by a signal, which must not happen to one of the user's. 0 or -errno.
+int run_apart(const std::function<int()>& body) {
+  int result = 0, error = 0;
+  std::unique_ptr<Thread> thread = real_platform().threads.start(
+      "io_uring", [&] { result = body(); }, error);
+  if (thread == nullptr) return -error;
+  thread->join();
+  return result;
+}
+
+// Hands out the rings that were opened to try them, and opens others when these are used up.
 class UringFactory final : public DriverFactory {
  public:
+  explicit UringFactory(Rings rings) : rings_(std::move(rings)) {}
+
   std::unique_ptr<Driver> make(Kernel& kernel, Buffers& buffers, LoopCounters& counters,
                                int& error) const override {
-    auto driver = std::make_unique<uring::UringDriver>(kernel, buffers, counters,
-                                                       uring::UringDriver::Sizes{});
-    // On a thread of its own, for the same reason.
-    int not_started = 0;
-    std::unique_ptr<Thread> thread = real_platform().threads.start(
-        "io_uring", [&] { error = driver->open(); }, not_started);
-    if (thread == nullptr) {
-      error = -not_started;
-    } else {
-      thread->join();
+    std::unique_ptr<uring::BufferedRing> ring = take();
+    if (ring == nullptr) {
+      ring = std::make_unique<uring::BufferedRing>(kSizes);
+      int tries = kTries;
+      error = run_apart([&] { return patiently(tries, [&] { return ring->open(nullptr); }); });
     }
+    auto driver = std::make_unique<uring::UringDriver>(kernel, buffers, counters, kSizes, nullptr,
+                                                       std::move(ring));
+    if (error == 0) error = driver->open();
     return driver;
   }
+
+ private:
+  std::unique_ptr<uring::BufferedRing> take() const {
+    const MutexLock lock(mutex_);
+    if (rings_.empty()) return nullptr;
+    auto ring = std::move(rings_.back());
+    rings_.pop_back();
+    return ring;
+  }
+
+  mutable Mutex mutex_;
+  mutable Rings rings_ GUARDED_BY(mutex_);
 };
 
 // What the kernel cannot be asked about is tried: one byte through a multishot receive into a
 // buffer of ours, on a ring as the loops have it. 0 or -errno.
-int try_out_here() {
+int try_out() {
   uring::Ring ring;
   int refused = ring.open(nullptr);
   if (refused == 0) refused = ring.enable();
@@ -72,37 +121,65 @@ int try_out_here() {
   return received ? 0 : -EOPNOTSUPP;
 }
 
-// On a thread that ends with it: when a ring is closed, the kernel interrupts the threads that have
-// used it, as by a signal, which must not happen to one of the user's.
-int try_out() {
-  int result = 0, error = 0;
-  std::unique_ptr<Thread> thread = real_platform().threads.start(
-      "io_uring", [&] { result = try_out_here(); }, error);
-  if (thread == nullptr) return -error;
-  thread->join();
-  return result;
+// As many rings as there will be loops: a process may lock little memory, and each takes some.
+int open_all(uint32_t count, Rings& rings, int& tries) {
+  while (rings.size() < count) {
+    auto ring = std::make_unique<uring::BufferedRing>(kSizes);
+    const int result = patiently(tries, [&] { return ring->open(nullptr); });
+    if (result < 0) return result;
+    rings.push_back(std::move(ring));
+  }
+  return 0;
 }
 
-std::string why(int error) {
+uint32_t loops_of(const ServerOptions& options) {
+  if (options.io_workers > 0) return static_cast<uint32_t>(std::min(options.io_workers, 1023));
+  return static_cast<uint32_t>(real_platform().threads.allowed_cpus());
+}
+
+std::string lockable() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return "no limit";
+  return std::to_string(limit.rlim_cur >> 10) + " KiB";
+}
+
+std::string why(int error, uint32_t loops) {
   if (error == EPERM || error == EACCES) {
     return "this system forbids it; see kernel.io_uring_disabled and the seccomp filter of the "
            "container";
   }
   if (error == ENOSYS) return "this kernel does not have it, or a seccomp filter hides it";
   if (error == EINVAL || error == EOPNOTSUPP) return "this kernel is older than Linux 6.0";
-  if (error == ENOMEM) return "there is not enough memory, or the limit of locked memory is small";
+  if (error == ENOMEM) {
+    return "there is not enough memory for " + std::to_string(loops) +
+           " event loops, or too little may be locked (ulimit -l: " + lockable() +
+           "); raise that, or choose fewer loops";
+  }
+  if (error == EMFILE) {
+    return "the descriptor limit is reached with " + std::to_string(loops) +
+           " event loops; raise it (ulimit -n)";
+  }
   return std::strerror(error);
 }
 
 }  // namespace
 
 Result<Done> use_io_uring(ServerOptions& options) {
-  const int result = try_out();
+  const uint32_t loops = loops_of(options);
+  real_platform().kernel.raise_descriptor_limit();  // as the server will
+  Rings rings;
+  const int result = run_apart([&] {
+    int tries = kTries;
+    const int refused = patiently(tries, try_out);
+    return refused < 0 ? refused : open_all(loops, rings, tries);
+  });
   if (result < 0) {
     return Error{Error::Code::kSystem,
-                 "io_uring cannot be used: " + why(-result) + "; choose another driver"};
+                 "io_uring cannot be used: " + why(-result, loops) + "; choose another driver"};
   }
-  options.driver_factory = std::make_shared<UringFactory>();  // owners: the copies of the options
+  // Owners: the copies of the options.
+  options.driver_factory = std::make_shared<UringFactory>(std::move(rings));
   return Done{};
 }
 

@@ -12,15 +12,14 @@
 namespace trireme::inline v0::uring {
 
 UringDriver::UringDriver(Kernel& kernel, Buffers& buffers, LoopCounters& counters,
-                         const Sizes& sizes, Faults* faults)
+                         const Sizes& sizes, Faults* faults, std::unique_ptr<BufferedRing> opened)
     : kernel_(kernel),
       buffers_(buffers),
       counters_(counters),
       faults_(faults),
-      kernel_age_(sizes.kernel_age),
       accepts_many_(sizes.accepts_many),
-      small_(std::make_unique<BufferGroup>(0, sizes.small_bytes, sizes.small_count)),
-      large_(std::make_unique<BufferGroup>(1, sizes.large_bytes, sizes.large_count)) {
+      own_(opened ? std::move(opened) : std::make_unique<BufferedRing>(sizes)),
+      ring_(own_->ring) {
   for (auto& arena : arenas_) arena.reset(new char[kArenaBytes]);
 }
 
@@ -32,10 +31,7 @@ UringDriver::~UringDriver() {
 int UringDriver::open() {
   wake_fd_ = kernel_.event_create();
   if (wake_fd_ < 0) return wake_fd_;
-  int result = ring_.open_with(kernel_age_, faults_);
-  if (result == 0) result = small_->register_with(ring_);
-  if (result == 0) result = large_->register_with(ring_);
-  return result;
+  return ring_.is_open() ? 0 : own_->open(faults_);
 }
 
 Driver::Traits UringDriver::traits() const {
@@ -366,7 +362,7 @@ void UringDriver::choose_group(State& state, uint32_t who, const Event& event) {
   const auto size = static_cast<uint32_t>(event.result);
   if (large != state.reads_large) return;  // the change is under way
   const bool fits_the_other =
-      large ? size <= small_->buffer_bytes() : size == small_->buffer_bytes();
+      large ? size <= own_->small.buffer_bytes() : size == own_->small.buffer_bytes();
   state.run_of_reads = fits_the_other ? static_cast<uint8_t>(state.run_of_reads + 1) : 0;
   if (state.run_of_reads < (large ? kLittleReads : kFullReads)) return;
   state.run_of_reads = 0;

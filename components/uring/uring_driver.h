@@ -38,18 +38,12 @@ namespace trireme::inline v0::uring {
 
 class UringDriver final : public Driver {
  public:
-  struct Sizes {
-    uint32_t small_bytes = 4 << 10;  // for requests
-    uint16_t small_count = 256;
-    uint32_t large_bytes = 64 << 10;  // for streams
-    uint16_t large_count = 8;
-    size_t kernel_age = 0;     // Ring::open_with
-    bool accepts_many = true;  // false: as if the kernel had no multishot accept
-  };
+  using Sizes = RingSizes;
 
-  // Before start(). `open` must succeed before any other call.
+  // Before start(). `open` must succeed before any other call. `opened`: null, or a ring of these
+  // sizes that is open already.
   UringDriver(Kernel& kernel, Buffers& buffers, LoopCounters& counters, const Sizes& sizes,
-              Faults* faults = nullptr);
+              Faults* faults = nullptr, std::unique_ptr<BufferedRing> opened = nullptr);
   ~UringDriver() override;
   int open();  // 0 or -errno
 
@@ -140,7 +134,7 @@ class UringDriver final : public Driver {
   void choose_group(State& state, uint32_t who, const Event& event);
   [[nodiscard]] bool hold(State& state, std::span<const char> bytes);
   void give_back_last();
-  BufferGroup& group_of(bool large) { return *(large ? large_ : small_); }
+  BufferGroup& group_of(bool large) { return large ? own_->large : own_->small; }
 
   // --- uring_channel.cc ---
   State& state_of(const Channel& channel) { return states_[channel.place]; }
@@ -165,14 +159,13 @@ class UringDriver final : public Driver {
   Buffers& buffers_;
   LoopCounters& counters_;
   Faults* const faults_;
-  const size_t kernel_age_;
   int wake_fd_ = -1;
   bool wake_watched_ = false;
   bool accepts_many_;  // by one operation: the kernel can
   size_t receive_bytes_max_ = SIZE_MAX;
 
-  std::unique_ptr<BufferGroup> small_, large_;  // die after the ring
-  Ring ring_;
+  const std::unique_ptr<BufferedRing> own_;
+  Ring& ring_;  // of `own_`
 
   std::vector<State> states_;
   std::vector<uint32_t> free_;

@@ -26,7 +26,7 @@ Crew::~Crew() {
   CHECK(queue_.oldest(mutex_) == nullptr, "a job was left in the ready queue");
 }
 
-int Crew::start(const std::vector<HeldLoop*>& loops) {
+int Crew::start(const std::vector<HeldLoop*>& loops, bool needs_data_workers) {
   loops_total_ = static_cast<uint32_t>(loops.size());
   active_wanted_ = std::max<size_t>(1, static_cast<size_t>(platform_.threads.allowed_cpus()));
   loops_ = loops;
@@ -45,13 +45,25 @@ int Crew::start(const std::vector<HeldLoop*>& loops) {
     MutexLock lock(mutex_);
     ++loops_running_;
   }
+  if (error == 0 && !takes_loops_ && needs_data_workers) {
+    start_member(Duty::kIdle, nullptr, error);
+  }
   {
     MutexLock lock(mutex_);
     --starting_;
   }
-  if (error != 0) return error;
-  for (HeldLoop* held : loops) appoint_reserve(*held);
-  return 0;
+  if (error != 0 || !takes_loops_) return error;
+  for (HeldLoop* held : loops) {
+    const int refused = appoint_reserve(*held);
+    if (refused != 0) error = refused;
+  }
+  MutexLock lock(mutex_);
+  return members_.size() > loops_total_ ? 0 : error;  // some of them will do
+}
+
+void Crew::start_watchers() {
+  if (takes_loops_) return;
+  for (HeldLoop* held : loops_) appoint_reserve(*held);
 }
 
 Crew::Member* Crew::start_member(Duty duty, HeldLoop* held, int& error) {
@@ -82,6 +94,7 @@ Crew::Member* Crew::start_member(Duty duty, HeldLoop* held, int& error) {
   std::unique_ptr<Thread> thread = platform_.threads.start(
       name, [this, member] { member_main(*member); }, error);
   MutexLock lock(mutex_);
+  refused_ = thread == nullptr;
   if (thread == nullptr) {
     threads_now_.subtract();
     if (!is_data_worker) others_now_.subtract();
@@ -143,7 +156,7 @@ bool Crew::next_duty(Member& me) {
         return true;
       }
       if (stopping_) return false;
-      if (!without_reserve_.empty()) {
+      if (!without_reserve_.empty() && (takes_loops_ || !refused_)) {
         me.duty = Duty::kWatch;
         me.loop = without_reserve_.back();
         without_reserve_.pop_back();

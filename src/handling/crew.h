@@ -24,7 +24,9 @@
 //    After 100 ms without a lend, and with the loop asleep, it parks; the loop wakes it, or whoever
 //    queues a job that nobody else can take.
 // 3. Threads are started when nobody is idle, up to io_workers + data_workers_max. One that has
-//    been idle for half a second ends, but for a few.
+//    been idle for half a second ends, but for a few. Jobs come first where the system refuses
+//    threads: watchers that only report are started last, one data worker before them; and a
+//    watcher leaves for the ready queue while the last thread that was asked for was refused.
 // 4. The ready queue is first-in first-out. Who puts jobs in wakes one idle thread; where loops are
 //    not taken and there are several CPUs, only if fewer threads are active (AtWork). One more is
 //    woken when the head has grown old and fewer are active than there are CPUs. Who takes a job
@@ -106,8 +108,13 @@ class Crew {
   Crew(Core& core, uint32_t data_workers_max, bool takes_loops);
   ~Crew();
 
-  // Before start(). Starts one holder a loop. 0 or an errno value; then nothing runs.
-  int start(const std::vector<HeldLoop*>& loops);
+  // Before start(). Starts one holder a loop, reserves where loops are taken, and else one data
+  // worker if `needs_data_workers`: one thread at least that can come for jobs. 0 or an errno
+  // value; then nothing runs.
+  int start(const std::vector<HeldLoop*>& loops, bool needs_data_workers);
+  // After start(), when the rest of the server has its threads. Where loops are not taken: starts
+  // the watchers, which only report. The system may refuse them.
+  void start_watchers();
 
   // The holder. Hands over jobs linked by Mail::next and Job::previous, oldest first; null is
   // allowed.
@@ -218,6 +225,7 @@ class Crew {
   bool next_duty(Member& me);
   bool wait_idle(Member& me, TimePoint until);
   bool leave_watch();
+  void end_watch(Member& me);
   bool retire(Member& me);
   uint32_t take_number() REQUIRES(mutex_);
   Member* pop_parked_watcher() REQUIRES(mutex_);
@@ -239,7 +247,7 @@ class Crew {
   };
   bool may_report(ReportsLeft& reports, TimePoint now, uint64_t& suppressed);
   void report(const Stall& stall, TimePoint now);
-  void appoint_reserve(HeldLoop& held);
+  int appoint_reserve(HeldLoop& held);
   std::shared_ptr<Block> take_read_buffer();
   Member* start_member(Duty duty, HeldLoop* held, int& error);
   Member* pop_idle() REQUIRES(mutex_);
@@ -277,6 +285,7 @@ class Crew {
   TimePoint no_start_before_ GUARDED_BY(mutex_) = TimePoint::min();
   uint32_t loops_running_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
+  bool refused_ GUARDED_BY(mutex_) = false;  // the last thread that was asked for
   ReadyQueue queue_;  // its list is guarded by mutex_, which every function of it asks for
   ParkSpot stopped_spot_;
   SharedCounter threads_now_, others_now_;

@@ -76,7 +76,8 @@ bool Crew::wake_more(TimePoint now) {
     const size_t wanted = std::min(lacking(now), kWokenAtOnce);
     if (wanted == 0) return true;
     while (count < wanted && (woken[count] = pop_idle()) != nullptr) ++count;
-    if (count == 0 && (woken[0] = pop_parked_watcher()) != nullptr) count = 1;
+    const bool may_start = may_grow() && now >= no_start_before_;
+    if (count == 0 && !may_start && (woken[0] = pop_parked_watcher()) != nullptr) count = 1;
     if (count == 0) {
       // All at work: the first to return takes the next job. A start that was refused is tried
       // again.

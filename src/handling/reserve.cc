@@ -26,13 +26,14 @@ constexpr size_t kReadBuffersKept = 4;
 }  // namespace
 
 // Finds a reserve for a loop that has none: an idle thread, a new one, or the next that becomes
-// idle.
-void Crew::appoint_reserve(HeldLoop& held) {
+// idle. 0, or the errno value with which the system has refused a new one.
+int Crew::appoint_reserve(HeldLoop& held) {
   Member* member = nullptr;
   bool grow = false;
   {
     MutexLock lock(mutex_);
-    if (queue_.oldest(mutex_) == nullptr) member = pop_idle();
+    // One that only reports is a thread more, and not one that jobs may need.
+    if (takes_loops_ && queue_.oldest(mutex_) == nullptr) member = pop_idle();
     if (member != nullptr) {
       member->duty = Duty::kWatch;
       member->loop = &held;
@@ -47,13 +48,14 @@ void Crew::appoint_reserve(HeldLoop& held) {
       without_reserve_.push_back(&held);
     }
   }
-  if (member != nullptr) return platform_.threads.unpark(member->spot);
-  if (!grow) return;
+  if (member != nullptr) platform_.threads.unpark(member->spot);
+  if (!grow) return 0;
   int error = 0;
   const bool started = start_member(Duty::kWatch, &held, error) != nullptr;
   MutexLock lock(mutex_);
   --starting_;
   if (!started) without_reserve_.push_back(&held);
+  return error;
 }
 
 std::shared_ptr<Block> Crew::take_read_buffer() {
@@ -125,10 +127,22 @@ void Crew::watch(Member& me) {
   }
   held.has_reserve.store(false, std::memory_order_seq_cst);
   loop.set_watcher(nullptr);
-  MutexLock lock(mutex_);
-  const bool ended = held.ended.load(std::memory_order_seq_cst);
-  if (!stopping_ && !ended) without_reserve_.push_back(&held);
-  if (!takes_loops_ && me.number == kNoNumber) others_now_.subtract();
+  end_watch(me);
+}
+
+// One that only reported is a data worker from now on.
+void Crew::end_watch(Member& me) {
+  std::string name;
+  {
+    MutexLock lock(mutex_);
+    const bool ended = me.loop->ended.load(std::memory_order_seq_cst);
+    if (!stopping_ && !ended) without_reserve_.push_back(me.loop);
+    if (takes_loops_ || me.number != kNoNumber) return;
+    others_now_.subtract();
+    me.number = take_number();
+    name = "data-" + std::to_string(me.number);
+  }
+  platform_.threads.set_name(name);
 }
 
 // One look at the loop. True: `me` has taken it and is its holder.
@@ -257,20 +271,22 @@ size_t Crew::count_computing(Member& me, TimePoint now) {
 // A thread that could come for the ready queue when all others are at work; null: there is none, or
 // one more may be started. It looks for itself whether it is needed.
 Crew::Member* Crew::pop_parked_watcher() {
-  if (!takes_loops_ || !is_full()) return nullptr;
+  if (!(takes_loops_ && is_full()) && !refused_) return nullptr;
   for (const auto& member : members_) {
     if (ReadyQueue::call(member->watcher)) return member.get();
   }
   return nullptr;
 }
 
-// True if this watcher is needed elsewhere: the crew stops, or jobs wait and nobody else can come.
+// True if this watcher is needed elsewhere: the crew stops, or jobs wait and nobody else can come,
+// for there are as many threads as allowed, or the system refuses one more.
 bool Crew::leave_watch() {
   const TimePoint now = platform_.clock.now();
   MutexLock lock(mutex_);
   if (stopping_) return true;
-  if (!takes_loops_) return false;
-  return queue_is_old(now - kTick) && idle_.empty() && !may_grow() && starting_ == 0;
+  if (!takes_loops_ && !refused_) return false;
+  const bool nobody_comes = refused_ || !may_grow();
+  return queue_is_old(now - kTick) && idle_.empty() && nobody_comes && starting_ == 0;
 }
 
 void Crew::force_take(HeldLoop& held, Job& job) {

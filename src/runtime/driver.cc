@@ -26,6 +26,7 @@ std::string why_not_watched(int error) {
   if (error == EMFILE) {
     return "the descriptor limit is reached; raise it (ulimit -n), or choose fewer event loops";
   }
+  if (error == ENOMEM) return "there is not enough memory, or too little may be locked (ulimit -l)";
   return std::strerror(error);
 }
 

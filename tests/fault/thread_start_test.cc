@@ -43,6 +43,72 @@ TEST_P(ThreadStart, FailsCleanlyOrRunsWithFewer) {
   }
 }
 
+constexpr tr::DriverKind kEpoll = tr::DriverKind::kEpoll;
+
+// Starts a server that gets so many threads, and no more.
+bool starts_with(FaultyServer& server, uint64_t threads) {
+  server.threads().fail_start({.first = threads + 1, .times = kForEver});
+  const tr::Result<tr::Done> result = server.start();
+  if (result.ok()) return true;
+  EXPECT_NE(result.error().message.find("cannot start a thread"), std::string::npos)
+      << result.error().message;
+  EXPECT_EQ(server.descriptors_open(), 0u);
+  return false;
+}
+
+// Holder, data worker and Listener are needed; the watcher, which only reports, is not.
+TEST(FewThreads, JobsComeBeforeReports) {
+  for (const uint64_t threads : {1, 2, 3, 4}) {
+    FaultyServer server({tr::Dispatch::kWorkers, kEpoll, 1});
+    ASSERT_EQ(starts_with(server, threads), threads >= 3) << threads;
+    if (threads < 3) continue;
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(serves(server.url()));
+  }
+}
+
+TEST(FewThreads, InlineNeedsNoDataWorker) {
+  FaultyServer server({tr::Dispatch::kInline, kEpoll, 1});
+  ASSERT_TRUE(starts_with(server, 2));
+  EXPECT_TRUE(serves(server.url()));
+}
+
+// Without any reserve no handler would start.
+TEST(FewThreads, AdaptiveNeedsAReserve) {
+  for (const uint64_t threads : {2, 3, 4}) {
+    FaultyServer server({tr::Dispatch::kAdaptive, kEpoll, 2, false, tr::Accepting::kLoops});
+    ASSERT_EQ(starts_with(server, threads), threads >= 3) << threads;
+    if (threads < 3) continue;
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(serves(server.url()));
+  }
+}
+
+// The only data worker is in a handler, and the system gives no other: the watcher runs jobs.
+TEST(FewThreads, AWatcherGivesWayToJobs) {
+  FaultyServer server({tr::Dispatch::kWorkers, kEpoll, 1});
+  ASSERT_TRUE(starts_with(server, 4));
+  Client blocked(server.url());
+  ASSERT_TRUE(blocked.send("gate\n"));
+  const support::Gate gate = server.gate();
+  ASSERT_TRUE(support::wait_until([&] { return gate.arrived() == 1; }));
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(serves(server.url()));
+  gate.open();
+  EXPECT_TRUE(answered(blocked, "gate"));
+}
+
+// A loop lost its holder to a handler that blocks, its reserve holds it, and there is no other: the
+// reserve of the other loop runs its jobs.
+TEST(FewThreads, AReserveGivesWayToJobs) {
+  FaultyServer server({tr::Dispatch::kAdaptive, kEpoll, 2});
+  ASSERT_TRUE(starts_with(server, 5));
+  Client blocked(server.url());
+  ASSERT_TRUE(blocked.send("gate\n"));
+  const support::Gate gate = server.gate();
+  ASSERT_TRUE(support::wait_until([&] { return gate.arrived() == 1; }));
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(serves(server.url()));
+  gate.open();
+  EXPECT_TRUE(answered(blocked, "gate"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Setups, ThreadStart,
                          ::testing::Combine(::testing::Range(size_t{0}, size_t{4}),
                                             ::testing::Values(uint64_t{1}, uint64_t{3}, kForEver)),

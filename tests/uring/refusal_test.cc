@@ -7,6 +7,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -103,6 +104,76 @@ TEST(UringRefused, AutoSaysWhyAndServesOnEpoll) {
                                contains(child.errors(), "using epoll")
                            ? ""
                            : child.errors();
+              }),
+              ::testing::ExitedWithCode(0), "");
+}
+
+// From now on little memory may be locked: enough for one ring, not for those of many loops. By a
+// user of his own, for rings are charged to the user. False: nobody but root may become one.
+bool lock_little() {
+  const rlimit limit{2 << 20, 2 << 20};
+  const auto user = static_cast<uid_t>(100'000 + ::getpid());
+  return ::setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && ::setresgid(user, user, user) == 0 &&
+         ::setresuid(user, user, user) == 0;
+}
+
+constexpr const char* kManyLoops = "64";
+
+// Its try-out tries what will be used: as many rings as there will be loops.
+TEST(UringRefused, WhereTooLittleMayBeLockedForAllLoops) {
+  if (!support::has_uring() || ::geteuid() != 0) GTEST_SKIP() << "needs root, and io_uring";
+  EXPECT_EXIT(exit_with([]() -> std::string {
+                if (!lock_little()) return "cannot lock little";
+                tr::ServerOptions many{.io_workers = 64}, one{.io_workers = 1};
+                const tr::Result<tr::Done> used = tr::use_io_uring(many);
+                if (used || many.driver_factory != nullptr) return "it was not refused";
+                if (!contains(used.error().message, "64 event loops") ||
+                    !contains(used.error().message, "2048 KiB")) {
+                  return used.error().message;
+                }
+                const bool has_one =
+                    support::wait_until([&] { return tr::use_io_uring(one).ok(); });
+                return has_one ? "" : "not even one ring";
+              }),
+              ::testing::ExitedWithCode(0), "");
+}
+
+TEST(UringRefused, WhereTooLittleMayBeLockedAutoServesOnEpoll) {
+  if (!support::has_uring() || ::geteuid() != 0) GTEST_SKIP() << "needs root, and io_uring";
+  EXPECT_EXIT(exit_with([]() -> std::string {
+                if (!lock_little()) return "cannot lock little";
+                Child named({"serve", "echo", "--listen", "tcp://127.0.0.1:0", "--driver",
+                             "io_uring", "--io-workers", kManyLoops});
+                if (named.wait_exit() != 1) return "by name it was not refused";
+                if (!contains(named.errors(), "may be locked")) return named.errors();
+                Child child({"serve", "echo", "--listen", "tcp://127.0.0.1:0", "--driver", "auto",
+                             "--io-workers", kManyLoops});
+                Client client(child.url());
+                client.send("x");
+                if (client.receive(1) != "x") return "no answer: " + child.errors();
+                client.close();
+                child.signal(SIGTERM);
+                if (child.wait_exit() != 0) return "no drain";
+                return contains(child.errors(), "using epoll") ? "" : child.errors();
+              }),
+              ::testing::ExitedWithCode(0), "");
+}
+
+// What was tried is used: where the rings of eight loops take more than half of what may be locked,
+// they start all the same.
+TEST(UringAllowed, TheRingsThatWereTriedAreUsed) {
+  if (!support::has_uring() || ::geteuid() != 0) GTEST_SKIP() << "needs root, and io_uring";
+  EXPECT_EXIT(exit_with([]() -> std::string {
+                if (!lock_little()) return "cannot lock little";
+                tr::ServerOptions options{.io_workers = 8,
+                                          .log = [](tr::LogLevel, std::string_view) {}};
+                const tr::Result<tr::Done> used = tr::use_io_uring(options);
+                if (!used) return used.error().message;
+                tr::Server server(options);
+                server.listen("tcp://127.0.0.1:0", tr::lines(), support::mark);
+                const tr::Result<tr::Done> started = server.start();
+                if (!started) return started.error().message;
+                return Client(server.urls()[0]).ask("x") == "<x>" ? "" : "no answer";
               }),
               ::testing::ExitedWithCode(0), "");
 }

@@ -12,8 +12,10 @@
 
 namespace trireme::inline v0 {
 
-// Before start(), any thread. Tries io_uring out; if this system has and allows all that is needed,
-// servers made of `options` use it. If not, says why and leaves `options` as they are.
+// Before start(), any thread. Tries io_uring out, with as many rings as `options.io_workers` will
+// need; if this system has and allows all that, servers made of `options` use it, the first one the
+// very rings that were tried. So set `io_workers` before. If not, says why and leaves `options` as
+// they are.
 Result<Done> use_io_uring(ServerOptions& options);
 
 }  // namespace trireme
