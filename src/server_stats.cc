@@ -118,6 +118,8 @@ std::string_view to_string(CloseReason reason) {
       return "drain cut";
     case CloseReason::kSystemError:
       return "system error";
+    case CloseReason::kCodecError:
+      return "codec error";
   }
   return "unknown";
 }

@@ -20,8 +20,9 @@ enum class CloseReason : uint8_t {
   kDrained,          // the server went down in good order
   kDrainCut,         // the server went down and the drain deadline came first
   kSystemError,      // the kernel failed a call that should not fail
+  kCodecError,       // the codec threw, or made another mistake (codec.h); the log names it
 };
-inline constexpr int kCloseReasonCount = 13;
+inline constexpr int kCloseReasonCount = 14;
 
 // A name for logs and statistics, such as "peer closed".
 std::string_view to_string(CloseReason reason);

@@ -27,7 +27,8 @@ struct DecodeState {
 // What `Codec::decode` found at the front of the input.
 struct Frame {
   enum class Kind : uint8_t {
-    kIncomplete,  // more bytes are needed; `consumed` bytes may already be dropped
+    kIncomplete,  // more bytes are needed; if it drops some (`consumed`), it is asked again about
+                  // the rest; when the stream has ended: as kEnd, and what is left is dropped
     kRequest,     // `payload` is a request
     kRefused,  // not a request: `payload` is a sentence for the client, which gets an error reply;
                // goes on after it
@@ -36,20 +37,22 @@ struct Frame {
            // 0
   };
   Kind kind = Kind::kIncomplete;
-  size_t consumed = 0;         // bytes to take off the front of the input
-  std::string_view payload{};  // inside the input for kRequest; static text for kRefused and kFatal
-  uint32_t request_kind = 0;   // a tag of the kind of request, for statistics and placement
+  size_t consumed = 0;  // bytes to take off the front of the input
+  // Inside the consumed bytes, or empty, for kRequest; static text for kRefused and kFatal.
+  std::string_view payload{};
+  uint32_t request_kind = 0;  // a tag of the kind of request, for statistics and placement
 };
 
 // One of several requests that `Codec::decode_requests` has found.
 struct DecodedRequest {
-  std::string_view payload;  // inside the input
-  const char* end;           // of its frame, in the input
+  std::string_view payload;  // inside its frame, which begins at the end of the one before
+  const char* end;           // of its frame, in the input; it has one byte or more
   DecodeState after;         // what the codec remembers behind it
   uint32_t kind = 0;         // Frame::request_kind
 };
 
 // Bytes that go around an answer. Small by design: the answer itself is never copied to be framed.
+// More than there is room for is a mistake (Codec).
 struct Envelope {
   std::array<char, 16> head{};
   std::array<char, 8> tail{};
@@ -64,14 +67,19 @@ struct ErrorReply {
   bool close = false;  // the protocol has no error reply: end the connection instead
 };
 
+// A codec must not throw. What it throws, and every other mistake that can be seen - it consumes
+// more than there is, its payload lies elsewhere, its envelope is overfilled, it finds request
+// after request without consuming a byte - ends the connection at hand with
+// CloseReason::kCodecError and a line in the log. Replies to earlier requests still leave.
 class Codec {
  public:
   virtual ~Codec() = default;
 
   // Loop thread. Looks at `input`, all bytes that have arrived and were not consumed. `ended`: no
   // more will come. `frame_bytes_max` is the limit of the listener; a codec must refuse longer
-  // frames, not gather them. Called again and again until it answers kIncomplete or kEnd. Must not
-  // keep `input`.
+  // frames, not gather them: one that waits for more with 64 KiB over it in front of it has made a
+  // mistake. Called again and again until it answers kEnd, or kIncomplete without consuming
+  // anything. Must not keep `input`.
   virtual Frame decode(DecodeState& state, std::string_view input, bool ended,
                        size_t frame_bytes_max) const = 0;
 

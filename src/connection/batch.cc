@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "connection/io_worker.h"
+#include "connection/codec_calls.h"
 #include "runtime/check.h"
 
 namespace trireme::inline v0 {
@@ -24,11 +24,9 @@ void IoWorker::add_requests_in_loop(Connection& connection, Job& job) {
   const auto left_of_turn = static_cast<uint32_t>(kFramesPerTurn - batch_frames_);
   const uint32_t room = std::min(connection.requests_a_job - job.requests_count, left_of_turn);
   const std::span<DecodedRequest> into = std::span(job.requests).subspan(job.requests_count, room);
-  const size_t found = connection.codec->decode_requests(
-      connection.decode_state, input, connection.input_ended, connection.listening->frame_bytes_max,
-      job.requests[0].kind, into);
+  const size_t found = ask_for_requests_in_loop(connection, input, job.requests[0].kind, into);
   if (found == 0) return;
-  CHECK(found <= room, "a codec found more requests than it was asked for");
+  connection.empty_frames = 0;
   consume_in_loop(connection, static_cast<size_t>(into[found - 1].end - input.data()));
   for (size_t i = 0; i < found; ++i) connection.sequencer.open();
   job.requests_count += static_cast<uint32_t>(found);

@@ -80,6 +80,7 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   Phase phase = Phase::kFree;
   CloseReason reason = CloseReason::kPeerClosed;
   uint8_t requests_a_job = Job::kRequestsMax;  // at most; falls to 1 when some came back unrun
+  uint8_t empty_frames = 0;                    // the latest ones: they have consumed nothing
   bool input_ended : 1 = false;                // the peer's end of stream was read
   bool input_stopped : 1 = false;              // we read no further requests (drain, close)
   bool decode_ended : 1 = false;               // nothing more will be decoded
@@ -115,7 +116,7 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   // idle one runs, when no request does.
   bool is_plain() const {
     return phase == Phase::kOpen && idle_armed && rare == nullptr && out.empty() &&
-           requests_a_job == Job::kRequestsMax &&
+           requests_a_job == Job::kRequestsMax && empty_frames == 0 &&
            !(input_ended || input_stopped || decode_ended || reading_paused || write_blocked ||
              awaits_more || drain_due || callback_out || draining || replies_ended ||
              protocol_failed || close_pending);

@@ -137,10 +137,7 @@ void IoWorker::advance_ending_in_loop(Connection& connection) {
   if (connection.phase != Connection::Phase::kFinishing) return;
   if (connection.sequencer.in_flight() > 0 || connection.running_count > 0 || connection.drain_due)
     return;
-  if (connection.draining && !connection.goodbye_said) {
-    connection.goodbye_said = true;
-    write_in_loop(connection, connection.codec->goodbye());
-  }
+  if (connection.draining && !connection.goodbye_said) say_goodbye_in_loop(connection);
   if (out_connection_ == &connection) flush_in_loop();
   settle_in_loop(connection);
   if (!connection.is_live() || !connection.out.empty()) return;

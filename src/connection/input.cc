@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "connection/io_worker.h"
+#include "connection/codec_calls.h"
 #include "runtime/check.h"
 
 namespace trireme::inline v0 {
@@ -129,10 +129,10 @@ std::string_view IoWorker::pending_in_loop(const Connection& connection) const {
 
 void IoWorker::consume_in_loop(Connection& connection, size_t bytes) {
   if (connection.input_bytes() > 0) {
-    CHECK(bytes <= connection.input_bytes(), "a codec consumed more than there was");
+    CHECK(bytes <= connection.input_bytes(), "more is consumed than there was");
     connection.input_begin += static_cast<uint32_t>(bytes);
   } else {
-    CHECK(bytes <= batch_input_.size(), "a codec consumed more than there was");
+    CHECK(bytes <= batch_input_.size(), "more is consumed than there was");
     batch_input_.remove_prefix(bytes);
   }
 }
@@ -161,9 +161,13 @@ Job* IoWorker::decode_in_loop(Connection& connection) {
     const bool in_read_buffer = connection.input_bytes() == 0;
     Frame frame;
     if (!input.empty() || connection.input_ended) {
-      frame = connection.codec->decode(connection.decode_state, input, connection.input_ended,
-                                       connection.listening->frame_bytes_max);
-      if (frame.consumed > 0) consume_in_loop(connection, frame.consumed);
+      const size_t limit = frame_bytes_limit(connection.listening->frame_bytes_max);
+      frame = ask_codec_in_loop(connection, input, connection.input_ended,
+                                std::min(input.size(), limit));
+      if (frame.consumed > 0) {
+        connection.empty_frames = 0;
+        consume_in_loop(connection, frame.consumed);
+      }
     }
     if (frame.kind == Frame::Kind::kRequest) {
       return request_in_loop(connection, input, frame, in_read_buffer);
@@ -178,9 +182,9 @@ bool IoWorker::take_no_request_in_loop(Connection& connection, const Frame& fram
   LoopCounters& counters = loop_.counters;
   switch (frame.kind) {
     case Frame::Kind::kIncomplete: {
-      CHECK(!connection.input_ended, "a codec waits for more after the end of the stream");
-      const bool partial =
-          !pending_in_loop(connection).empty() || connection.decode_state.flags != 0;
+      const bool has_rest = !pending_in_loop(connection).empty();
+      if (frame.consumed > 0 && (has_rest || connection.input_ended)) return goes_on_in_loop();
+      const bool partial = has_rest || connection.decode_state.flags != 0;
       if (connection.input_stopped) {
         connection.decode_ended = true;
         if (partial) counters.partial_requests_dropped.add();
@@ -206,14 +210,19 @@ bool IoWorker::take_no_request_in_loop(Connection& connection, const Frame& fram
       }
       const uint64_t number = open_request_in_loop(connection, nullptr);
       answer_in_loop(connection, number, std::move(refusal));
-      if (++batch_frames_ <= kFramesPerTurn) return true;
-      batch_frames_ = -1;
-      return false;
+      return goes_on_in_loop();
     }
     case Frame::Kind::kRequest:
       break;
   }
   CHECK(false, "a request is taken by request_in_loop");
+  return false;
+}
+
+// After a frame that is no request. False: other connections have their turn first.
+bool IoWorker::goes_on_in_loop() {
+  if (++batch_frames_ <= kFramesPerTurn) return true;
+  batch_frames_ = -1;  // told to end_batch_in_loop: there is more
   return false;
 }
 

@@ -4,6 +4,7 @@
 // parts:
 //   io_worker.cc  the turn: what comes next, lend, take back; mail
 //   input.cc      received bytes -> requests
+//   codec_calls.cc  codecs, and their mistakes
 //   dispatch.cc   requests -> jobs: here, or for data workers
 //   batch.cc      several requests in one job
 //   replies.cc    answers in request order
@@ -88,6 +89,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   bool take_no_request_in_loop(Connection& connection, const Frame& frame) REQUIRES(loop_);
   Job* request_in_loop(Connection& connection, std::string_view input, const Frame& frame,
                        bool in_read_buffer) REQUIRES(loop_);
+  bool goes_on_in_loop() REQUIRES(loop_);
   Job* next_callback_in_loop(Connection& connection) REQUIRES(loop_);
   void end_batch_in_loop() REQUIRES(loop_);
   bool may_start_in_loop(const Connection& connection) const REQUIRES(loop_);
@@ -99,6 +101,24 @@ class IoWorker final : public HeldLoop, public Adopter {
   [[nodiscard]] bool append_input_in_loop(Connection& connection, std::string_view bytes)
       REQUIRES(loop_);
   void balance_reading_in_loop(Connection& connection) REQUIRES(loop_);
+
+  // --- codec_calls.h, codec_calls.cc ---
+  Frame decode_or_end_in_loop(Connection& connection, std::string_view input, bool ended)
+      REQUIRES(loop_);
+  Frame ask_codec_in_loop(Connection& connection, std::string_view input, bool ended,
+                          size_t consumed_max) REQUIRES(loop_);
+  void judge_in_loop(Connection& connection, std::string_view input, bool ended, Frame& frame)
+      REQUIRES(loop_);
+  void codec_failed_in_loop(Connection& connection, std::string_view what) REQUIRES(loop_);
+  void codec_threw_in_loop(Connection& connection, const char* function) REQUIRES(loop_);
+  size_t ask_for_requests_in_loop(Connection& connection, std::string_view input, uint32_t kind,
+                                  std::span<DecodedRequest> into) REQUIRES(loop_);
+  void reply_failed_in_loop(Connection& connection) REQUIRES(loop_);
+  [[nodiscard]] bool ask_envelope_in_loop(Connection& connection, size_t body_bytes, Envelope& into)
+      REQUIRES(loop_);
+  [[nodiscard]] bool ask_error_reply_in_loop(Connection& connection, const Answer& answer,
+                                             ErrorReply& into) REQUIRES(loop_);
+  void say_goodbye_in_loop(Connection& connection) REQUIRES(loop_);
 
   // --- dispatch.cc ---
   Job* make_job_in_loop(Connection& connection, JobKind kind) REQUIRES(loop_);
@@ -137,6 +157,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   [[nodiscard]] bool start_straight_in_loop(const Completion& completion, Job*& here)
       REQUIRES(loop_);
   [[nodiscard]] bool finish_straight_in_loop(Job& job) REQUIRES(loop_);
+  void send_framed_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
   bool is_out_straight_in_loop(const Connection& connection) const REQUIRES(loop_);
   [[nodiscard]] bool finish_written_straight_in_loop(Job& job) REQUIRES(loop_);
 
@@ -150,8 +171,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   void keep_job_in_loop(Job& job) REQUIRES(loop_);
   void open_outbox_mail_in_loop(Job& job) REQUIRES(loop_);
   void write_in_loop(Connection& connection, std::string_view bytes) REQUIRES(loop_);
-  void write_framed_in_loop(Connection& connection, const Envelope& envelope, Answer& answer)
-      REQUIRES(loop_);
+  [[nodiscard]] bool write_framed_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
   void flush_in_loop() REQUIRES(loop_);
   void send_in_loop(Connection& connection, std::array<std::string_view, 4> pieces, Answer* owner)
       REQUIRES(loop_);

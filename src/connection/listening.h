@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "framing/frame_guard.h"
+#include "reply/envelope_guard.h"
 #include "runtime/clock.h"
 #include "trireme/codec.h"
 #include "trireme/handler.h"
@@ -27,6 +29,7 @@ struct Listening {
   bool reads_ahead = false;  // while a request is handled
   const char* name = "";
   size_t frame_bytes_max = 0;
+  const Codec* tested_codec = nullptr;  // `codec`, if it is one whose frames may be believed
   Envelope fixed_envelope;
   ListenOptions options;
   std::string url;
@@ -38,8 +41,8 @@ struct Listening {
     reads_ahead = options.limits.read_ahead_bytes_max > 0;
     name = options.name.c_str();
     frame_bytes_max = options.limits.frame_bytes_max;
-    has_fixed_envelope = codec->has_fixed_envelope();
-    if (has_fixed_envelope) fixed_envelope = codec->envelope(0);
+    tested_codec = is_tested(*codec) ? codec.get() : nullptr;
+    has_fixed_envelope = ask_fixed_envelope(*codec, fixed_envelope);
   }
   // What goes around every answer of a connection that speaks `spoken`; null: ask the codec.
   const Envelope* fixed_envelope_of(const Codec* spoken) const {

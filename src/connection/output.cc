@@ -107,7 +107,11 @@ void IoWorker::finish_written_in_loop(Connection& connection, Job& job) {
   connection.last_activity = loop_.now();
   if (job.write_error != 0 && !send_failed_in_loop(connection, job.write_error)) return;
   Envelope envelope;
-  std::array<std::string_view, 4> rest = job.pieces(envelope);
+  std::array<std::string_view, 4> rest;
+  if (!job.pieces(envelope, rest)) {  // the worker had one
+    connection.replies_ended = true;
+    return codec_failed_in_loop(connection, "its envelope for one answer has changed");
+  }
   size_t sent = job.written_bytes;
   for (std::string_view& piece : rest) {
     const size_t gone = std::min(sent, piece.size());
@@ -193,22 +197,24 @@ void IoWorker::open_outbox_mail_in_loop(Job& job) {
 }
 
 // Small answers are gathered, so that the replies of a turn leave in one send; large ones leave
-// from where they are.
-void IoWorker::write_framed_in_loop(Connection& connection, const Envelope& envelope,
-                                    Answer& answer) {
+// from where they are. False: the codec has made a mistake, and the answer is dropped.
+bool IoWorker::write_framed_in_loop(Connection& connection, Answer& answer) {
+  const std::string_view body = answer.text();
+  Envelope envelope;
+  if (!ask_envelope_in_loop(connection, body.size(), envelope)) return false;
   const std::string_view head(envelope.head.data(), envelope.head_bytes);
   const std::string_view tail(envelope.tail.data(), envelope.tail_bytes);
-  const std::string_view body = answer.text();
   if (body.size() <= kCopyBytesMax) {
     write_in_loop(connection, head);
     write_in_loop(connection, body);
     write_in_loop(connection, tail);
-    return;
+    return true;
   }
   if (out_connection_ != &connection) flush_in_loop();
   const std::string_view gathered(out_.data(), std::exchange(out_bytes_, 0));
   out_connection_ = nullptr;
   send_in_loop(connection, {gathered, head, body, tail}, &answer);
+  return true;
 }
 
 void IoWorker::write_in_loop(Connection& connection, std::string_view bytes) {

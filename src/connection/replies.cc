@@ -91,7 +91,6 @@ void IoWorker::leave_in_turn_in_loop(Connection& connection, Answer& answer) {
 
 void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
   LoopCounters& counters = loop_.counters;
-  const Codec& codec = *connection.codec;
   const bool switches = answer.next_codec() != nullptr;
   if (switches && connection.listening->pipelined()) answer = refuse_switch_in_loop(connection);
   bool closes = answer.closes();
@@ -99,16 +98,17 @@ void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
   if (answer.kind() == Answer::Kind::kNone) {
     counters.unanswered.add();
   } else if (answer.kind() == Answer::Kind::kBytes) {
+    if (!write_framed_in_loop(connection, answer)) return withdraw_all_in_loop(connection);
     counters.replies.add();
-    write_framed_in_loop(connection, codec.envelope(answer.text().size()), answer);
   } else {
-    counters.replies.add();
-    ErrorReply reply = answer.kind() == Answer::Kind::kBusy ? codec.busy_reply()
-                                                            : codec.error_reply(answer.text());
+    ErrorReply reply;
+    if (!ask_error_reply_in_loop(connection, answer, reply))
+      return withdraw_all_in_loop(connection);
     if (!reply.body.empty()) {
       Answer body(std::move(reply.body));
-      write_framed_in_loop(connection, codec.envelope(body.text().size()), body);
+      if (!write_framed_in_loop(connection, body)) return withdraw_all_in_loop(connection);
     }
+    counters.replies.add();
     if (reply.close || connection.protocol_failed) reason = CloseReason::kProtocolError;
     closes = closes || reply.close;
   }
@@ -119,6 +119,7 @@ void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
     ++rare.codec_switches;
     connection.codec = rare.switched_codec.get();
     connection.decode_state = {};
+    connection.empty_frames = 0;
   }
   if (!closes) return;
   connection.replies_ended = true;

@@ -6,8 +6,7 @@
 // send_in_loop and end_batch_in_loop after the handler, is asked here at once. It matters because
 // the kernel throws our code out of the caches with every call: the instructions of a request cost
 // little, the number of places that they are in costs a lot.
-#include "connection/io_worker.h"
-#include "runtime/check.h"
+#include "connection/codec_calls.h"
 
 namespace trireme::inline v0 {
 
@@ -27,12 +26,11 @@ bool IoWorker::start_straight_in_loop(const Completion& completion, Job*& here) 
   code_service.store(listening.name, std::memory_order_relaxed);
   code_id.store(connection.id.value, std::memory_order_relaxed);
   const std::string_view input(completion.bytes.data(), completion.bytes.size());
-  const Frame frame =
-      connection.codec->decode(connection.decode_state, input, false, listening.frame_bytes_max);
-  CHECK(frame.consumed <= input.size(), "a codec consumed more than there was");
   batch_ = &connection;
   batch_frames_ = 1;
-  batch_input_ = input.substr(frame.consumed);
+  // One receive brings no more than a frame may have.
+  const Frame frame = ask_codec_in_loop(connection, input, false, input.size());
+  batch_input_ = {input.data() + frame.consumed, input.size() - frame.consumed};
   if (frame.kind != Frame::Kind::kRequest) {
     if (!take_no_request_in_loop(connection, frame)) end_batch_in_loop();
     return true;
@@ -60,14 +58,13 @@ bool IoWorker::finish_straight_in_loop(Job& job) {
   connection.running = nullptr;
   connection.running_count = 0;
   connection.sequencer.left(job.requests_count);
-  loop_.counters.replies.add(job.requests_count);
   Answer* const alone = job.outbox.has_answer() ? &job.outbox.answer() : nullptr;
   bool is_done = true;
   if (alone != nullptr && (job.fixed_envelope == nullptr || !job.fixed_envelope->is_empty())) {
-    Envelope envelope;
-    send_in_loop(connection, job.pieces(envelope), alone);
+    send_framed_in_loop(connection, *alone);
     is_done = connection.is_plain();
   } else {
+    loop_.counters.replies.add(job.requests_count);
     const std::string_view replies =
         alone != nullptr ? alone->text() : std::string_view(job.replies.data(), job.replies_bytes);
     const iovec piece{const_cast<char*>(replies.data()), replies.size()};
@@ -87,6 +84,17 @@ bool IoWorker::finish_straight_in_loop(Job& job) {
     batch_frames_ = 0;
   }
   return true;
+}
+
+// A large answer with something around it.
+void IoWorker::send_framed_in_loop(Connection& connection, Answer& answer) {
+  Envelope envelope;
+  if (!ask_envelope_in_loop(connection, answer.text().size(), envelope)) return;
+  loop_.counters.replies.add();
+  send_in_loop(connection,
+               {"", std::string_view(envelope.head.data(), envelope.head_bytes), answer.text(),
+                std::string_view(envelope.tail.data(), envelope.tail_bytes)},
+               &answer);
 }
 
 // At the end of a batch. True: all that had arrived is with a data worker, and there is nothing to

@@ -1,5 +1,7 @@
 #include "trireme/codec.h"
 
+#include "framing/frame_guard.h"
+
 namespace trireme::inline v0 {
 
 size_t Codec::decode_requests(DecodeState& state, std::string_view input, bool ended,
@@ -8,8 +10,14 @@ size_t Codec::decode_requests(DecodeState& state, std::string_view input, bool e
   size_t count = 0;
   while (count < into.size() && !input.empty()) {
     const DecodeState before = state;
-    const Frame frame = decode(state, input, ended, frame_bytes_max);
-    if (frame.kind != Frame::Kind::kRequest || frame.request_kind != kind) {
+    Frame frame;
+    try {
+      frame = decode(state, input, ended, frame_bytes_max);
+    } catch (...) {
+      state = before;  // those in front of it are answered first: it is thrown again
+      break;
+    }
+    if (!is_sound_request(frame, input, input.size()) || frame.request_kind != kind) {
       const bool nothing_lost = frame.kind == Frame::Kind::kIncomplete && frame.consumed == 0;
       if (!nothing_lost) state = before;
       break;

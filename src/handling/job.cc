@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "reply/envelope_guard.h"
 #include "runtime/check.h"
 
 namespace trireme::inline v0 {
@@ -151,9 +152,9 @@ inline bool Job::gather(const Answer& given) {
   if (body.size() >= kAloneBytesMin && requests_count == 1) return false;
   constexpr size_t kEnvelopeBytesMax = sizeof(Envelope::head) + sizeof(Envelope::tail);
   if (body.size() + kEnvelopeBytesMax > replies.size() - replies_bytes) return false;
-  last_reply_begin = replies_bytes;
   Envelope made;
-  if (fixed_envelope == nullptr) made = codec->envelope(body.size());
+  if (fixed_envelope == nullptr && !ask_envelope(*codec, body.size(), made)) return false;
+  last_reply_begin = replies_bytes;
   const Envelope& around = fixed_envelope != nullptr ? *fixed_envelope : made;
   char* const begin = replies.data() + replies_bytes;
   // There is room for head and tail at their full size: copies of a constant size are no calls.
@@ -199,13 +200,15 @@ Reply Job::take_reply() {
   return Reply(id, outbox.request_number, CoreRef(core));
 }
 
-std::array<std::string_view, 4> Job::pieces(Envelope& envelope) const {
-  const std::string_view gathered(replies.data(), replies_bytes);
-  if (!outbox.has_answer()) return {gathered};
+bool Job::pieces(Envelope& envelope, std::array<std::string_view, 4>& into) const {
+  into = {std::string_view(replies.data(), replies_bytes)};
+  if (!outbox.has_answer()) return true;
   const std::string_view body = outbox.answer().text();
-  envelope = codec->envelope(body.size());
-  return {gathered, std::string_view(envelope.head.data(), envelope.head_bytes), body,
-          std::string_view(envelope.tail.data(), envelope.tail_bytes)};
+  if (!ask_envelope(*codec, body.size(), envelope)) return false;
+  into[1] = {envelope.head.data(), envelope.head_bytes};
+  into[2] = body;
+  into[3] = {envelope.tail.data(), envelope.tail_bytes};
+  return true;
 }
 
 bool Job::has_simple_answers() const {
@@ -222,11 +225,13 @@ bool Job::write_directly(Kernel& kernel) {
       requests_run > 0 && replies_count + (outbox.has_answer() ? 1 : 0) == requests_run;
   const bool plain =
       all && !outbox.has_mail() && (!outbox.has_answer() || is_plain(outbox.answer()));
-  if (!plain || !write_token.begin()) return false;
+  if (!plain) return false;
   Envelope envelope;
+  std::array<std::string_view, 4> all_pieces;
+  if (!pieces(envelope, all_pieces) || !write_token.begin()) return false;
   std::array<iovec, 4> vectors;
   size_t count = 0, total = 0;
-  for (const std::string_view piece : pieces(envelope)) {
+  for (const std::string_view piece : all_pieces) {
     if (piece.empty()) continue;
     vectors[count++] = {const_cast<char*>(piece.data()), piece.size()};
     total += piece.size();

@@ -84,8 +84,9 @@ struct alignas(64) Job final : Mail, private Responder {
     return {requests_begin, static_cast<size_t>(requests[requests_count - 1].end - requests_begin)};
   }
   // After end(): what its handlers left to send, in order, when nothing else was asked for. The
-  // pieces view the job and `envelope`, which is filled for that.
-  std::array<std::string_view, 4> pieces(Envelope& envelope) const;
+  // pieces view the job and `envelope`, which is filled for that. False: the codec has made a
+  // mistake.
+  [[nodiscard]] bool pieces(Envelope& envelope, std::array<std::string_view, 4>& into) const;
   // The holder. Tells a running handler that its answer is not wanted any more; the first reason
   // stays.
   void cancel(CancelReason reason, Threads& threads);

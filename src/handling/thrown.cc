@@ -1,37 +1,11 @@
 // What user code has thrown, said in the log: a line a second for each service.
-#include <cxxabi.h>
-
-#include <cstdlib>
-#include <exception>
-#include <memory>
 #include <string>
 
 #include "handling/job.h"
+#include "runtime/thrown.h"
 
 namespace trireme::inline v0 {
 namespace {
-
-constexpr size_t kTextBytesMax = 400;
-
-std::string readable(const char* type_name) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> name(
-      abi::__cxa_demangle(type_name, nullptr, nullptr, &status), &std::free);
-  return name == nullptr ? type_name : name.get();
-}
-
-// The exception that is being handled: "std::out_of_range: map::at".
-std::string describe_thrown() {
-  const std::type_info* const type = abi::__cxa_current_exception_type();
-  const std::string name = type == nullptr ? "an exception" : readable(type->name());
-  try {
-    throw;
-  } catch (const std::exception& thrown) {
-    return name + ": " + printable(thrown.what(), kTextBytesMax);
-  } catch (...) {
-    return name;
-  }
-}
 
 std::string who_threw(const Job& job) {
   const std::string service = " of '" + std::string(job.service_name) + "'";

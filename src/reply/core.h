@@ -103,6 +103,7 @@ class Core {
   LogGate accept_gate;    // of all loops that accept
   LogGates thrown_gates;  // by service: what its handlers throw
   LogGate switch_gate;    // for answers that switch the codec where that cannot be
+  LogGate codec_gate;     // of all loops: mistakes of codecs
 
  private:
   struct Address {

@@ -1,0 +1,31 @@
+#include "framing/frame_guard.h"
+
+namespace trireme::inline v0 {
+
+bool is_tested(const Codec& codec) { return &codec == lines().get() || &codec == bytes().get(); }
+
+const char* mistake_in(const Frame& frame, std::string_view input, bool ended,
+                       size_t frame_bytes_max) {
+  if (frame.consumed > input.size()) return "it consumed more than there was";
+  const size_t limit = frame_bytes_limit(frame_bytes_max);
+  switch (frame.kind) {
+    case Frame::Kind::kIncomplete:
+      if (input.size() - frame.consumed <= limit) return nullptr;
+      return "it waits for more, with more than frame_bytes_max in front of it";
+    case Frame::Kind::kRequest:
+      if (frame.consumed > limit) return "its frame is longer than frame_bytes_max";
+      // An empty payload may be of anywhere: nobody looks at it.
+      if (frame.payload.empty() || lies_in(frame.payload, input.data(), frame.consumed)) {
+        return nullptr;
+      }
+      return "its payload lies outside of the bytes that it consumed";
+    case Frame::Kind::kRefused:
+    case Frame::Kind::kFatal:
+      return nullptr;
+    case Frame::Kind::kEnd:
+      return ended ? nullptr : "it told the end of a stream that has not ended";
+  }
+  return "its frame is of no kind";
+}
+
+}  // namespace trireme
