@@ -18,6 +18,7 @@
 #include "reply/outbox.h"
 #include "runtime/check.h"
 #include "runtime/driver_factory.h"
+#include "runtime/log_thread.h"
 #include "runtime/mutex.h"
 #include "runtime/readiness_driver.h"
 #include "runtime/real_signals.h"
@@ -34,7 +35,10 @@ constexpr Duration kCutGrace = std::chrono::milliseconds(50);
 }  // namespace
 
 struct Server::Impl {
-  Impl(ServerOptions given, const Platform& where) : options(std::move(given)), platform(where) {}
+  Impl(ServerOptions given, const Platform& where)
+      : options(std::move(given)), platform(where), log_thread(platform, options.log) {
+    options.log = log_thread.queue();
+  }
 
   Result<Done> start();
   Result<Done> build();
@@ -52,6 +56,7 @@ struct Server::Impl {
 
   ServerOptions options;
   const Platform platform;
+  const LogThread log_thread;
   std::vector<std::unique_ptr<Listening>> listenings;
   CoreRef core;
   std::vector<std::unique_ptr<IoWorker>> io_workers;
@@ -271,6 +276,7 @@ std::vector<StuckJob> Server::Impl::end() {
   } else {
     jobs = crew->running_jobs();
   }
+  log_thread.flush();
   return jobs;
 }
 
@@ -319,6 +325,11 @@ void Server::abandon() {
 }
 
 int Server::run(const std::function<void()>& on_ready) {
+  // Who calls this may end the process as soon as it returns.
+  struct FlushAtEnd {
+    const LogThread& thread;
+    ~FlushAtEnd() { thread.flush(); }
+  } const flush_at_end{impl_->log_thread};
   const Log log(impl_->options.log, impl_->options.log_level);
   RealSignals signals;
   if (!signals.ok()) {
@@ -363,7 +374,10 @@ int Server::run(const std::function<void()>& on_ready) {
                   std::chrono::duration_cast<std::chrono::milliseconds>(job.running_for).count()) +
               " ms");
   }
-  if (!stuck.empty()) exit_now(1);
+  if (!stuck.empty()) {
+    impl_->log_thread.flush();
+    exit_now(1);
+  }
   log.info(impl_->was_cut.load() ? "drain cut" : "drained");
   return impl_->was_cut.load() ? 1 : 0;
 }

@@ -9,8 +9,8 @@ namespace tool {
 
 namespace tr = trireme;
 
-// Before start(). A sink that writes lines of `level` and above, each at once: a process that ends
-// by _Exit has written all of them. Any thread may call the sink, several at once.
+// Any thread. A sink that writes lines of `level` and above, each at once; it blocks while nobody
+// reads. Any thread may call it, several at once.
 tr::LogSink make_log(tr::LogLevel level);
 
 }  // namespace tool

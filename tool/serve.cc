@@ -1,8 +1,8 @@
 #include "tool/serve.h"
 
 #include <csignal>
-#include <cstdio>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -10,6 +10,7 @@
 #include "services/delay.h"
 #include "services/discard.h"
 #include "services/echo.h"
+#include "tool/aside.h"
 #include "tool/log.h"
 #include "trireme/server.h"
 #ifdef TRIREME_HAS_STACKS
@@ -24,6 +25,11 @@ namespace {
 
 int exit_status(const tr::Error& error) { return error.code == tr::Error::Code::kUsage ? 2 : 1; }
 
+// Before there is a server that would keep the log from holding us up.
+void log_aside(const ServeOptions& options, tr::LogLevel level, const std::string& line) {
+  run_aside([log = options.server.log, level, line] { log(level, line); });
+}
+
 // False, and a sentence in the log: what was asked for by name cannot be had.
 bool choose_driver(ServeOptions& options) {
   options.server.driver = options.driver.kind;
@@ -33,10 +39,10 @@ bool choose_driver(ServeOptions& options) {
   const auto used = tr::use_io_uring(options.server);
   if (used) return true;
   if (required) {
-    options.server.log(tr::LogLevel::kError, used.error().message);
+    log_aside(options, tr::LogLevel::kError, used.error().message);
     return false;
   }
-  options.server.log(tr::LogLevel::kInfo, used.error().message + "; using epoll");
+  log_aside(options, tr::LogLevel::kInfo, used.error().message + "; using epoll");
 #endif
   return true;
 }
@@ -57,7 +63,7 @@ int serve(ServeOptions options) {
   if (options.service == "collect") {
     auto opened = services::Collect::open({.path = options.database});
     if (!opened) {
-      options.server.log(tr::LogLevel::kError, opened.error().message);
+      log_aside(options, tr::LogLevel::kError, opened.error().message);
       return exit_status(opened.error());
     }
     collect = std::move(opened.value());
@@ -71,8 +77,9 @@ int serve(ServeOptions options) {
     if (options.service == "echo") services::add_echo(server, url, options.listen);
   }
   return server.run([&server] {
-    for (const std::string& url : server.urls()) std::printf("listening on %s\n", url.c_str());
-    std::fflush(stdout);
+    std::string lines;
+    for (const std::string& url : server.urls()) lines += "listening on " + url + "\n";
+    print_aside(lines);
   });
 }
 

@@ -28,6 +28,7 @@ class SimThreads final : public Threads {
   bool park(ParkSpot& spot, TimePoint until) override;
   void unpark(ParkSpot& spot) override;
   bool try_park(ParkSpot& spot) override;
+  bool take_turns() const override { return true; }
   void sleep_until(TimePoint until) override;
   void relax() override;
   void set_name(std::string_view name) override;

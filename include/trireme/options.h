@@ -47,8 +47,14 @@ enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
 // Brings drivers of its own: made by components, as trireme/uring.h does.
 class DriverFactory;
 
-// Receives log lines. Called by any thread, several at once; must not block for long and must not
-// call the server.
+// Receives log lines: one at a time, in order, on a thread of its own, `log` (in the simulator and
+// in a Conversation: on the thread that has something to say). It may block; no other thread waits
+// for it. Meanwhile up to 1,024 lines or 256 KiB wait; more are dropped and counted, and a line
+// says how many. What it throws costs that line. It must not call the server. At the end of
+// drain(), of run() and of the server it is waited for until all lines are with it, but not once it
+// has taken none for 200 ms, nor longer than a second: after the server's end it is not called
+// again, but a call that hangs is left alone, so what it uses then must live on. Lines are cut at 4
+// KiB.
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
 // Tells where a thread of this process waits at this moment, by its kernel thread id: innermost

@@ -47,6 +47,7 @@ class FaultyThreads final : public Threads {
   bool park(ParkSpot& spot, TimePoint until) override { return inner_.park(spot, until); }
   void unpark(ParkSpot& spot) override { inner_.unpark(spot); }
   bool try_park(ParkSpot& spot) override { return inner_.try_park(spot); }
+  bool take_turns() const override { return inner_.take_turns(); }
   void sleep_until(TimePoint until) override { inner_.sleep_until(until); }
   void relax() override { inner_.relax(); }
   void set_name(std::string_view name) override { inner_.set_name(name); }

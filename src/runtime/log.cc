@@ -1,9 +1,10 @@
 #include "runtime/log.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <iterator>
 #include <utility>
+
+#include "runtime/real_log.h"
 
 namespace trireme::inline v0 {
 
@@ -12,9 +13,15 @@ Log::Log(LogSink sink, LogLevel level) : sink_(std::move(sink)), level_(level) {
 void Log::write(LogLevel level, std::string_view line) const {
   if (level < level_) return;
   if (sink_) return sink_(level, line);
+  log_to_standard_error(level, line);
+}
+
+void log_to_standard_error(LogLevel level, std::string_view line) {
   static constexpr const char* kNames[] = {"debug", "info", "warning", "error"};
-  std::fprintf(stderr, "trireme %s: %.*s\n", kNames[static_cast<int>(level)],
-               static_cast<int>(line.size()), line.data());
+  std::string text = "trireme ";
+  text += kNames[static_cast<int>(level)];
+  text.append(": ").append(line).append("\n");
+  write_to_standard_error(text);  // one write: lines of several processes stay whole
 }
 
 bool LogGate::open(TimePoint now, uint64_t& suppressed) {

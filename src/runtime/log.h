@@ -1,6 +1,7 @@
 // Log lines of the library: a level, a sentence, a limit on how often.
 //
-// Step: below all steps. Thread: any. Bytes that a peer chose never go into a line unescaped.
+// Step: below all steps. Thread: any. In a server the sink is the queue of a LogThread, so that
+// nobody waits for who reads the log. Bytes that a peer chose never go into a line unescaped.
 #pragma once
 
 #include <atomic>
@@ -16,7 +17,7 @@ namespace trireme::inline v0 {
 
 class Log {
  public:
-  // `sink` empty: standard error, one line a call.
+  // `sink` empty: standard error, one line a call, written before the call returns.
   Log(LogSink sink, LogLevel level);
 
   // Any thread. May run the user's sink: never call it with a lock held.
@@ -32,6 +33,9 @@ class Log {
   LogSink sink_;
   LogLevel level_;
 };
+
+// Any thread. What an empty sink stands for.
+void log_to_standard_error(LogLevel level, std::string_view line);
 
 // Lets one line a second through and counts the others.
 class LogGate {

@@ -52,6 +52,9 @@ class Threads {
   // Takes the permit if it is there, and never sleeps.
   virtual bool try_park(ParkSpot& spot) = 0;
 
+  // True: one runs until it waits here (fibers), so one that blocks elsewhere stops all of them.
+  virtual bool take_turns() const { return false; }
+
   virtual void sleep_until(
       TimePoint until) = 0;  // for handlers and tools; loop code never calls it
   virtual void relax() = 0;  // one round of a spin: lets the other side run

@@ -61,8 +61,8 @@ Child::Child(std::vector<std::string> arguments, const Options& options) {
   pid_ = ::fork();
   if (pid_ != 0) return;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  ::dup2(out_fd_, STDOUT_FILENO);
-  ::dup2(error_fd_, STDERR_FILENO);
+  ::dup2(options.out >= 0 ? options.out : out_fd_, STDOUT_FILENO);
+  ::dup2(options.errors >= 0 ? options.errors : error_fd_, STDERR_FILENO);
   if (options.descriptors_max > 0) {
     const rlimit limit{options.descriptors_max, options.descriptors_max};
     ::setrlimit(RLIMIT_NOFILE, &limit);

@@ -20,6 +20,9 @@ class Child {
     std::vector<long> refused_calls{};
     int refused_errno = 0;
     std::vector<std::string> through{};  // a program and its options that start ours: strace
+    // Its standard output and standard error, borrowed; -1: memory files, for out() and errors().
+    int out = -1;
+    int errors = -1;
   };
 
   // `arguments` of `trireme`.

@@ -134,6 +134,19 @@ class Output(unittest.TestCase):
                 self.assertLess(len(line.replace("\x1b[K", "")), 24)
             self.assertEqual(self.on_terminal(url, "dumb"), "")
 
+    def test_a_terminal_that_stands_still_does_not_hold_up_the_run(self):
+        with Serve("echo") as url:
+            terminal, end = pty.openpty()
+            termios.tcflow(end, termios.TCOOFF)  # as Ctrl-S does
+            done = subprocess.run([TRIREME, "bench", "echo", url, "--duration", "300ms",
+                                   "--warm-up", "0", "--json"], stdout=subprocess.PIPE,
+                                  stderr=end, timeout=50, check=False)
+            termios.tcflow(end, termios.TCOON)
+            os.close(end)
+            os.close(terminal)
+        self.assertEqual(done.returncode, 0)
+        json.loads(done.stdout)
+
     def test_json_of_runs_that_fail(self):
         with socket.socket() as closed:
             closed.bind(("127.0.0.1", 0))  # and does not listen

@@ -219,6 +219,8 @@ TEST(UringAllowed, AdaptiveStartsOnDataWorkersUnlessPinned) {
     EXPECT_EQ(thread.rfind(pinned ? "io-" : "data-", 0), 0u) << thread;
     EXPECT_EQ(client.ask("block"), "?");
     EXPECT_EQ(server.stats().hand_overs, 0u);
+    client.reset();
+    server.drain();  // all lines are there then
     EXPECT_EQ(server.log().find("all clients of its loop") != std::string::npos, pinned)
         << server.log();
   }

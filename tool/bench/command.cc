@@ -1,5 +1,6 @@
 #include "tool/bench/command.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -41,7 +42,7 @@ class ProgressLine {
   ProgressLine(const RunOptions& options, bool shown) : options_(options), shown_(shown) {}
 
   void show(const Progress& progress) {
-    if (!shown_) return;
+    if (!shown_ || !is_taken()) return;
     // One less: a line that fills the last column would begin the next one.
     const size_t columns = tool::columns_of(STDERR_FILENO) - 1;
     const std::string line = progress_of(options_, progress, columns);
@@ -49,10 +50,16 @@ class ProgressLine {
   }
 
   ~ProgressLine() {
-    if (shown_) std::fprintf(stderr, "\r\x1b[K");
+    if (shown_ && is_taken()) std::fprintf(stderr, "\r\x1b[K");
   }
 
  private:
+  // The terminal takes a line now. One that stands still (Ctrl-S) must not hold up the run.
+  static bool is_taken() {
+    pollfd terminal{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    return ::poll(&terminal, 1, 0) == 1 && (terminal.revents & POLLOUT) != 0;
+  }
+
   const RunOptions& options_;
   const bool shown_;
 };
