@@ -109,6 +109,7 @@ void Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
 
 // Everything but threads. On failure all is taken down by destructors.
 Result<Done> Server::Impl::build() {
+  platform.kernel.fill_standard_descriptors();
   for (auto& listening : listenings) listening->prepare(options.dispatch);
   int64_t descriptors = platform.kernel.raise_descriptor_limit();
   const auto io_count = static_cast<uint32_t>(
@@ -331,6 +332,7 @@ int Server::run(const std::function<void()>& on_ready) {
     ~FlushAtEnd() { thread.flush(); }
   } const flush_at_end{impl_->log_thread};
   const Log log(impl_->options.log, impl_->options.log_level);
+  impl_->platform.kernel.fill_standard_descriptors();
   RealSignals signals;
   if (!signals.ok()) {
     log.error("cannot make a pipe for signals: the descriptor limit is reached");

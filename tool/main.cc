@@ -15,6 +15,7 @@
 #include "tool/bench/command.h"
 #include "tool/bench/options.h"
 #include "tool/serve.h"
+#include "tool/start_up.h"
 #include "tool/units.h"
 
 namespace {
@@ -244,6 +245,7 @@ int run_bench(const CLI::App& command, std::deque<bench::BenchOptions>& all) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  tool::start_up();
   CLI::App app("Trireme, a TCP server whose handlers may block");
   app.set_version_flag("--version", "trireme " TRIREME_VERSION);
   app.require_subcommand(0, 1);  // a missing one is said below, in our words

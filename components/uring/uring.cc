@@ -86,6 +86,7 @@ class UringFactory final : public DriverFactory {
 // What the kernel cannot be asked about is tried: one byte through a multishot receive into a
 // buffer of ours, on a ring as the loops have it. 0 or -errno.
 int try_out() {
+  real_platform().kernel.fill_standard_descriptors();
   uring::Ring ring;
   int refused = ring.open(nullptr);
   if (refused == 0) refused = ring.enable();

@@ -66,7 +66,8 @@ class Server {
                       std::shared_ptr<Service> service, ListenOptions options);
 
   // Binds all endpoints, starts all threads. Once. On failure nothing is left behind and the
-  // message says what to change. Any thread.
+  // message says what to change. Opens /dev/null for those of the descriptors 0 to 2 that are
+  // closed, so that none of the server's is taken for standard output. Any thread.
   Result<Done> start();
 
   // After start(): the URLs with their real ports, in the order of listen(). Any thread.

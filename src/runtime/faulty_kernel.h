@@ -127,6 +127,7 @@ class FaultyKernel final : public Kernel {
   int event_signal(int fd) override;
   int event_clear(int fd) override;
   int64_t raise_descriptor_limit() override;
+  void fill_standard_descriptors() override { inner_.fill_standard_descriptors(); }
 
  private:
   // relaxed, all of them: counts publish nothing.

@@ -72,6 +72,9 @@ class Kernel {
 
   // Raises the soft descriptor limit to the hard one. Returns the limit that holds now.
   virtual int64_t raise_descriptor_limit() = 0;
+  // Fills those of the standard descriptors 0 to 2 that are closed: else the next one that is
+  // opened would be what everybody takes for standard input, output or error.
+  virtual void fill_standard_descriptors() {}
 
  protected:
   explicit Kernel(bool is_real = false) : is_real_(is_real) {}

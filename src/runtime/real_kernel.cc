@@ -1,5 +1,6 @@
 #include "runtime/real_kernel.h"
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -153,6 +154,17 @@ int64_t RealKernel::raise_descriptor_limit() {
     if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
   }
   return limit.rlim_cur == RLIM_INFINITY ? INT64_C(1) << 30 : static_cast<int64_t>(limit.rlim_cur);
+}
+
+// Opened the wrong way round, so that who reads or writes there fails with EBADF as before. Without
+// /dev/null, in a bare root directory, that directory is a place holder that nobody can read.
+void RealKernel::fill_standard_descriptors() {
+  for (const int wanted : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(wanted, F_GETFD) >= 0 || errno != EBADF) continue;
+    int fd = ::open("/dev/null", wanted == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    if (fd < 0) fd = ::open("/", O_PATH | O_DIRECTORY);
+    if (fd > STDERR_FILENO) ::close(fd);  // another thread was faster
+  }
 }
 
 }  // namespace trireme

@@ -34,6 +34,7 @@ class RealKernel final : public Kernel {
   int event_signal(int fd) override;
   int event_clear(int fd) override;
   int64_t raise_descriptor_limit() override;
+  void fill_standard_descriptors() override;
 };
 
 }  // namespace trireme

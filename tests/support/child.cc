@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -49,7 +50,6 @@ std::string Child::program() {
 }
 
 Child::Child(std::vector<std::string> arguments, const Options& options) {
-  std::vector<sock_filter> filter = filter_of(options);
   std::vector<std::string> command = options.through;
   command.push_back(program());
   command.insert(command.end(), arguments.begin(), arguments.end());
@@ -60,6 +60,24 @@ Child::Child(std::vector<std::string> arguments, const Options& options) {
   error_fd_ = ::memfd_create("stderr", MFD_CLOEXEC);
   pid_ = ::fork();
   if (pid_ != 0) return;
+  become(options);
+  ::execvp(words[0], words.data());
+  ::_exit(127);
+}
+
+Child::Child(const std::function<int()>& body, const Options& options) {
+  out_fd_ = ::memfd_create("stdout", MFD_CLOEXEC);
+  error_fd_ = ::memfd_create("stderr", MFD_CLOEXEC);
+  std::fflush(nullptr);
+  pid_ = ::fork();
+  if (pid_ != 0) return;
+  become(options);
+  const int status = body();
+  std::fflush(stdout);
+  ::_exit(status);
+}
+
+void Child::become(const Options& options) const {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::dup2(options.out >= 0 ? options.out : out_fd_, STDOUT_FILENO);
   ::dup2(options.errors >= 0 ? options.errors : error_fd_, STDERR_FILENO);
@@ -67,13 +85,13 @@ Child::Child(std::vector<std::string> arguments, const Options& options) {
     const rlimit limit{options.descriptors_max, options.descriptors_max};
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
+  for (const int fd : options.closed) ::close(fd);
+  std::vector<sock_filter> filter = filter_of(options);
   const sock_fprog program_of_filter{static_cast<unsigned short>(filter.size()), filter.data()};
   if (!filter.empty() && (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
                           ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program_of_filter) != 0)) {
     ::_exit(126);
   }
-  ::execvp(words[0], words.data());
-  ::_exit(127);
 }
 
 Child::~Child() {

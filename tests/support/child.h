@@ -1,9 +1,10 @@
-// The real program `trireme`, in a process of its own.
+// The real program `trireme`, or code of a test, in a process of its own.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,11 +24,15 @@ class Child {
     // Its standard output and standard error, borrowed; -1: memory files, for out() and errors().
     int out = -1;
     int errors = -1;
+    std::vector<int> closed{};  // descriptors, at its start
   };
 
   // `arguments` of `trireme`.
   explicit Child(std::vector<std::string> arguments) : Child(std::move(arguments), Options()) {}
   Child(std::vector<std::string> arguments, const Options& options);
+  // `body` runs in a copy of this process, which has no threads then; its result is the status.
+  explicit Child(const std::function<int()>& body) : Child(body, Options()) {}
+  Child(const std::function<int()>& body, const Options& options);
   ~Child();
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -54,6 +59,7 @@ class Child {
  private:
   static std::string text_of(int fd);
   bool ended();
+  void become(const Options& options) const;
 
   int out_fd_ = -1;  // memory files: nobody needs to read along
   int error_fd_ = -1;
