@@ -31,6 +31,8 @@ namespace {
 
 constexpr int64_t kDescriptorsReserved = 32;  // for handlers, logs and our own
 constexpr Duration kCutGrace = std::chrono::milliseconds(50);
+// What the destructor waits for a lookout: it ends in no time, unless its CPU is busy.
+constexpr Duration kLookoutPatience = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -61,7 +63,7 @@ struct Server::Impl {
   CoreRef core;
   std::vector<std::unique_ptr<IoWorker>> io_workers;
   std::vector<std::shared_ptr<const KindTable>> kinds;  // of each, for statistics
-  std::unique_ptr<Crew> crew;
+  std::shared_ptr<Crew> crew;
   std::unique_ptr<Listener> listener;
   std::atomic<bool> cut{false};  // cut_drain() was called; seq_cst with Crew::wait_loops_stopped
   std::atomic<bool> was_cut{false};  // the drain did not end in good order
@@ -85,10 +87,12 @@ Server::~Server() {
     return;
   }
   drain();
-  if (impl_->crew != nullptr && !impl_->joined) {
+  if (impl_->crew == nullptr) return;
+  if (!impl_->joined) {
     impl_->crew->wait_loops_stopped(kNever, nullptr);
     impl_->crew->join();
   }
+  impl_->crew->join_lookouts(impl_->platform.clock.now() + kLookoutPatience);
 }
 
 void Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
@@ -206,7 +210,7 @@ Result<Done> Server::Impl::start() {
     core.get()->log.info("no loop changes hands with the driver " + std::string(driver.name) +
                          ": handlers start on data workers, unless their kind is pinned");
   }
-  crew = std::make_unique<Crew>(*core.get(), static_cast<uint32_t>(options.data_workers),
+  crew = std::make_shared<Crew>(*core.get(), static_cast<uint32_t>(options.data_workers),
                                 adaptive && driver.loop_may_move);
   std::vector<HeldLoop*> loops;
   for (auto& io_worker : io_workers) {

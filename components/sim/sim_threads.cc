@@ -28,17 +28,25 @@ class SimThread final : public Thread {
     if (!gone_) fail("thread '" + fiber_.name + "' was destroyed before it was joined.");
   }
 
-  void join() override {
+  void join() override { join_until(kNever); }
+
+  bool join_until(TimePoint until) override {
     if (gone_) fail("thread '" + fiber_.name + "' was joined twice.");
     if (scheduler_.current() == &fiber_) fail("thread '" + fiber_.name + "' joins itself.");
     scheduler_.point();
     while (fiber_.state != Fiber::State::kEnded) {
+      if (until != kNever && scheduler_.now() >= until) {
+        fiber_.joiner = nullptr;
+        scheduler_.record(Call::kThreadJoin, fiber_.id, 0, -ETIMEDOUT);
+        return false;
+      }
       fiber_.joiner = scheduler_.current();
-      scheduler_.block({"join of fiber", fiber_.id, kNever});
+      scheduler_.block({"join of fiber", fiber_.id, until});
     }
     gone_ = true;
     scheduler_.record(Call::kThreadJoin, fiber_.id, 0, 0);
     scheduler_.point_after();
+    return true;
   }
 
   void detach() override {

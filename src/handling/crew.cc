@@ -16,6 +16,7 @@ constexpr size_t kIdleKept = 2;
 
 Crew::Crew(Core& core, uint32_t data_workers_max, bool takes_loops)
     : core_(core),
+      core_kept_(&core),
       platform_(core.platform),
       takes_loops_(takes_loops),
       data_workers_max_(data_workers_max),
@@ -32,7 +33,8 @@ int Crew::start(const std::vector<HeldLoop*>& loops, bool needs_data_workers) {
   loops_ = loops;
   for (HeldLoop* held : loops) {
     if (!takes_loops_) break;
-    lookouts_.push_back(std::make_unique<Lookout>(platform_, *held));
+    const auto owner = platform_.immortal ? weak_from_this() : std::weak_ptr<Crew>();
+    lookouts_.push_back(std::make_unique<Lookout>(platform_, held->loop(), owner));
     held->lookout = lookouts_.back().get();
   }
   int error = 0;
@@ -232,7 +234,9 @@ uint32_t Crew::take_number() {
 
 void Crew::hold(Member& me) {
   HeldLoop& held = *me.loop;
-  held.holder_thread.store(me.thread_id.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  const uint64_t id = me.thread_id.load(std::memory_order_relaxed);
+  held.holder_thread.store(id, std::memory_order_relaxed);
+  if (held.lookout != nullptr) held.lookout->note_holder(id);
   const HeldLoop::End end = held.hold(&me);
   thread_slot = nullptr;
   note_running(me, nullptr, {}, {});
@@ -329,7 +333,13 @@ void Crew::join() {
   }
   for (Member* member : members) platform_.threads.unpark(member->spot);
   for (Member* member : members) member->thread->join();
-  for (auto& lookout : lookouts_) lookout->join();
+  for (auto& lookout : lookouts_) lookout->end();
+}
+
+void Crew::join_lookouts(TimePoint until) {
+  for (auto& lookout : lookouts_) {
+    if (!lookout->join_until(platform_.immortal ? until : kNever)) lookout->detach();
+  }
 }
 
 void Crew::detach() {
@@ -344,7 +354,10 @@ void Crew::detach() {
     member->thread->detach();
     platform_.threads.unpark(member->spot);
   }
-  for (auto& lookout : lookouts_) lookout->detach();
+  for (auto& lookout : lookouts_) {
+    lookout->detach();
+    lookout->end();
+  }
 }
 
 std::vector<StuckJob> Crew::running_jobs() {

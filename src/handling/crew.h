@@ -100,7 +100,8 @@ class HeldLoop : public LentLoop {
 
 using ReadyQueue = BasicReadyQueue<Job>;
 
-class Crew {
+// Owners: the server, and lookouts that are late to end.
+class Crew : public std::enable_shared_from_this<Crew> {
  public:
   static constexpr size_t kReadBufferBytes = 64 << 10;  // of a reserve, for the loop that it takes
 
@@ -142,8 +143,10 @@ class Crew {
   // `until`, or when `interrupt` is set and interrupt_wait() was called.
   bool wait_loops_stopped(TimePoint until, const std::atomic<bool>* interrupt);
   void interrupt_wait();  // Any thread.
-  // After that: ends and joins all threads.
+  // After that: ends all threads, and joins them but for the lookouts.
   void join();
+  // After that: joins the lookouts, or leaves behind those that have not ended by then.
+  void join_lookouts(TimePoint until);
   // Leaks the threads that run handlers. Only for Server::abandon().
   void detach();
 
@@ -262,6 +265,7 @@ class Crew {
   static void note_running(Member& member, const char* service, ConnectionId id, TimePoint since);
 
   Core& core_;
+  const CoreRef core_kept_;  // a late lookout looks at a loop of it
   const Platform& platform_;
   const bool takes_loops_;
   const uint32_t data_workers_max_;

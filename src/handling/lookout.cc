@@ -2,8 +2,6 @@
 
 #include <string>
 
-#include "handling/crew.h"
-
 namespace trireme::inline v0 {
 
 bool Lookout::alert(TimePoint now) {
@@ -17,9 +15,9 @@ bool Lookout::alert(TimePoint now) {
   }
   int error = 0;
   thread_ = platform_.threads.start(
-      "look-" + std::to_string(held_.loop().index()), [this] { main(); }, error);
+      "look-" + std::to_string(loop_.index()), [this, owner = owner_.lock()] { main(); }, error);
   if (thread_ != nullptr) {
-    started_.store(true, std::memory_order_release);  // partners: join, detach
+    started_.store(true, std::memory_order_release);  // partners: join_until, detach
   } else {
     works_.store(false, std::memory_order_relaxed);
   }
@@ -38,16 +36,13 @@ void Lookout::end() {
   platform_.threads.unpark(spot_);
 }
 
-void Lookout::join() {
-  if (!started_.load(std::memory_order_acquire)) return;
-  end();
-  thread_->join();
+bool Lookout::join_until(TimePoint until) {
+  if (!started_.load(std::memory_order_acquire)) return true;
+  return thread_->join_until(until);
 }
 
 void Lookout::detach() {
-  if (!started_.load(std::memory_order_acquire)) return;
-  thread_->detach();
-  end();
+  if (started_.load(std::memory_order_acquire)) thread_->detach();
 }
 
 void Lookout::main() {
@@ -73,24 +68,23 @@ bool Lookout::is_in_time() const {
 
 // Spins until there is nothing to look at, or the time is over. True: the loop sleeps.
 bool Lookout::look_out() {
-  const EventLoop& loop = held_.loop();
   bool was_asleep = false;
   for (int looks = 0; looks < kLooksMax && !ends_.load(std::memory_order_relaxed); ++looks) {
     follow_holder();
-    const uint64_t word = loop.word();
+    const uint64_t word = loop_.word();
     if (word != seen_) {
       looks = 0;
       if (!is_in_time()) return false;
     }
     if (LoopWord::state(word) == LoopWord::kLent) {
       look_at_job(word);
-    } else if (loop.asleep()) {
+    } else if (loop_.asleep()) {
       looks = 0;
       const TimePoint now = platform_.clock.now();
       if (!was_asleep) asleep_since_ = now;
       if (now - asleep_since_ >= window_.time()) return true;
     }
-    was_asleep = loop.asleep();
+    was_asleep = loop_.asleep();
     seen_ = word;
     platform_.threads.relax();
   }
@@ -102,11 +96,11 @@ bool Lookout::look_out() {
 // nothing.
 void Lookout::look_at_job(uint64_t word) {
   if (word == told_.load(std::memory_order_relaxed)) return;
-  const uint64_t holder = held_.holder_thread.load(std::memory_order_relaxed);
+  const uint64_t holder = holder_.load(std::memory_order_relaxed);
   const Duration cpu = platform_.threads.cpu_time(holder);
-  if (platform_.threads.cpu_time(holder) != cpu || held_.loop().word() != word) return;
+  if (platform_.threads.cpu_time(holder) != cpu || loop_.word() != word) return;
   told_.store(word, std::memory_order_seq_cst);  // partner: Crew::take_loop
-  held_.wake_watcher();
+  loop_.wake_watcher();
 }
 
 void Lookout::follow_holder() {
@@ -119,7 +113,7 @@ void Lookout::follow_holder() {
 void Lookout::wait_until_called(bool asleep) {
   wants_call_.store(true, std::memory_order_seq_cst);
   // The loop may have woken before it could see that. Of one that was awake the next turn is due.
-  if (!asleep || held_.loop().asleep()) platform_.threads.park(spot_, kNever);
+  if (!asleep || loop_.asleep()) platform_.threads.park(spot_, kNever);
   wants_call_.store(false, std::memory_order_relaxed);
   if (asleep) window_.waited(platform_.clock.now() - asleep_since_);
 }

@@ -10,24 +10,29 @@
 // 2. A thread that looks spins. So it looks only while it is alert, for kAlertTime after the last
 //    job that lost its loop by itself, and while the loop sleeps it parks after as long as its
 //    PollWindow says; the holder that wakes calls it.
-// 3. All of it is a hint. Where the system refuses the policy, where other programs leave it no
+// 3. It owns nothing, and nothing waits for it: the drain asks it to end, the destructor of the
+//    server joins it if it ends soon. A late one keeps the crew alive until it has seen that.
+// 4. All of it is a hint. Where the system refuses the policy, where other programs leave it no
 //    CPU, or where a call is missed, the reserve finds at its tick what was not told.
 #pragma once
 
 #include <atomic>
 #include <memory>
+#include <utility>
 
 #include "runtime/clock.h"
+#include "runtime/event_loop.h"
 #include "runtime/poll_window.h"
 #include "runtime/threads.h"
 
 namespace trireme::inline v0 {
 
-class HeldLoop;
-
 class Lookout {
  public:
-  Lookout(const Platform& platform, HeldLoop& held) : platform_(platform), held_(held) {}
+  // `owner`: of this and of all that its thread looks at; the thread keeps it alive. Null where
+  // the platform does not outlive the server: there the thread is always joined.
+  Lookout(const Platform& platform, EventLoop& loop, std::weak_ptr<const void> owner)
+      : platform_(platform), loop_(loop), owner_(std::move(owner)) {}
 
   // The holder. It looks out from now on, for kAlertTime. Starts the thread at the first time.
   // True: it did so before.
@@ -36,6 +41,8 @@ class Lookout {
   void note_turn() {
     if (alert_.load(std::memory_order_relaxed)) note_turn_while_alert();
   }
+  // The new holder, before it lends anything: its Threads::current_id.
+  void note_holder(uint64_t thread) { holder_.store(thread, std::memory_order_relaxed); }
   // Any thread. Hints.
   bool is_alert() const { return alert_.load(std::memory_order_relaxed); }
   // False: the system lets it not, so it will tell nothing.
@@ -44,8 +51,10 @@ class Lookout {
   // The LENT word whose job waits. Read by the watcher of the loop.
   uint64_t told() const { return told_.load(std::memory_order_seq_cst); }
 
-  // One thread, in the end: join(), when its loop has no holder any more, or detach().
-  void join();
+  // One thread, in the end. end() when its loop has no holder any more, then join_until(), or else
+  // detach(): on busy CPUs a thread of the lowest priority may need seconds to end.
+  void end();
+  bool join_until(TimePoint until);
   void detach();
 
  private:
@@ -54,7 +63,6 @@ class Lookout {
   static constexpr int kLooksMax = 64;  // at a loop that is awake, while nothing changes
 
   void note_turn_while_alert();
-  void end();
   void main();
   bool is_in_time() const;
   bool look_out();
@@ -63,7 +71,9 @@ class Lookout {
   void wait_until_called(bool asleep);
 
   const Platform platform_;
-  HeldLoop& held_;
+  EventLoop& loop_;
+  // Its thread and the server share the crew, and with it all memory that this class touches.
+  const std::weak_ptr<const void> owner_;
   // The holder's.
   std::unique_ptr<Thread> thread_;
   std::atomic<bool> started_{false};  // then thread_ is set, for ever
@@ -72,6 +82,7 @@ class Lookout {
   std::atomic<bool> alert_{false};
   std::atomic<bool> wants_call_{false};
   std::atomic<TimePoint> until_{TimePoint::min()};
+  std::atomic<uint64_t> holder_{0};
   std::atomic<int> holder_cpu_{-1};
   std::atomic<uint64_t> told_{0};
   std::atomic<bool> ends_{false};

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <csignal>
@@ -23,10 +24,12 @@
 namespace trireme::inline v0 {
 namespace {
 
+constexpr int64_t kSecondNs = 1'000'000'000;
+
 timespec to_timespec(TimePoint time) {
   const int64_t ns = time.time_since_epoch().count();
-  return {.tv_sec = static_cast<time_t>(ns / 1'000'000'000),
-          .tv_nsec = static_cast<long>(ns % 1'000'000'000)};
+  return {.tv_sec = static_cast<time_t>(ns / kSecondNs),
+          .tv_nsec = static_cast<long>(ns % kSecondNs)};
 }
 
 class RealClock final : public Clock {
@@ -60,6 +63,24 @@ class RealThread final : public Thread {
   void join() override {
     CHECK_EQUAL(::pthread_join(thread_, nullptr), 0, "join of a thread failed");
     ended_ = true;
+  }
+  // By the wall clock: of the bounded joins it is the one that thread sanitizers know.
+  bool join_until(TimePoint until) override {
+    if (until == kNever) {
+      join();
+      return true;
+    }
+    timespec deadline{};
+    ::clock_gettime(CLOCK_REALTIME, &deadline);
+    const auto now = std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
+    const int64_t left = std::max<int64_t>((until - now).count(), 0);
+    const int64_t ns = deadline.tv_nsec + left % kSecondNs;
+    deadline.tv_sec += static_cast<time_t>(left / kSecondNs + ns / kSecondNs);
+    deadline.tv_nsec = static_cast<long>(ns % kSecondNs);
+    const int error = ::pthread_timedjoin_np(thread_, nullptr, &deadline);
+    CHECK(error == 0 || error == ETIMEDOUT, "join of a thread failed");
+    ended_ = error == 0;
+    return ended_;
   }
   void detach() override {
     ::pthread_detach(thread_);
@@ -168,7 +189,7 @@ const Platform& real_platform() {
   static RealKernel& kernel = *new RealKernel;
   static RealClock& clock = *new RealClock;
   static RealThreads& threads = *new RealThreads;
-  static const Platform& platform = *new Platform{kernel, clock, threads, 0};
+  static const Platform& platform = *new Platform{kernel, clock, threads, 0, true};
   return platform;
 }
 

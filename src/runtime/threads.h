@@ -32,8 +32,10 @@ class Thread {
   virtual ~Thread() = default;
   virtual void
   join() = 0;  // Any thread but itself. Blocks until the thread's function has returned.
+  // The same, but not beyond `until`. False: it has not ended by then, so it is not joined.
+  virtual bool join_until(TimePoint until) = 0;
   virtual void
-  detach() = 0;  // Any thread. Only for Server::abandon(): the thread may outlive everything.
+  detach() = 0;  // Any thread. Only for Server::abandon() and late lookouts: it may outlive all.
 };
 
 class Threads {
@@ -84,12 +86,16 @@ inline char loop_code_mark = 0;
 
 // Everything the server needs from the outside world. Immutable; each part outlives the server and
 // every `Peer` and `Reply` made by it.
+//
+// `immortal` says that the parts live until the process ends. Only then may a server leave a thread
+// behind that is late to end; else its destructor waits for that thread.
 class Kernel;
 struct Platform {
   Kernel& kernel;
   Clock& clock;
   Threads& threads;
   uint64_t random_seed = 0;
+  bool immortal = false;
 };
 
 // The real one: stateless objects that live until the process ends.

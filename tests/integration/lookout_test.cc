@@ -1,22 +1,28 @@
 // Goal: where handlers have blocked lately, the next one that waits loses its loop at once, because
 // the lookout tells; where the system lets no lookout work, ticks find the same, and nothing
-// breaks. Method: a kind that is pinned to the loop and sleeps, counters, and threads whose policy
-// or start is refused.
+// breaks. Nobody waits for one that gets no CPU. Method: a kind that is pinned to the loop and
+// sleeps, counters, and threads whose policy or start is refused.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "runtime/faulty_threads.h"
 #include "support/client.h"
+#include "support/gate.h"
 #include "support/test_server.h"
 #include "trireme/trireme.h"
 
 namespace {
 
 using support::Client;
+using support::Gate;
 using support::wait_until;
 namespace tr = trireme;
 using namespace std::chrono_literals;
@@ -77,6 +83,81 @@ TEST_F(LookoutTest, TellsOfAJobThatWaits) {
   const tr::Stats stats = server_.stats();
   EXPECT_GT(stats.hand_overs, stats.hand_overs_told) << "the first was found by a tick";
   EXPECT_EQ(stats.hand_overs_asked, 0u);
+}
+
+// Real threads, but the lookouts get no CPU before the gate opens: as on busy CPUs, only longer.
+// Never destroyed, as the real ones: a late lookout may still use them.
+class Starving final : public tr::Threads {
+ public:
+  Gate gate;
+  std::atomic<int> started{0}, ended{0};
+
+  std::unique_ptr<tr::Thread> start(std::string_view name, std::function<void()> body,
+                                    int& error) override {
+    if (!name.starts_with("look-")) return real_.start(name, std::move(body), error);
+    ++started;
+    return real_.start(
+        name,
+        [this, body = std::move(body)]() mutable {
+          gate.wait();
+          body();
+          body = nullptr;
+          ++ended;
+        },
+        error);
+  }
+  bool park(tr::ParkSpot& spot, tr::TimePoint until) override { return real_.park(spot, until); }
+  void unpark(tr::ParkSpot& spot) override { real_.unpark(spot); }
+  bool try_park(tr::ParkSpot& spot) override { return real_.try_park(spot); }
+  void sleep_until(tr::TimePoint until) override { real_.sleep_until(until); }
+  void relax() override { real_.relax(); }
+  void set_name(std::string_view name) override { real_.set_name(name); }
+  bool run_only_when_idle() override { return real_.run_only_when_idle(); }
+  uint64_t current_id() override { return real_.current_id(); }
+  int allowed_cpus() override { return real_.allowed_cpus(); }
+  tr::Duration cpu_time(uint64_t thread) override { return real_.cpu_time(thread); }
+  std::string stack_of(uint64_t thread) override { return real_.stack_of(thread); }
+
+ private:
+  tr::Threads& real_ = tr::real_platform().threads;
+};
+
+TEST(StarvingLookout, DelaysNeitherTheDrainNorTheDestructor) {
+  static Starving& threads = *new Starving;
+  const Gate::Opener opener(threads.gate);
+  static const tr::Platform platform{tr::real_platform().kernel, tr::real_platform().clock, threads,
+                                     0, true};
+  auto server =
+      std::make_unique<tr::Server>(tr::ServerOptions{.io_workers = 1,
+                                                     .dispatch = tr::Dispatch::kAdaptive,
+                                                     .log = [](tr::LogLevel, std::string_view) {}},
+                                   platform);
+  server->listen(
+      "tcp://127.0.0.1:0", tr::lines(),
+      [](const tr::Request& request) -> tr::Answer {
+        support::let_pass(5ms);
+        return request.text();
+      },
+      support::pinned_to_the_loop());
+  ASSERT_TRUE(server->start());
+  {
+    Client client(server->urls()[0]);
+    ASSERT_TRUE(wait_until([&] { return client.ask("x") == "x" && threads.started == 1; }));
+  }
+  std::atomic<bool> drained{false}, destroyed{false};
+  std::thread end([&] {
+    server->drain();
+    drained = true;
+    server.reset();
+    destroyed = true;
+  });
+  EXPECT_TRUE(wait_until([&] { return drained.load(); }, 5s));
+  EXPECT_TRUE(wait_until([&] { return destroyed.load(); }, 5s));
+  EXPECT_EQ(threads.ended, 0);
+  threads.gate.open();
+  end.join();
+  // It touches what it always has, and nobody has freed that.
+  EXPECT_TRUE(wait_until([&] { return threads.ended == 1; }));
 }
 
 #endif
