@@ -66,8 +66,8 @@ class Server {
                       std::shared_ptr<Service> service, ListenOptions options);
 
   // Binds all endpoints, starts all threads. Once. On failure nothing is left behind and the
-  // message says what to change. Opens /dev/null for those of the descriptors 0 to 2 that are
-  // closed, so that none of the server's is taken for standard output. Any thread.
+  // message says what to change. Fails after drain(). Opens /dev/null for those of the descriptors
+  // 0 to 2 that are closed, so that none of the server's is taken for standard output. Any thread.
   Result<Done> start();
 
   // After start(): the URLs with their real ports, in the order of listen(). Any thread.
@@ -75,23 +75,26 @@ class Server {
 
   // Ends in good order: stops accepting, says goodbye, answers what has arrived, flushes, closes.
   // Blocks until done or until `drain_time_max`; then connections are cut and the handlers that
-  // still run are returned. Any thread but a handler's. A second call waits for the first.
+  // still run are returned. Any thread but a handler's. A second call waits for the first, one
+  // beside start() for that; a run() of another thread returns when this is done. Before start()
+  // there is nothing to end: the server never starts.
   std::vector<StuckJob> drain();
 
-  // Cuts a drain that is under way. Any thread.
+  // Any thread. Cuts the drain that is under way, or the one that comes. Before start() it does
+  // nothing.
   void cut_drain();
 
-  // After drain() returned stuck jobs: gives up on their threads, which are leaked with all that
-  // they use. Any thread.
+  // Any thread. After drain() returned stuck jobs: gives up on their threads, which are leaked with
+  // all that they use. Else it does nothing.
   void abandon();
 
-  // start(), then calls `on_ready`, waits for SIGTERM or SIGINT, drains. Returns the
-  // exit status: 0, or 1 or 2 with a sentence in the log. A second signal cuts the drain (status
-  // 1). SIGHUP is logged and ignored. Never returns when a handler is stuck: it names it in the log
-  // and ends the process with status 1.
+  // start(), then `on_ready`, then waits for SIGTERM, SIGINT or drain() of another thread. Drains,
+  // and returns the exit status: 0, or 1 or 2 with a sentence in the log. A second signal cuts the
+  // drain (status 1). SIGHUP is logged and ignored. Never returns when a handler is stuck: it names
+  // it in the log and ends the process with status 1.
   int run(const std::function<void()>& on_ready = {});
 
-  Stats stats() const;  // Any thread.
+  Stats stats() const;  // Any thread. Before start() all zero.
 
  private:
   struct Impl;

@@ -1,0 +1,83 @@
+// What a Server is made of: shared by server.cc, which builds and starts it, and server_run.cc,
+// which ends it.
+//
+// Step: none, above all. Thread: as the members say.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "accept/listener.h"
+#include "connection/io_worker.h"
+#include "handling/crew.h"
+#include "reply/core.h"
+#include "runtime/log_thread.h"
+#include "runtime/mutex.h"
+#include "runtime/real_signals.h"
+#include "trireme/server.h"
+
+namespace trireme::inline v0 {
+
+struct Server::Impl {
+  Impl(ServerOptions given, const Platform& where)
+      : options(std::move(given)), platform(where), log_thread(platform, options.log) {
+    options.log = log_thread.queue();
+  }
+
+  Result<Done> start();
+  Result<Done> build();
+  Result<Done> build_loops(uint32_t io_count);
+  Result<Done> open_endpoints();
+  bool accepts_by(Accepting how) const {
+    return std::any_of(listenings.begin(), listenings.end(), [how](const auto& listening) {
+      return listening->options.accepting == how;
+    });
+  }
+  std::vector<StuckJob> end();
+  void stop_loops(TimePoint deadline);
+
+  //                 start()             start()              drain()            drain()
+  //   kNew ------------------> kStarting -----> kRunning ------------> kEnding ---------> kEnded
+  //    |                          '--- start() has failed ---------------------------------^
+  //    '------------------------------ drain() --------------------------------------------'
+  enum class State { kNew, kStarting, kRunning, kEnding, kEnded };
+  // Any thread. `jobs`: those that are stuck, of kEnded. Wakes those that wait for it.
+  void enter(State next, std::vector<StuckJob> jobs = {});
+  // Any thread. Waits until start() or another drain is over. True: this one is the caller's.
+  bool begin_drain();
+  bool has_ended();
+  bool was_drained_first();
+  class Told;
+  void wait_ended(Server& server, RealSignals& signals, const Log& log);
+
+  ServerOptions options;
+  const Platform platform;
+  const LogThread log_thread;
+  std::vector<std::unique_ptr<Listening>> listenings;
+  CoreRef core;
+  std::vector<std::unique_ptr<IoWorker>> io_workers;
+  std::vector<std::shared_ptr<const KindTable>> kinds;  // of each, for statistics
+  std::shared_ptr<Crew> crew;
+  std::unique_ptr<Listener> listener;
+  // All above is there, and stays: start() has succeeded. Written with release, read with acquire
+  // by whoever is not ordered behind start() otherwise.
+  std::atomic<bool> is_there{false};
+  std::atomic<bool> cut{false};  // cut_drain() was called; seq_cst with Crew::wait_loops_stopped
+  std::atomic<bool> was_cut{false};  // the drain did not end in good order
+
+  Mutex mutex;
+  State state GUARDED_BY(mutex) = State::kNew;
+  bool was_started GUARDED_BY(mutex) = false;    // start() was called
+  bool drained_first GUARDED_BY(mutex) = false;  // before that
+  bool abandoned GUARDED_BY(mutex) = false;
+  // By end(); not when handlers were stuck, even if they have returned since.
+  bool joined GUARDED_BY(mutex) = false;
+  std::vector<ParkSpot*> waiting GUARDED_BY(mutex);
+  std::vector<StuckJob> stuck GUARDED_BY(mutex);
+  RealSignals* run_signals GUARDED_BY(mutex) = nullptr;  // run() waits for these
+};
+
+}  // namespace trireme
