@@ -15,7 +15,7 @@ constexpr Duration kLookoutPatience = std::chrono::milliseconds(100);
 
 std::string describe(const StuckJob& job) {
   const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(job.running_for);
-  return "a handler of '" + job.service + "' for " +
+  return std::string(job.in_codec ? "the codec" : "a handler") + " of '" + job.service + "' for " +
          (job.peer.empty() ? "a client that left" : job.peer) + " on thread " + job.thread +
          " has not returned for " + std::to_string(time.count()) + " ms";
 }
@@ -36,6 +36,9 @@ Server::~Server() {
   }
   if (impl_->crew == nullptr) return;
   if (!joined) {
+    for (const StuckJob& job : impl_->crew->running_jobs()) {
+      impl_->core.get()->log.warning(describe(job) + "; the destructor of the server waits for it");
+    }
     impl_->crew->wait_loops_stopped(kNever, nullptr);
     impl_->crew->join();
   }
@@ -101,7 +104,9 @@ std::vector<StuckJob> Server::Impl::end() {
   const TimePoint deadline = time_after(platform.clock.now(), options.drain_time_max);
   listener->stop();
   stop_loops(deadline);
-  if (!crew->wait_loops_stopped(TimePoint::min(), nullptr)) return crew->running_jobs();
+  std::vector<StuckJob> jobs;
+  if (!crew->wait_loops_stopped(TimePoint::min(), nullptr)) jobs = crew->running_jobs();
+  if (!crew->wait_loops_stopped(TimePoint::min(), nullptr)) return jobs;
   crew->join();
   MutexLock lock(mutex);
   joined = true;

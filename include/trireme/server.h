@@ -19,12 +19,13 @@ namespace trireme::inline v0 {
 
 struct Platform;
 
-// A handler that had not returned when the drain deadline came.
+// A handler that had not returned when the drain deadline came; or a codec, which holds its loop.
 struct StuckJob {
   std::string service;
   std::string thread;
   std::string peer;
   std::chrono::nanoseconds running_for;
+  bool in_codec = false;
 };
 
 // Owns everything: Listener, I/O workers, data workers. Use: listen() or serve() any number of
@@ -35,7 +36,8 @@ class Server {
   // The same on another kernel, clock and threads: for the simulator and fault tests. `platform`
   // must outlive it.
   Server(ServerOptions options, const Platform& platform);
-  // Drains if that has not been done. Waits for every handler to return, however long that takes.
+  // Drains if that has not been done. Waits for every handler and codec to return, however long
+  // that takes; those that still run are named in the log.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -90,8 +92,8 @@ class Server {
 
   // start(), then `on_ready`, then waits for SIGTERM, SIGINT or drain() of another thread. Drains,
   // and returns the exit status: 0, or 1 or 2 with a sentence in the log. A second signal cuts the
-  // drain (status 1). SIGHUP is logged and ignored. Never returns when a handler is stuck: it names
-  // it in the log and ends the process with status 1.
+  // drain (status 1). SIGHUP is logged and ignored. Never returns when a handler or a codec is
+  // stuck: it names it in the log and ends the process with status 1.
   int run(const std::function<void()>& on_ready = {});
 
   Stats stats() const;  // Any thread. Before start() all zero.

@@ -93,6 +93,9 @@ class HeldLoop : public LentLoop {
   // For whom loop code last decoded, and who holds the loop; likewise.
   std::atomic<const char*> code_service{nullptr};
   std::atomic<uint64_t> code_id{0};
+  // Written by the watcher that sees it in loop code for long: in which turn, and since when.
+  std::atomic<uint64_t> code_turn{0};
+  std::atomic<int64_t> code_since_ns{0};
   std::atomic<uint64_t> holder_thread{0};  // Threads::current_id
   // The crew's note of who holds it. Written by a holder before hold(), read by a spare in TAKEN.
   void* holder = nullptr;
@@ -150,7 +153,8 @@ class Crew : public std::enable_shared_from_this<Crew> {
   // Leaks the threads that run handlers. Only for Server::abandon().
   void detach();
 
-  // Any thread. Handlers that run now.
+  // One thread at a time, as wait_loops_stopped. Handlers that run now; and codecs, which takes
+  // some time to be sure of.
   std::vector<StuckJob> running_jobs();
   uint64_t data_workers() const { return threads_now_.get() - others_now_.get(); }
   uint64_t stall_reports() const { return stall_reports_.get(); }
@@ -227,6 +231,7 @@ class Crew : public std::enable_shared_from_this<Crew> {
   void wake_quiet_loops(Member& me);
   bool next_duty(Member& me);
   bool wait_idle(Member& me, TimePoint until);
+  std::vector<HeldLoop*> wait_for_turns();
   bool leave_watch();
   void end_watch(Member& me);
   bool retire(Member& me);

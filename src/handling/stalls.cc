@@ -28,6 +28,10 @@ void Crew::see_stall(HeldLoop& held, Sight& sight, TimePoint now) {
   const bool lent = LoopWord::state(sight.word) == LoopWord::kLent;
   const Duration lasted = now - sight.since;
   const Duration time = core_.options.stall_time;
+  if (!lent) {
+    held.code_since_ns.store(sight.since.time_since_epoch().count(), std::memory_order_relaxed);
+    held.code_turn.store(sight.turn, std::memory_order_relaxed);
+  }
   // A turn of a loop under load may take some ticks.
   if (!sight.counted && (lent || (time > Duration(0) && lasted >= time))) {
     sight.counted = true;

@@ -11,10 +11,13 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "runtime/threads.h"
+
 namespace trireme::inline v0 {
 namespace {
 
 constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP};
+constexpr Duration kFlushTime = std::chrono::milliseconds(500);
 
 std::atomic<int> write_end{-1};  // what the handler may touch; lock-free
 std::array<struct sigaction, kSignals.size()> before;
@@ -70,8 +73,32 @@ void RealSignals::notify() {
   }
 }
 
-void exit_now(int status) {
+namespace {
+
+// The standard ones without waiting for whoever uses them, then all others.
+void flush_streams() {
+  for (FILE* stream : {stdout, stderr}) {
+    if (::ftrylockfile(stream) != 0) continue;
+    std::fflush(stream);
+    ::funlockfile(stream);
+  }
   std::fflush(nullptr);
+}
+
+}  // namespace
+
+void exit_now(int status) {
+  ParkSpot flushed;
+  int error = 0;
+  Threads& threads = real_platform().threads;
+  const auto thread = threads.start(
+      "flush",
+      [&] {
+        flush_streams();
+        threads.unpark(flushed);
+      },
+      error);
+  if (thread != nullptr) threads.park(flushed, real_platform().clock.now() + kFlushTime);
   std::_Exit(status);
 }
 

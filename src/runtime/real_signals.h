@@ -23,8 +23,8 @@ class RealSignals {
   int pipe_[2] = {-1, -1};
 };
 
-// Ends the process at once with `status`, after flushing standard streams: for handlers that never
-// return.
+// Ends the process with `status` after flushing streams, as far as that is done soon: a handler
+// that never returns may hold the lock of one. Nothing else is ended in order.
 [[noreturn]] void exit_now(int status);
 
 }  // namespace trireme
