@@ -187,7 +187,7 @@ int Server::run(const std::function<void()>& on_ready) {
   } const flush_at_end{impl_->log_thread};
   const Log log(impl_->options.log, impl_->options.log_level);
   impl_->platform.kernel.fill_standard_descriptors();
-  RealSignals signals;
+  RealSignals signals;  // before all that takes time: what comes meanwhile is not lost
   if (!signals.ok()) {
     log.error("cannot make a pipe for signals: the descriptor limit is reached");
     return 1;

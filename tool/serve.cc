@@ -12,6 +12,7 @@
 #include "services/echo.h"
 #include "tool/aside.h"
 #include "tool/log.h"
+#include "tool/start_up.h"
 #include "trireme/server.h"
 #ifdef TRIREME_HAS_STACKS
 #include "trireme/stacks.h"
@@ -50,6 +51,7 @@ bool choose_driver(ServeOptions& options) {
 }  // namespace
 
 int serve(ServeOptions options) {
+  hold_hang_up();
   // Whoever reads our output or log may go away without taking the server down.
   std::signal(SIGPIPE, SIG_IGN);
   options.server.log = make_log(options.server.log_level);
@@ -76,6 +78,7 @@ int serve(ServeOptions options) {
     if (options.service == "discard") services::add_discard(server, url, options.listen);
     if (options.service == "echo") services::add_echo(server, url, options.listen);
   }
+  const SignalsHeld held;
   return server.run([&server] {
     std::string lines;
     for (const std::string& url : server.urls()) lines += "listening on " + url + "\n";

@@ -94,6 +94,8 @@ class Server {
   // and returns the exit status: 0, or 1 or 2 with a sentence in the log. A second signal cuts the
   // drain (status 1). SIGHUP is logged and ignored. Never returns when a handler or a codec is
   // stuck: it names it in the log and ends the process with status 1.
+  // What comes before `on_ready` has returned waits for that. Catches the signals before it does
+  // anything else, also where they are blocked, and puts back what was there before.
   int run(const std::function<void()>& on_ready = {});
 
   Stats stats() const;  // Any thread. Before start() all zero.

@@ -30,6 +30,13 @@ void on_signal(int number) {
   errno = saved;
 }
 
+sigset_t set_of_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : kSignals) sigaddset(&set, number);
+  return set;
+}
+
 }  // namespace
 
 RealSignals::RealSignals() {
@@ -47,10 +54,18 @@ RealSignals::RealSignals() {
   action.sa_flags = SA_RESTART;
   sigfillset(&action.sa_mask);
   for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &action, &before[i]);
+  const sigset_t ours = set_of_signals();
+  ::pthread_sigmask(SIG_UNBLOCK, &ours, &mask_);
 }
 
 RealSignals::~RealSignals() {
   if (!ok()) return;
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  for (const int number : kSignals) {
+    if (sigismember(&mask_, number) == 1) sigaddset(&blocked, number);
+  }
+  ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
   for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before[i], nullptr);
   write_end.store(-1);
   ::close(pipe_[0]);

@@ -4,9 +4,12 @@
 // Step: below all steps. Thread: the one that calls run(); `notify` from any.
 #pragma once
 
+#include <csignal>
+
 namespace trireme::inline v0 {
 
-// Installs handlers while it lives, and puts back what was there. One at a time in a process.
+// Installs handlers while it lives, and puts back what was there. Lets the signals through to the
+// thread that has made it, also where they were blocked. One at a time in a process.
 class RealSignals {
  public:
   RealSignals();
@@ -21,6 +24,7 @@ class RealSignals {
 
  private:
   int pipe_[2] = {-1, -1};
+  sigset_t mask_{};  // of the thread, before
 };
 
 // Ends the process with `status` after flushing streams, as far as that is done soon: a handler

@@ -85,6 +85,11 @@ void Child::become(const Options& options) const {
     const rlimit limit{options.descriptors_max, options.descriptors_max};
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
+  sigset_t blocked;
+  ::sigemptyset(&blocked);
+  for (const int number : options.blocked) ::sigaddset(&blocked, number);
+  ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
+  for (const int number : options.pending) ::raise(number);
   for (const int fd : options.closed) ::close(fd);
   std::vector<sock_filter> filter = filter_of(options);
   const sock_fprog program_of_filter{static_cast<unsigned short>(filter.size()), filter.data()};
@@ -117,12 +122,20 @@ std::string Child::url(size_t index) {
     }
     return gone || !found.empty();
   });
-  if (traced_ < 0 && !found.empty()) {
-    const std::string self = std::to_string(pid_);
-    const std::string children = first_line("/proc/" + self + "/task/" + self + "/children");
-    if (!children.empty()) traced_ = std::stoi(children);
-  }
+  if (traced_ < 0 && !found.empty()) look_for_traced();
   return found;
+}
+
+bool Child::look_for_traced() {
+  const std::string self = std::to_string(pid_);
+  const std::string children = first_line("/proc/" + self + "/task/" + self + "/children");
+  if (!children.empty()) traced_ = std::stoi(children);
+  return traced_ > 0;
+}
+
+pid_t Child::find_traced() {
+  wait_until([this] { return look_for_traced() || ended(); });
+  return traced_;
 }
 
 void Child::signal(int number) {

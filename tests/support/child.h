@@ -24,7 +24,9 @@ class Child {
     // Its standard output and standard error, borrowed; -1: memory files, for out() and errors().
     int out = -1;
     int errors = -1;
-    std::vector<int> closed{};  // descriptors, at its start
+    std::vector<int> closed{};   // descriptors, at its start
+    std::vector<int> blocked{};  // signals, at its start
+    std::vector<int> pending{};  // of those: sent already
   };
 
   // `arguments` of `trireme`.
@@ -47,6 +49,8 @@ class Child {
 
   std::string out() const { return text_of(out_fd_); }       // standard output so far
   std::string errors() const { return text_of(error_fd_); }  // standard error so far
+  // Of our program if `through` starts it; waited for. Before url(), which does the same.
+  pid_t find_traced();
   pid_t pid() const { return traced_ > 0 ? traced_ : pid_; }
   // True if one of its threads sleeps in this system call: a handler that blocks is under way.
   bool is_in(long system_call) const;
@@ -59,6 +63,7 @@ class Child {
  private:
   static std::string text_of(int fd);
   bool ended();
+  bool look_for_traced();
   void become(const Options& options) const;
 
   int out_fd_ = -1;  // memory files: nobody needs to read along

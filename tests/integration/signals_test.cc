@@ -1,0 +1,138 @@
+// Goal: a signal is neither lost nor taken for two: not where our parent blocks it, not in the
+// first moment, not where two servers run, not as the last thing before the process ends. Method:
+// the real program, and servers of a copy of this process that run() alone, told by signals of
+// which the state of the process says when they are due.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/child.h"
+#include "support/client.h"
+#include "support/collect_rounds.h"
+#include "support/test_server.h"
+
+namespace {
+
+using support::Child;
+using support::Client;
+using support::wait_until;
+namespace tr = trireme;
+using namespace std::chrono_literals;
+
+constexpr const char* kAnyPort = "tcp://127.0.0.1:0";
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// In a child: a server that says where it listens, and runs until it is told not to.
+int run_echo() {
+  tr::Server server({.io_workers = 1});
+  server.listen(kAnyPort, tr::lines(), support::mark);
+  return server.run([&] {
+    std::printf("listening on %s\n", server.urls()[0].c_str());
+    std::fflush(stdout);
+  });
+}
+
+TEST(Signals, BlockedByTheParentTheyDrain) {
+  for (const int number : {SIGTERM, SIGINT}) {
+    const Child::Options blocked{.blocked = {SIGTERM, SIGINT, SIGHUP}};
+    Child program({"serve", "echo", "--listen", kAnyPort}, blocked);
+    Child library(run_echo, blocked);
+    for (Child* child : {&program, &library}) {
+      ASSERT_FALSE(child->url().empty()) << child->errors();
+      child->signal(number);
+      EXPECT_EQ(child->wait_exit(5s), 0) << child->errors();
+      EXPECT_TRUE(contains(child->errors(), "drained")) << child->errors();
+    }
+  }
+}
+
+TEST(Signals, BlockedByTheParentTheyEndALoad) {
+  Child server({"serve", "echo", "--listen", kAnyPort});
+  Child load({"bench", "echo", server.url(), "--duration", "1h", "--warm-up", "0"},
+             {.blocked = {SIGTERM, SIGINT}});
+  ASSERT_TRUE(wait_until([&] { return load.cpu_time() > 50ms; }));  // it has measured something
+  load.signal(SIGTERM);
+  EXPECT_EQ(load.wait_exit(5s), 0) << load.out() << load.errors();
+}
+
+// Sent before the first instruction: nothing comes earlier. No client has been promised anything,
+// so the program ends at once.
+TEST(Signals, InTheFirstMomentTheyEndTheProcess) {
+  support::Scratch scratch;
+  const Child::Options pending{.blocked = {SIGTERM, SIGINT}, .pending = {SIGTERM}};
+  Child serve({"serve", "collect", "--listen", kAnyPort, "--db", scratch.file("db")}, pending);
+  EXPECT_EQ(serve.wait_exit(5s), 0) << serve.errors();
+  EXPECT_EQ(serve.out(), "");
+  Child load({"bench", "echo", "tcp://127.0.0.1:0", "--duration", "1h"}, pending);
+  EXPECT_EQ(load.wait_exit(5s), 1) << "it has measured nothing";
+  Child library(run_echo, pending);
+  EXPECT_EQ(library.wait_exit(5s), 0) << library.errors();
+  EXPECT_TRUE(contains(library.errors(), "drained")) << library.errors();
+}
+
+// A file on which another process has SQLite's lock (of the bytes from 1 GiB on).
+class LockedFile {
+ public:
+  explicit LockedFile(const std::string& path)
+      : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_start = 0x40000000;
+    lock.l_len = 512;
+    locked_ = ::fcntl(fd_, F_SETLK, &lock) == 0;
+  }
+  ~LockedFile() { ::close(fd_); }
+  LockedFile(const LockedFile&) = delete;
+  LockedFile& operator=(const LockedFile&) = delete;
+  bool locked() const { return locked_; }
+
+ private:
+  const int fd_;
+  bool locked_ = false;
+};
+
+// As process 1 of a container, whose signals the kernel drops as long as nobody catches them.
+TEST(Signals, AsProcessOneWhileTheDatabaseOpens) {
+  if (support::kSanitized) GTEST_SKIP() << "the leak check needs a /proc of its own";
+  const std::vector<std::string> through = {"unshare", "--user", "--map-root-user",
+                                            "--pid",   "--fork", "--kill-child"};
+  Child probe({"--version"}, {.through = through});
+  if (probe.wait_exit() != 0) GTEST_SKIP() << "no namespaces here: " << probe.errors();
+  for (const int number : {SIGTERM, SIGINT}) {
+    support::Scratch scratch;
+    const LockedFile locked(scratch.file("db"));
+    ASSERT_TRUE(locked.locked());
+    Child child({"serve", "collect", "--listen", kAnyPort, "--db", scratch.file("db")},
+                {.through = through});
+    ASSERT_GT(child.find_traced(), 0) << child.errors();
+    ASSERT_TRUE(wait_until([&] { return child.is_in(SYS_clock_nanosleep); })) << child.errors();
+    child.signal(number);
+    EXPECT_EQ(child.wait_exit(2s), 0) << child.errors();
+    EXPECT_EQ(child.out(), "");
+  }
+}
+
+TEST(Signals, HangUpIsIgnoredWhileTheDatabaseOpens) {
+  support::Scratch scratch;
+  std::optional<LockedFile> locked(scratch.file("db"));
+  Child child({"serve", "collect", "--listen", kAnyPort, "--db", scratch.file("db")});
+  ASSERT_TRUE(wait_until([&] { return child.is_in(SYS_clock_nanosleep); })) << child.errors();
+  child.signal(SIGHUP);
+  locked.reset();
+  ASSERT_FALSE(child.url().empty()) << child.errors();
+  EXPECT_TRUE(wait_until([&] { return contains(child.errors(), "SIGHUP ignored"); }));
+  child.signal(SIGTERM);
+  EXPECT_EQ(child.wait_exit(), 0) << child.errors();
+}
+
+}  // namespace
