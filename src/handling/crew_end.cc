@@ -61,8 +61,8 @@ void Crew::detach() {
     platform_.threads.unpark(member->spot);
   }
   for (auto& lookout : lookouts_) {
-    lookout->detach();
     lookout->end();
+    lookout->detach();
   }
 }
 

@@ -17,7 +17,7 @@ bool Lookout::alert(TimePoint now) {
   thread_ = platform_.threads.start(
       "look-" + std::to_string(loop_.index()), [this, owner = owner_.lock()] { main(); }, error);
   if (thread_ != nullptr) {
-    started_.store(true, std::memory_order_release);  // partners: join_until, detach
+    started_.store(true, std::memory_order_release);  // partners: end, join_until, detach
   } else {
     works_.store(false, std::memory_order_relaxed);
   }
@@ -33,6 +33,8 @@ void Lookout::note_turn_while_alert() {
 
 void Lookout::end() {
   ends_.store(true, std::memory_order_seq_cst);
+  if (!started_.load(std::memory_order_acquire)) return;
+  thread_->hurry();
   platform_.threads.unpark(spot_);
 }
 
@@ -46,6 +48,7 @@ void Lookout::detach() {
 }
 
 void Lookout::main() {
+  if (ends_.load(std::memory_order_seq_cst)) return;  // before it has the lowest priority
   if (!platform_.threads.run_only_when_idle()) {
     works_.store(false, std::memory_order_relaxed);
     alert_.store(false, std::memory_order_relaxed);
@@ -105,7 +108,7 @@ void Lookout::look_at_job(uint64_t word) {
 
 void Lookout::follow_holder() {
   const int cpu = holder_cpu_.load(std::memory_order_relaxed);
-  if (cpu == cpu_ || cpu < 0) return;
+  if (cpu == cpu_ || cpu < 0 || ends_.load(std::memory_order_relaxed)) return;
   cpu_ = cpu;
   platform_.threads.stay_on(cpu);
 }

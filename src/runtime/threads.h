@@ -34,6 +34,9 @@ class Thread {
   join() = 0;  // Any thread but itself. Blocks until the thread's function has returned.
   // The same, but not beyond `until`. False: it has not ended by then, so it is not joined.
   virtual bool join_until(TimePoint until) = 0;
+  // Any thread. It must end soon: takes back its run_only_when_idle() and stay_on(), as far as the
+  // system allows.
+  virtual void hurry() {}
   virtual void
   detach() = 0;  // Any thread. Only for Server::abandon() and late lookouts: it may outlive all.
 };
