@@ -189,9 +189,11 @@ TEST(RequestNobodyWaitsForAlone, IsNotStartedByADataWorkerThatComesTooLate) {
                      .dispatch = tr::Dispatch::kWorkers,
                      .log = [](tr::LogLevel, std::string_view) {}},
                     platform);
-  server.listen("tcp://127.0.0.1:0", tr::lines(),
-                [&](const tr::Request& request) { return seen.handle(request); },
-                {.handler_time_max = 1h, .limits = {.idle_time_max = 0s}});
+  tr::ListenOptions listen{.handler_time_max = 1h};
+  listen.limits.idle_time_max = 0h;  // the clock jumps
+  server.listen(
+      "tcp://127.0.0.1:0", tr::lines(),
+      [&](const tr::Request& request) { return seen.handle(request); }, listen);
   ASSERT_TRUE(server.start().ok());
   const Gate::Opener opener(seen.gate);
   Client blocker(server.urls()[0]), victim(server.urls()[0]);
