@@ -1,5 +1,6 @@
 // How a server ends: drain(), abandon(), the destructor, and run(), which does it at a signal.
 #include <csignal>
+#include <optional>
 
 #include "reply/outbox.h"
 #include "runtime/check.h"
@@ -159,16 +160,16 @@ class Server::Impl::Told {
 // Returns when the server has ended. The drain runs beside this thread, which goes on listening: a
 // second signal cuts it.
 void Server::Impl::wait_ended(Server& server, RealSignals& signals, const Log& log) {
-  bool asked = false;
+  std::optional<RealSignals::Signal> first;
   std::unique_ptr<Thread> drainer;
   while (!has_ended()) {
-    const int signal = signals.wait();
-    if (signal == SIGHUP) {
+    const RealSignals::Signal signal = signals.wait();
+    if (signal.number == SIGHUP) {
       log.info("SIGHUP ignored: there is no configuration to reload");
-    } else if (signal != 0 && asked) {
-      server.cut_drain();
-    } else if (signal != 0) {
-      asked = true;
+    } else if (signal.number != 0 && first) {
+      if (!signal.repeats(*first)) server.cut_drain();
+    } else if (signal.number != 0) {
+      first = signal;
       log.info("draining");
       int error = 0;
       drainer = platform.threads.start(
@@ -188,8 +189,8 @@ int Server::run(const std::function<void()>& on_ready) {
   const Log log(impl_->options.log, impl_->options.log_level);
   impl_->platform.kernel.fill_standard_descriptors();
   RealSignals signals;  // before all that takes time: what comes meanwhile is not lost
-  if (!signals.ok()) {
-    log.error("cannot make a pipe for signals: the descriptor limit is reached");
+  if (signals.problem() != nullptr) {
+    log.error(signals.problem());
     return 1;
   }
   const Impl::Told told(*impl_, signals);
@@ -207,6 +208,7 @@ int Server::run(const std::function<void()>& on_ready) {
     exit_now(1);
   }
   log.info(impl_->was_cut.load() ? "drain cut" : "drained");
+  signals.end_quietly();
   return impl_->was_cut.load() ? 1 : 0;
 }
 

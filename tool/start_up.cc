@@ -61,7 +61,7 @@ void start_up(int status) {
 
 void hold_hang_up() { mask(SIG_BLOCK, {SIGHUP}); }
 
-// By default afterwards.
+// By default afterwards: run() puts that off, so that the last signal does not change its status.
 SignalsHeld::SignalsHeld() {
   mask(SIG_BLOCK, {SIGTERM, SIGINT});
   act_at_both(SIG_DFL);

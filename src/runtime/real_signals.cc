@@ -2,31 +2,72 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <csignal>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 
+#include "runtime/mutex.h"
 #include "runtime/threads.h"
 
 namespace trireme::inline v0 {
 namespace {
 
 constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP};
+constexpr size_t kObjectsMax = 64;
+constexpr Duration kOneWish = std::chrono::seconds(1);
 constexpr Duration kFlushTime = std::chrono::milliseconds(500);
 
-std::atomic<int> write_end{-1};  // what the handler may touch; lock-free
-std::array<struct sigaction, kSignals.size()> before;
+struct Record {
+  int32_t number;
+  int64_t at_ns;
+};
+static_assert(sizeof(Record) <= PIPE_BUF, "a record is written whole or not at all");
+
+// What the handler may touch, all of it lock-free. seq_cst: who takes its descriptor out of
+// `write_ends` then waits until no handler is inside, and closes it.
+std::array<std::atomic<int>, kObjectsMax> write_ends;  // plus 1; 0: the place is free
+std::atomic<int> handlers_inside{0};
+std::atomic<int64_t> quiet_until_ns{INT64_MIN};
+
+Mutex mutex;  // guards the rest: who installs handlers, and what was there before
+size_t objects GUARDED_BY(mutex) = 0;
+std::array<struct sigaction, kSignals.size()> before GUARDED_BY(mutex);
+
+int64_t now_ns() {  // may be called by a signal handler
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+// Nobody listens any more. The signal is blocked here, so it acts when the handler returns.
+void act_as_by_default(int number) {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  ::sigaction(number, &action, nullptr);
+  ::raise(number);
+}
 
 void on_signal(int number) {
   const int saved = errno;
-  const auto byte = static_cast<unsigned char>(number);
-  // A full pipe means that there are signals enough to read.
-  if (::write(write_end.load(), &byte, 1) < 0) errno = saved;
+  handlers_inside.fetch_add(1);
+  const Record record{number, now_ns()};
+  bool told = false;
+  for (const std::atomic<int>& place : write_ends) {
+    const int fd = place.load() - 1;
+    if (fd < 0) continue;
+    told = true;
+    // A full pipe means that there are signals enough to read.
+    if (::write(fd, &record, sizeof(record)) < 0) errno = saved;
+  }
+  if (!told && record.at_ns >= quiet_until_ns.load()) act_as_by_default(number);
+  handlers_inside.fetch_sub(1);
   errno = saved;
 }
 
@@ -39,52 +80,86 @@ sigset_t set_of_signals() {
 
 }  // namespace
 
+bool RealSignals::Signal::repeats(const Signal& first) const {
+  return number == SIGTERM && at - first.at < kOneWish;
+}
+
 RealSignals::RealSignals() {
   if (::pipe2(pipe_, O_CLOEXEC) != 0) {
     pipe_[0] = pipe_[1] = -1;
+    problem_ = "cannot make a pipe for signals: the descriptor limit is reached";
     return;
   }
   ::fcntl(pipe_[1], F_SETFL, O_NONBLOCK);
-  write_end.store(pipe_[1]);
   // The thread sanitizer of clang 14 loses a signal that arrives while it prepares a thread's first
   // call that may block: let this be that call.
   ::poll(nullptr, 0, 0);
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
-  sigfillset(&action.sa_mask);
-  for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &action, &before[i]);
+  install();
+}
+
+void RealSignals::install() {
+  MutexLock lock(mutex);
+  place_ = 0;
+  while (place_ < kObjectsMax && write_ends[place_].load() != 0) ++place_;
+  if (place_ == kObjectsMax) {
+    problem_ = "as many servers as can be told of signals run in this process";
+    return;
+  }
+  write_ends[place_].store(pipe_[1] + 1);
+  if (++objects == 1) {
+    struct sigaction action {};
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    sigfillset(&action.sa_mask);
+    for (size_t i = 0; i < kSignals.size(); ++i) {
+      struct sigaction found {};
+      ::sigaction(kSignals[i], &action, &found);
+      if (found.sa_handler != on_signal) before[i] = found;  // else it was put off
+    }
+  }
   const sigset_t ours = set_of_signals();
   ::pthread_sigmask(SIG_UNBLOCK, &ours, &mask_);
 }
 
 RealSignals::~RealSignals() {
-  if (!ok()) return;
+  if (problem_ == nullptr) uninstall();
+  if (pipe_[0] < 0) return;
+  ::close(pipe_[0]);
+  ::close(pipe_[1]);
+}
+
+void RealSignals::uninstall() {
   sigset_t blocked;
   sigemptyset(&blocked);
   for (const int number : kSignals) {
     if (sigismember(&mask_, number) == 1) sigaddset(&blocked, number);
   }
   ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
-  for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before[i], nullptr);
-  write_end.store(-1);
-  ::close(pipe_[0]);
-  ::close(pipe_[1]);
+  MutexLock lock(mutex);
+  if (quietly_) quiet_until_ns.store(now_ns() + kOneWish.count());
+  write_ends[place_].store(0);
+  while (handlers_inside.load() != 0) ::sched_yield();
+  if (--objects > 0) return;
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    const bool by_default = before[i].sa_handler == SIG_DFL && kSignals[i] != SIGHUP;
+    if (!quietly_ || !by_default) ::sigaction(kSignals[i], &before[i], nullptr);
+  }
 }
 
-int RealSignals::wait() {
+RealSignals::Signal RealSignals::wait() {
   // poll is never restarted after a signal, so that a tool which delays handlers to the end of a
   // system call (the thread sanitizer) runs them.
-  unsigned char byte = 0;
+  Record record{};
   pollfd readable{.fd = pipe_[0], .events = POLLIN, .revents = 0};
-  while (::poll(&readable, 1, -1) != 1 || ::read(pipe_[0], &byte, 1) != 1) {
+  while (::poll(&readable, 1, -1) != 1 ||
+         ::read(pipe_[0], &record, sizeof(record)) != ssize_t{sizeof(record)}) {
   }
-  return byte;
+  return {.number = record.number, .at = TimePoint(Duration(record.at_ns))};
 }
 
 void RealSignals::notify() {
-  const unsigned char byte = 0;
-  while (::write(pipe_[1], &byte, 1) < 0 && errno == EINTR) {
+  const Record record{0, 0};
+  while (::write(pipe_[1], &record, sizeof(record)) < 0 && errno == EINTR) {
   }
 }
 

@@ -8,11 +8,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "runtime/real_signals.h"
 #include "support/child.h"
 #include "support/client.h"
 #include "support/collect_rounds.h"
@@ -136,6 +139,136 @@ TEST(Signals, HangUpIsIgnoredWhileTheDatabaseOpens) {
   EXPECT_TRUE(wait_until([&] { return contains(child.errors(), "SIGHUP ignored"); }));
   child.signal(SIGTERM);
   EXPECT_EQ(child.wait_exit(), 0) << child.errors();
+}
+
+// Of a server whose client has not gone: its drain lasts.
+TEST(Signals, TerminateTwiceWithinASecondIsOneWish) {
+  for (const int first : {SIGTERM, SIGINT}) {
+    Child child({"serve", "delay", "--listen", kAnyPort, "--drain-timeout", "60s"});
+    Client client(child.url());
+    ASSERT_EQ(client.ask("a 0"), "a");
+    child.signal(first);
+    EXPECT_EQ(client.receive_all(), "");
+    child.signal(SIGTERM);
+    child.signal(SIGTERM);
+    EXPECT_EQ(child.wait_exit(300ms), -1) << child.errors();
+    client.close();
+    EXPECT_EQ(child.wait_exit(), 0) << child.errors();
+  }
+}
+
+TEST(Signals, InterruptTwiceCuts) {
+  Child child({"serve", "delay", "--listen", kAnyPort, "--drain-timeout", "60s"});
+  Client client(child.url());
+  ASSERT_EQ(client.ask("a 0"), "a");
+  child.signal(SIGINT);
+  EXPECT_EQ(client.receive_all(), "");
+  child.signal(SIGINT);
+  EXPECT_EQ(child.wait_exit(700ms * support::kSlowness), 1) << child.errors();
+}
+
+TEST(Signals, WhichOnesRepeatAWish) {
+  using Signal = tr::RealSignals::Signal;
+  const Signal first{.number = SIGTERM, .at = tr::TimePoint(5s)};
+  EXPECT_TRUE((Signal{SIGTERM, tr::TimePoint(5999ms)}).repeats(first));
+  EXPECT_FALSE((Signal{SIGTERM, tr::TimePoint(6s)}).repeats(first));
+  EXPECT_FALSE((Signal{SIGINT, tr::TimePoint(5s)}).repeats(first));
+  EXPECT_TRUE((Signal{SIGTERM, tr::TimePoint(5s)}).repeats({SIGINT, tr::TimePoint(5s)}));
+}
+
+// One wish, said all the time until the process has gone.
+TEST(Signals, TheLastMomentKeepsTheStatus) {
+  for (int i = 0; i < support::scaled(20); ++i) {
+    Child child({"serve", "echo", "--listen", kAnyPort, "--io-workers", "1"});
+    ASSERT_FALSE(child.url().empty()) << child.errors();
+    int status = -1;
+    while (status < 0) {
+      child.signal(SIGTERM);
+      status = child.wait_exit(0s);
+    }
+    ASSERT_EQ(status, 0) << child.errors();
+  }
+  // The very last moment: run() has returned.
+  Child library([] {
+    const int status = run_echo();
+    ::raise(SIGTERM);
+    ::raise(SIGINT);
+    return status;
+  });
+  ASSERT_FALSE(library.url().empty());
+  library.signal(SIGTERM);
+  EXPECT_EQ(library.wait_exit(), 0) << library.errors();
+}
+
+// Who goes on after run() can be ended as ever.
+TEST(Signals, ActByDefaultASecondAfterTheEnd) {
+  Child library([] {
+    run_echo();
+    support::let_pass(1100ms);
+    ::raise(SIGTERM);
+    return 0;
+  });
+  ASSERT_FALSE(library.url().empty());
+  library.signal(SIGTERM);
+  EXPECT_EQ(library.wait_exit(), 128 + SIGTERM) << library.errors();
+}
+
+void note_signal(int) { std::printf("the handler of before\n"); }
+
+TEST(Signals, GiveBackTheHandlerOfBefore) {
+  Child library([] {
+    ::signal(SIGTERM, note_signal);
+    const int status = run_echo();
+    ::raise(SIGTERM);
+    return status;
+  });
+  ASSERT_FALSE(library.url().empty());
+  library.signal(SIGTERM);
+  EXPECT_EQ(library.wait_exit(), 0) << library.errors();
+  EXPECT_TRUE(contains(library.out(), "the handler of before")) << library.out();
+}
+
+TEST(Signals, EndTwoServersOfOneProcess) {
+  Child both([] {
+    int other = -1;
+    std::thread thread([&] { other = run_echo(); });
+    const int status = run_echo();
+    thread.join();
+    return status + other;
+  });
+  ASSERT_FALSE(both.url(0).empty());
+  ASSERT_FALSE(both.url(1).empty());
+  both.signal(SIGTERM);
+  EXPECT_EQ(both.wait_exit(5s), 0) << both.errors();
+
+  Child in_turn([] { return run_echo() + run_echo(); });
+  for (const size_t index : {0u, 1u}) {
+    ASSERT_FALSE(in_turn.url(index).empty()) << in_turn.errors();
+    in_turn.signal(SIGTERM);
+  }
+  EXPECT_EQ(in_turn.wait_exit(5s), 0) << in_turn.errors();
+}
+
+// The first of two that run at once may be the first to end: the other one still listens.
+TEST(Signals, ReachTheServerThatGoesOn) {
+  Child child([] {
+    tr::Server early({.io_workers = 1});
+    early.listen(kAnyPort, tr::lines(), support::mark);
+    std::atomic<bool> ready{false};
+    std::thread thread([&] { early.run([&] { ready = true; }); });
+    wait_until([&] { return ready.load(); });
+    std::thread drain([&] {
+      early.drain();
+      thread.join();
+    });
+    const int status = run_echo();
+    drain.join();
+    return status;
+  });
+  ASSERT_FALSE(child.url().empty()) << child.errors();
+  EXPECT_TRUE(wait_until([&] { return contains(child.errors(), "drained"); }));
+  child.signal(SIGTERM);
+  EXPECT_EQ(child.wait_exit(5s), 0) << child.errors();
 }
 
 }  // namespace

@@ -250,6 +250,20 @@ TEST(BenchProgram, ASecondSigintDoesNotWaitForReplies) {
   EXPECT_TRUE(contains(child.out(), "unanswered")) << child.out();
 }
 
+// Supervisors say the same wish twice.
+TEST(BenchProgram, SigtermTwiceAtOnceIsOneWish) {
+  Peer peer({.way = Peer::Options::Way::kSilent});
+  Child child(bench_words({"echo", peer.url(), "--duration", "1h", "--grace", "1h"}));
+  ASSERT_TRUE(wait_until([&] { return peer.received() > 0; }));
+  child.signal(SIGTERM);
+  support::let_pass(100ms);
+  child.signal(SIGTERM);
+  child.signal(SIGTERM);
+  EXPECT_EQ(child.wait_exit(300ms), -1) << "it waits for replies";
+  child.signal(SIGINT);
+  EXPECT_EQ(child.wait_exit(), 1);
+}
+
 TEST(BenchProgram, AScriptIsPlayedAndChecked) {
   Child server({"serve", "delay", "--listen", kAnyPort});
   const TextFile script(
