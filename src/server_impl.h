@@ -50,8 +50,7 @@ struct Server::Impl {
   bool begin_drain();
   bool has_ended();
   bool was_drained_first();
-  class Told;
-  void wait_ended(Server& server, RealSignals& signals, const Log& log);
+  class Run;
 
   ServerOptions options;
   const Platform platform;

@@ -143,41 +143,102 @@ void Server::abandon() {
   impl_->crew->detach();
 }
 
-// While run() waits for signals, the drain tells it when it is over, whoever has called that.
-class Server::Impl::Told {
+// run() at work. The end of a drain tells it, whoever has called that.
+class Server::Impl::Run {
  public:
-  Told(Impl& impl, RealSignals& signals) : impl_(impl) { set(&signals); }
-  ~Told() { set(nullptr); }
+  Run(Server& server, Impl& impl, RealSignals& signals, const Log& log)
+      : server_(server), impl_(impl), signals_(signals), log_(log) {
+    tell(&signals);
+  }
+  ~Run() { tell(nullptr); }
+
+  // Heeds signals meanwhile, on another thread: what it prints may go where nobody reads.
+  void call(const std::function<void()>& on_ready);
+  // Returns when the server has ended.
+  void wait_ended() {
+    while (!impl_.has_ended()) heed(signals_.wait(kNever));
+    if (drainer_ != nullptr) drainer_->join();
+  }
+  // How that was: the exit status. Does not return if something is stuck.
+  int conclude();
 
  private:
-  void set(RealSignals* signals) {
+  void tell(RealSignals* signals) {
     MutexLock lock(impl_.mutex);
     impl_.run_signals = signals;
   }
+  void heed(const RealSignals::Signal& signal);
+  void stand_in(const std::atomic<bool>& returned);
+  [[noreturn]] void end_process() {
+    impl_.log_thread.flush();
+    exit_now(1);
+  }
+
+  Server& server_;
   Impl& impl_;
+  RealSignals& signals_;
+  const Log& log_;
+  std::optional<RealSignals::Signal> first_;
+  TimePoint patience_ = kNever;  // then on_ready must have returned
+  std::unique_ptr<Thread> drainer_;
 };
 
-// Returns when the server has ended. The drain runs beside this thread, which goes on listening: a
-// second signal cuts it.
-void Server::Impl::wait_ended(Server& server, RealSignals& signals, const Log& log) {
-  std::optional<RealSignals::Signal> first;
-  std::unique_ptr<Thread> drainer;
-  while (!has_ended()) {
-    const RealSignals::Signal signal = signals.wait();
-    if (signal.number == SIGHUP) {
-      log.info("SIGHUP ignored: there is no configuration to reload");
-    } else if (signal.number != 0 && first) {
-      if (!signal.repeats(*first)) server.cut_drain();
-    } else if (signal.number != 0) {
-      first = signal;
-      log.info("draining");
-      int error = 0;
-      drainer = platform.threads.start(
-          "drain", [&server] { server.drain(); }, error);
-      if (drainer == nullptr) server.drain();
-    }
+// The drain runs on a thread of its own, and whoever listens goes on: a second signal cuts it.
+void Server::Impl::Run::heed(const RealSignals::Signal& signal) {
+  if (signal.number == 0) return;
+  if (signal.number == SIGHUP) {
+    return log_.info("SIGHUP ignored: there is no configuration to reload");
   }
-  if (drainer != nullptr) drainer->join();
+  if (first_) {
+    if (signal.repeats(*first_)) return;
+    patience_ = TimePoint();
+    return server_.cut_drain();
+  }
+  first_ = signal;
+  patience_ = time_after(impl_.platform.clock.now(), impl_.options.drain_time_max);
+  log_.info("draining");
+  int error = 0;
+  drainer_ = impl_.platform.threads.start(
+      "drain", [this] { server_.drain(); }, error);
+  if (drainer_ == nullptr) server_.drain();
+}
+
+void Server::Impl::Run::call(const std::function<void()>& on_ready) {
+  std::atomic<bool> returned{false};
+  int error = 0;
+  const std::unique_ptr<Thread> beside = impl_.platform.threads.start(
+      "signals", [&] { stand_in(returned); }, error);
+  struct Return {  // also when it throws
+    ~Return() {
+      returned.store(true);
+      signals.notify();
+      if (beside != nullptr) beside->join();
+    }
+    std::atomic<bool>& returned;
+    RealSignals& signals;
+    Thread* const beside;
+  } at_return{returned, signals_, beside.get()};
+  on_ready();
+}
+
+void Server::Impl::Run::stand_in(const std::atomic<bool>& returned) {
+  while (!returned.load()) {
+    const bool ended = impl_.has_ended();
+    if (ended && impl_.platform.clock.now() >= patience_) {
+      log_.error("on_ready has not returned");
+      conclude();
+      end_process();
+    }
+    heed(signals_.wait(ended ? patience_ : kNever));
+  }
+}
+
+int Server::Impl::Run::conclude() {
+  const std::vector<StuckJob> jobs = server_.drain();  // as it has ended
+  for (const StuckJob& job : jobs) log_.error(describe(job));
+  if (!jobs.empty()) end_process();
+  log_.info(impl_.was_cut.load() ? "drain cut" : "drained");
+  return impl_.was_cut.load() ? 1 : 0;
 }
 
 int Server::run(const std::function<void()>& on_ready) {
@@ -193,23 +254,17 @@ int Server::run(const std::function<void()>& on_ready) {
     log.error(signals.problem());
     return 1;
   }
-  const Impl::Told told(*impl_, signals);
+  Impl::Run run(*this, *impl_, signals, log);
   Result<Done> started = start();
   if (!started && !impl_->was_drained_first()) {
     log.error(started.error().message);
     return started.error().code == Error::Code::kUsage ? 2 : 1;
   }
-  if (started && on_ready) on_ready();
-  impl_->wait_ended(*this, signals, log);
-  const std::vector<StuckJob> stuck = drain();  // as it has ended
-  for (const StuckJob& job : stuck) log.error(describe(job));
-  if (!stuck.empty()) {
-    impl_->log_thread.flush();
-    exit_now(1);
-  }
-  log.info(impl_->was_cut.load() ? "drain cut" : "drained");
+  if (started && on_ready) run.call(on_ready);
+  run.wait_ended();
+  const int status = run.conclude();
   signals.end_quietly();
-  return impl_->was_cut.load() ? 1 : 0;
+  return status;
 }
 
 }  // namespace trireme

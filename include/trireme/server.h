@@ -93,9 +93,9 @@ class Server {
   // start(), then `on_ready`, then waits for SIGTERM, SIGINT or drain() of another thread. Drains,
   // and returns the exit status: 0, or 1 or 2 with a sentence in the log. A second signal cuts the
   // drain (status 1), but for a SIGTERM within a second of the first one: that is the same wish.
-  // SIGHUP is logged and ignored. Never returns when a handler or a codec is stuck: it names it in
-  // the log and ends the process with status 1. What comes before `on_ready` has returned waits for
-  // that. Several servers of a process may run at once: a signal ends all.
+  // SIGHUP is logged and ignored. Never returns when a handler, a codec or `on_ready` is stuck: it
+  // names it in the log and ends the process with status 1. Several servers of a process may run at
+  // once: a signal ends all.
   //
   // Catches the three signals first, also where they are blocked, and puts back what was there
   // before. Where that was the default, SIGTERM and SIGINT do nothing for one second more: who ends

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -22,6 +23,7 @@ namespace {
 constexpr std::array kSignals = {SIGTERM, SIGINT, SIGHUP};
 constexpr size_t kObjectsMax = 64;
 constexpr Duration kOneWish = std::chrono::seconds(1);
+constexpr int64_t kPollMsMax = 1'000'000;
 constexpr Duration kFlushTime = std::chrono::milliseconds(500);
 
 struct Record {
@@ -146,15 +148,20 @@ void RealSignals::uninstall() {
   }
 }
 
-RealSignals::Signal RealSignals::wait() {
+RealSignals::Signal RealSignals::wait(TimePoint until) {
   // poll is never restarted after a signal, so that a tool which delays handlers to the end of a
   // system call (the thread sanitizer) runs them.
-  Record record{};
   pollfd readable{.fd = pipe_[0], .events = POLLIN, .revents = 0};
-  while (::poll(&readable, 1, -1) != 1 ||
-         ::read(pipe_[0], &record, sizeof(record)) != ssize_t{sizeof(record)}) {
+  while (true) {
+    const int64_t left_ms = (until.time_since_epoch().count() - now_ns()) / 1'000'000 + 1;
+    const int patience_ms = static_cast<int>(std::clamp<int64_t>(left_ms, 0, kPollMsMax));
+    const int ready = ::poll(&readable, 1, until == kNever ? -1 : patience_ms);
+    Record record{};
+    if (ready == 1 && ::read(pipe_[0], &record, sizeof(record)) == ssize_t{sizeof(record)}) {
+      return {.number = record.number, .at = TimePoint(Duration(record.at_ns))};
+    }
+    if (ready == 0 && left_ms <= kPollMsMax) return {};
   }
-  return {.number = record.number, .at = TimePoint(Duration(record.at_ns))};
 }
 
 void RealSignals::notify() {

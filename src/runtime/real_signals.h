@@ -36,8 +36,8 @@ class RealSignals {
 
   // Null, or why it does not work: a sentence.
   const char* problem() const { return problem_; }
-  // Blocks until a signal comes or notify() was called.
-  Signal wait();
+  // Blocks until a signal comes, notify() was called, or `until` has come (then the number is 0).
+  Signal wait(TimePoint until);
   void notify();  // Any thread.
   // The process is about to end: see rule 3.
   void end_quietly() { quietly_ = true; }

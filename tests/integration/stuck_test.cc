@@ -184,6 +184,32 @@ std::vector<support::Setup> one_of_each_policy() {
   return setups;
 }
 
+// As one that prints to a pipe that nobody reads.
+TEST_P(Stuck, InOnReadyItIsNamedAndTheProcessEnds) {
+  for (const bool twice : {false, true}) {
+    Child child([&] {
+      tr::ServerOptions patient = child_options();
+      if (twice) patient.drain_time_max = 1h;
+      tr::Server server(patient);
+      server.listen("tcp://127.0.0.1:0", tr::lines(), support::mark);
+      return server.run([&] {
+        std::printf("listening on %s\n", server.urls()[0].c_str());
+        std::fflush(stdout);
+        Gate().wait();
+      });
+    });
+    {
+      Client client(child.url());
+      ASSERT_EQ(client.ask("a"), "<a>");
+    }
+    child.signal(SIGINT);
+    ASSERT_TRUE(wait_until([&] { return contains(child.errors(), "draining"); }));
+    if (twice) child.signal(SIGINT);
+    EXPECT_EQ(child.wait_exit(5s), 1) << child.errors();
+    EXPECT_TRUE(contains(child.errors(), "on_ready has not returned")) << child.errors();
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Setups, Stuck, ::testing::ValuesIn(one_of_each_policy()),
                          support::name_of);
 
