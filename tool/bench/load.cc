@@ -104,11 +104,11 @@ void Load::run_until(int64_t deadline_ns) {
 void Load::restart() {
   tally_.restart();
   if (alive_count_ == connections_.size()) return;
-  for (uint32_t i = 0; i < active_count_; ++i) {
-    Connection& connection = connections_[i];
+  for (Connection& connection : connections_) {
     if (!connection.dead) continue;
     connection.pending_count = 0;
-    while (options_.rate > 0 && next_due_ns(connection) <= scheduled_ns_) ++connection.next_request;
+    if (options_.rate == 0 || !is_active(place_of(connection))) continue;
+    while (next_due_ns(connection) <= scheduled_ns_) ++connection.next_request;
   }
 }
 
