@@ -73,6 +73,12 @@ Result<Done> Server::Impl::build() {
   connections_max = std::min(connections_max, kConnectionsMax);
   Core* made = new Core(platform, options, io_count, connections_max);
   core = CoreRef(made);
+  if (!made->has_home_numbers()) {
+    return Error{Error::Code::kSystem,
+                 "connection ids have no numbers left for " + std::to_string(io_count) +
+                     " event loops: all servers of a process, and those that have ended and of "
+                     "which a Peer or a Reply is kept, may have 1024 together"};
+  }
   Result<Done> built = build_loops(io_count);
   if (built) built = validate_budget(*made, listenings);
   return built ? open_endpoints() : built;

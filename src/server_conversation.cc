@@ -147,6 +147,8 @@ struct Conversation::Impl {
   Impl(std::shared_ptr<const Codec> codec, std::shared_ptr<Service> service, ListenOptions options)
       : platform{real_platform().kernel, clock, threads, 0},
         core(new Core(platform, options_for_conversation(), 1, 1)) {
+    CHECK(core.get()->has_home_numbers(),
+          "a process may have 1024 conversations and event loops of servers at once");
     auto listening = std::make_unique<Listening>();
     listening->url = "test:";
     listening->codec = std::move(codec);

@@ -57,7 +57,7 @@ World::World(uint64_t seed, const WorldOptions& options, const Seeds& seeds)
       kernel_(network_, faults_, {options.descriptors_max, options.has_ipv6, seeds.kernel}),
       clock_(scheduler_),
       threads_(scheduler_, {options.cpus_count, options.has_idle_policy, options.threads_max}),
-      platform_{kernel_, clock_, threads_, seeds.platform} {
+      platform_{kernel_, clock_, threads_, seeds.platform, false, &home_numbers_} {
   scheduler_.trace().set_log(options.log);
 }
 

@@ -28,6 +28,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/home_numbers.h"
 #include "runtime/random.h"
 #include "runtime/threads.h"
 #include "sim/faults.h"
@@ -116,6 +117,7 @@ class World {
   SimKernel kernel_;
   SimClock clock_;
   SimThreads threads_;
+  HomeNumbers home_numbers_;
   const Platform platform_;
   uint32_t clients_made_ = 0;
 };

@@ -17,7 +17,8 @@ void blocking();
 
 // Handler code: waits for `time`, or until the request is not wanted any more (client gone,
 // deadline over, drain). True: the time is over; false: cancelled. Gives the loop away first, as
-// blocking() does. In the simulator and in testing::Conversation it waits by their clock. On
+// blocking() does. The deadline ends it under every policy, also where the loop does not turn
+// meanwhile. In the simulator and in testing::Conversation it waits by their clock. On
 // threads that are not the server's it sleeps; in loop code it ends the process.
 bool wait_for(std::chrono::nanoseconds time);
 

@@ -6,9 +6,11 @@
 
 namespace trireme::inline v0 {
 
-// {home I/O worker, slot, generation}, 64 bits. Value type, usable from any thread, safe to keep:
-// using the id of a connection that is gone is harmless, counted, and reported as closed. The
-// generation is never 0.
+// {home, slot, generation}, 64 bits. Value type, usable from any thread, safe to keep: using the id
+// of a connection that is gone is harmless, counted, and reported as closed. The generation is
+// never 0. The home is a number of the I/O worker, which no other one in the process has meanwhile:
+// two servers, or conversations of tests, never share an id while both live. A server lives on in a
+// Peer or a Reply that is kept.
 struct ConnectionId {
   uint64_t value = 0;  // 0: no connection
 

@@ -51,7 +51,7 @@ enum class Overflow : uint8_t {
 
 // Copyable, usable from any thread, may be stale: every call is safe at any time, never blocks and
 // never runs user code. Inside a handler the calls take effect when the handler returns, before its
-// reply; elsewhere at once.
+// reply; elsewhere, and for a connection of another server, at once.
 class Peer {
  public:
   Peer() = default;  // connected to nothing: send answers kClosed

@@ -71,7 +71,7 @@ Connection* IoWorker::take_slot_in_loop() {
   uint32_t generation = connection.id.generation() + 1;
   if (generation == 0) generation = 1;
   connection = Connection();
-  connection.id = ConnectionId::make(loop_.index(), slot, generation);
+  connection.id = ConnectionId::make(core_.home(loop_.index()), slot, generation);
   ++slots_live_;
   loop_.counters.slots_made.add();
   return &connection;

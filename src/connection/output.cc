@@ -66,6 +66,9 @@ void IoWorker::finish_requests_in_loop(Connection& connection, Job& job) {
   if (job.on_data_worker) note_home_in_loop(job);
   if (Connection::Started* entry = started_in_loop(connection, job.number)) entry->job = nullptr;
   if (job.is_unstarted()) return finish_unstarted_in_loop(connection, job);
+  if (job.missed_deadline() && connection.is_live() && connection.sequencer.is_open(job.number)) {
+    expire_request_in_loop(connection, job.number);
+  }
   const bool written = job.write_token.was_written();
   job.write_token.reset();
   if (written) {
@@ -143,7 +146,7 @@ void IoWorker::grant_writing_in_loop(Connection& connection, Job& job) {
   settle_in_loop(connection);
   if (!connection.is_live() || !connection.out.empty()) return;
   job.fd = connection.fd;
-  job.return_flag = &core_.record(connection.id.home(), connection.id.slot()).return_flag;
+  job.return_flag = &core_.record(loop_.index(), connection.id.slot()).return_flag;
   job.return_flag->reset();
   job.write_token.grant();
   connection.writer = &job;
@@ -183,7 +186,7 @@ void IoWorker::open_outbox_mail_in_loop(Job& job) {
     if (mail->kind == kMailPush) to = static_cast<PushMail&>(*mail).id;
     if (mail->kind == kMailClose) to = static_cast<CloseMail&>(*mail).id;
     if (mail->kind == kMailAnswer) to = static_cast<AnswerMail&>(*mail).id;
-    if (to.home() != loop_.index() || mail->kind == kMailAnswer) {
+    if (core_.index_of(to) != loop_.index() || mail->kind == kMailAnswer) {
       core_.post(
           to,
           std::move(
@@ -351,7 +354,7 @@ void IoWorker::after_write_in_loop(Connection& connection) {
   const Limits& limits = connection.listening->options.limits;
   const size_t unsent = connection.out.bytes();
   const auto published = static_cast<uint32_t>(std::min<size_t>(unsent, UINT32_MAX));
-  SlotRecord& record = core_.record(connection.id.home(), connection.id.slot());
+  SlotRecord& record = core_.record(loop_.index(), connection.id.slot());
   if (record.unsent_bytes.load(std::memory_order_relaxed) != published) {
     record.unsent_bytes.store(published, std::memory_order_relaxed);
   }

@@ -39,8 +39,10 @@ uint64_t IoWorker::open_request_in_loop(Connection& connection, Job* job) {
   if (connection.listening->has_deadline()) {
     Connection::Rare& rare = connection.make_rare();
     if (rare.started == nullptr) rare.started = std::make_unique<std::deque<Connection::Started>>();
-    rare.started->push_back({.read_at = loop_.now(), .job = job});
-    if (job != nullptr) job->deadline = connection.listening->deadline_of(loop_.now());
+    // Not the time of this turn: handlers before it may have taken long.
+    const TimePoint now = core_.platform.clock.now();
+    rare.started->push_back({.read_at = now, .job = job});
+    if (job != nullptr) job->deadline = connection.listening->deadline_of(now);
   }
   return connection.sequencer.open();
 }

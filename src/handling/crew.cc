@@ -268,7 +268,7 @@ void Crew::run(Member& me) {
   // With more jobs waiting, one wake-up will do for several; with none, this one may block for
   // long.
   if (queue_.length_hint() == 0) wake_quiet_loops(me);
-  if (job->has_expired(now)) return core_.loop(job->id.home()).post(std::unique_ptr<Mail>(job));
+  if (job->has_expired(now)) return core_.post(job->id, std::unique_ptr<Mail>(job));
   job->begin_times(platform_, now);
   if (poll_time_max_ > Duration(0)) at_work_.add();
   note_running(me, job->service_name, job->id, job->begun);
@@ -279,7 +279,7 @@ void Crew::run(Member& me) {
   if (job->timed) job->end_times(platform_);
   note_running(me, nullptr, {}, {});
   if (poll_time_max_ > Duration(0)) at_work_.subtract();
-  const uint32_t home = job->id.home();
+  const uint32_t home = core_.index_of(job->id);
   EventLoop& loop = core_.loop(home);
   const bool written = job->write_directly(platform_.kernel);
   const bool unrun = job->requests_run < job->requests_count;  // the loop must go on with them

@@ -1,5 +1,6 @@
 #include "handling/job.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -99,8 +100,14 @@ void Job::cancel(CancelReason reason, Threads& threads) {
 
 bool Job::wait_until(Threads& threads, Clock& clock, TimePoint until) {
   while (cancelled.load(std::memory_order_relaxed) == 0) {
-    if (clock.now() >= until) return true;
-    threads.park(cancel_spot, until);
+    const TimePoint now = clock.now();
+    if (has_expired(now)) {
+      cancel(CancelReason::kDeadline, threads);
+    } else if (now >= until) {
+      return true;
+    } else {
+      threads.park(cancel_spot, std::min(until, deadline));
+    }
   }
   return false;
 }
@@ -225,7 +232,7 @@ bool Job::write_directly(Kernel& kernel) {
       requests_run > 0 && replies_count + (outbox.has_answer() ? 1 : 0) == requests_run;
   const bool plain =
       all && !outbox.has_mail() && (!outbox.has_answer() || is_plain(outbox.answer()));
-  if (!plain) return false;
+  if (!plain || missed_deadline()) return false;
   Envelope envelope;
   std::array<std::string_view, 4> all_pieces;
   if (!pieces(envelope, all_pieces) || !write_token.begin()) return false;

@@ -94,12 +94,17 @@ struct alignas(64) Job final : Mail, private Responder {
   // handler; without effect where no loop is lent.
   void give_loop_away();
   // A handler of this job, through trireme::wait_for(). False: the request was cancelled before
-  // `until`.
+  // `until`, or its deadline has passed: that is seen here, too, for the loop may not turn.
   bool wait_until(Threads& threads, Clock& clock, TimePoint until);
   // After end(): the plain answers to all requests have gathered, or a large one stands alone.
   bool has_simple_answers() const;
   // The request has a deadline, and it has passed.
   bool has_expired(TimePoint now) const { return deadline <= now; }
+  // Its handler was told, so the client is, too. For the thread that has the job.
+  bool missed_deadline() const {
+    return cancelled.load(std::memory_order_relaxed) ==
+           static_cast<uint8_t>(CancelReason::kDeadline);
+  }
   // The holder, when it finishes the job: it asked for handlers, and none of them was started.
   bool is_unstarted() const { return job_kind == JobKind::kRequest && requests_run == 0; }
   // Data worker, after end(): sends the answer straight to the socket, if the loop has granted that

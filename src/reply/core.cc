@@ -25,9 +25,11 @@ Core::Core(const Platform& given_platform, const ServerOptions& given_options, u
       log(given_options.log, given_options.log_level),
       buffers(given_options.buffer_bytes_max),
       io_workers_(io_workers),
+      homes_((platform.home_numbers != nullptr ? platform : real_platform())
+                 .home_numbers->lease(io_workers)),
       connections_max_(connections_max),
       accept_waits_(std::make_unique<std::atomic<AcceptWait>[]>(io_workers + 1)) {
-  for (uint32_t home = 0; home < io_workers; ++home) {
+  for (uint32_t index = 0; index < io_workers; ++index) {
     records_.push_back(
         std::make_unique<std::atomic<SlotRecord*>[]>(connections_max / kRecordsPerChunk + 1));
     wide_addresses_.push_back(
@@ -39,16 +41,16 @@ Core::Core(const Platform& given_platform, const ServerOptions& given_options, u
 }
 
 Core::~Core() {
-  for (uint32_t home = 0; home < io_workers_; ++home) {
+  for (uint32_t index = 0; index < io_workers_; ++index) {
     for (size_t chunk = 0; chunk <= connections_max_ / kRecordsPerChunk; ++chunk) {
-      delete[] records_[home][chunk].load();
-      delete[] wide_addresses_[home][chunk].load();
+      delete[] records_[index][chunk].load();
+      delete[] wide_addresses_[index][chunk].load();
     }
   }
 }
 
-void Core::make_record(uint32_t home, uint32_t slot) {
-  std::atomic<SlotRecord*>& chunk = records_[home][slot / kRecordsPerChunk];
+void Core::make_record(uint32_t index, uint32_t slot) {
+  std::atomic<SlotRecord*>& chunk = records_[index][slot / kRecordsPerChunk];
   // Release: partner is the acquire in record(ConnectionId).
   if (chunk.load(std::memory_order_relaxed) == nullptr) {
     chunk.store(new SlotRecord[kRecordsPerChunk], std::memory_order_release);
@@ -61,10 +63,9 @@ void Core::drop_reference() {
 }
 
 SlotRecord* Core::record(ConnectionId id) const {
-  if (id.generation() == 0 || id.home() >= io_workers_ || id.slot() >= connections_max_)
-    return nullptr;
+  if (id.generation() == 0 || !owns(id) || id.slot() >= connections_max_) return nullptr;
   SlotRecord* chunk =
-      records_[id.home()][id.slot() / kRecordsPerChunk].load(std::memory_order_acquire);
+      records_[index_of(id)][id.slot() / kRecordsPerChunk].load(std::memory_order_acquire);
   return chunk == nullptr ? nullptr : &chunk[id.slot() % kRecordsPerChunk];
 }
 
@@ -146,9 +147,9 @@ Core::Address Core::address_of(const SocketAddress& address) {
 
 void Core::publish_address(ConnectionId id, const SocketAddress& address) {
   const Address made = address_of(address);
-  SlotRecord& slot = record(id.home(), id.slot());
+  SlotRecord& slot = record(index_of(id), id.slot());
   if (made.word >> 48 == AF_INET6) {
-    std::atomic<WideAddress*>& chunk = wide_addresses_[id.home()][id.slot() / kRecordsPerChunk];
+    std::atomic<WideAddress*>& chunk = wide_addresses_[index_of(id)][id.slot() / kRecordsPerChunk];
     WideAddress* all = chunk.load(std::memory_order_relaxed);
     if (all == nullptr) {
       all = new WideAddress[kRecordsPerChunk]{};
@@ -167,7 +168,7 @@ Core::Address Core::read_address(ConnectionId id) const {
   if (slot == nullptr) return read;
   read.word = slot->address.load(std::memory_order_relaxed);
   const WideAddress* wide =
-      wide_addresses_[id.home()][id.slot() / kRecordsPerChunk].load(std::memory_order_acquire);
+      wide_addresses_[index_of(id)][id.slot() / kRecordsPerChunk].load(std::memory_order_acquire);
   if (read.word >> 48 != AF_INET6 || wide == nullptr) return read;
   for (size_t i = 0; i < read.wide.size(); ++i) {
     read.wide[i] = wide[id.slot() % kRecordsPerChunk][i].load(std::memory_order_relaxed);

@@ -16,6 +16,7 @@
 #include "reply/return_flag.h"
 #include "runtime/buffers.h"
 #include "runtime/event_loop.h"
+#include "runtime/home_numbers.h"
 #include "runtime/log.h"
 #include "runtime/mutex.h"
 #include "trireme/options.h"
@@ -53,20 +54,30 @@ class Core {
   // out.
   bool connected(ConnectionId id) const;
   // Any thread. To the home of `id`.
-  void post(ConnectionId id, std::unique_ptr<Mail> mail) { loop(id.home()).post(std::move(mail)); }
+  void post(ConnectionId id, std::unique_ptr<Mail> mail) {
+    loop(index_of(id)).post(std::move(mail));
+  }
+
+  // False: all numbers that connection ids have for loops are taken, and no server can start.
+  bool has_home_numbers() const { return homes_.ok(); }
+  // Any thread. The first part of the ids of connections of a loop, and the loop of an id: not
+  // below io_workers() for one of another server.
+  uint32_t home(uint32_t index) const { return homes_.first() + index; }
+  uint32_t index_of(ConnectionId id) const { return id.home() - homes_.first(); }
+  bool owns(ConnectionId id) const { return index_of(id) < io_workers_; }
 
   EventLoop& loop(uint32_t index) { return *loops_[index]; }
   EventLoop& listener_loop() { return *loops_.back(); }
   uint32_t io_workers() const { return io_workers_; }
   // Null when the id was never given out.
   SlotRecord* record(ConnectionId id) const;
-  // The holder of the loop of `home`, for a slot that it has made.
-  SlotRecord& record(uint32_t home, uint32_t slot) const {
-    return records_[home][slot / kRecordsPerChunk].load(
+  // The holder of the loop `index`, for a slot that it has made.
+  SlotRecord& record(uint32_t index, uint32_t slot) const {
+    return records_[index][slot / kRecordsPerChunk].load(
         std::memory_order_relaxed)[slot % kRecordsPerChunk];
   }
-  // The holder of the loop of `home`, before it uses a slot for the first time.
-  void make_record(uint32_t home, uint32_t slot);
+  // The holder of the loop `index`, before it uses a slot for the first time.
+  void make_record(uint32_t index, uint32_t slot);
   size_t connections_max() const { return connections_max_; }
 
   // The holder of its loop. The slot of `id` has a record.
@@ -118,6 +129,7 @@ class Core {
   ~Core();
 
   const uint32_t io_workers_;
+  const HomeNumbers::Lease homes_;  // of the loops: as long as anybody may have an id of theirs
   const size_t connections_max_;
   // These three seq_cst: who makes room asks for pauses after its decrement, who pauses asks for
   // room after its note.
@@ -126,11 +138,11 @@ class Core {
   std::unique_ptr<std::atomic<AcceptWait>[]> accept_waits_;   // by loop
   std::atomic<uint32_t> next_turn_{0};                        // a hint: relaxed
   std::atomic<uint64_t> references_{0};
-  // By home: a table of chunks, made when they are needed, that lives as long as this.
+  // By loop: a table of chunks, made when they are needed, that lives as long as this.
   static constexpr uint32_t kRecordsPerChunk = 1024;
   std::vector<std::unique_ptr<std::atomic<SlotRecord*>[]>> records_;
   std::vector<std::unique_ptr<std::atomic<WideAddress*>[]>> wide_addresses_;  // likewise
-  std::vector<std::unique_ptr<EventLoop>> loops_;  // I/O workers' by home, then the Listener's
+  std::vector<std::unique_ptr<EventLoop>> loops_;  // I/O workers', then the Listener's
   Mutex addresses_mutex_;
   std::unordered_map<std::string, size_t> addresses_ GUARDED_BY(addresses_mutex_);
 };

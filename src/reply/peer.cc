@@ -8,9 +8,11 @@
 namespace trireme::inline v0 {
 namespace {
 
+// What is for a connection of another server does not wait for the handler: the outbox is applied
+// by the loops of its own server, which do not know that one.
 void send_mail(Core& core, ConnectionId id, std::unique_ptr<Mail> mail) {
   Outbox* outbox = Outbox::current();
-  if (outbox != nullptr) {
+  if (outbox != nullptr && core.owns(outbox->connection)) {
     outbox->push(std::move(mail));
   } else {
     core.post(id, std::move(mail));

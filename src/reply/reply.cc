@@ -39,7 +39,7 @@ void Reply::deliver(Answer answer) {
   }
   if (!answer.is_owned()) answer = std::move(answer).with_copy();
   auto mail = std::make_unique<AnswerMail>(id_, request_number_, std::move(answer));
-  if (outbox != nullptr) {
+  if (outbox != nullptr && core.get()->owns(outbox->connection)) {
     outbox->push(std::move(mail));
   } else {
     core.get()->post(id_, std::move(mail));

@@ -17,6 +17,7 @@
 #include <string>
 
 #include "runtime/check.h"
+#include "runtime/home_numbers.h"
 #include "runtime/park_word.h"
 #include "runtime/real_kernel.h"
 #include "runtime/threads.h"
@@ -194,12 +195,13 @@ class RealThreads final : public Threads {
 }  // namespace
 
 const Platform& real_platform() {
-  // Stateless objects that are never destroyed: a Peer may outlive every other object of the
-  // process.
+  // Objects that are never destroyed: a Peer may outlive every other object of the process. They
+  // are stateless, with one exception to the rule of no globals: home_numbers.h says why.
   static RealKernel& kernel = *new RealKernel;
   static RealClock& clock = *new RealClock;
   static RealThreads& threads = *new RealThreads;
-  static const Platform& platform = *new Platform{kernel, clock, threads, 0, true};
+  static HomeNumbers& home_numbers = *new HomeNumbers;
+  static const Platform& platform = *new Platform{kernel, clock, threads, 0, true, &home_numbers};
   return platform;
 }
 

@@ -87,21 +87,24 @@ inline thread_local void* thread_slot = nullptr;
 // What it points to on a thread that holds a loop and is not in a handler.
 inline char loop_code_mark = 0;
 
+class HomeNumbers;
+class Kernel;
+
 // Everything the server needs from the outside world. Immutable; each part outlives the server and
 // every `Peer` and `Reply` made by it.
 //
 // `immortal` says that the parts live until the process ends. Only then may a server leave a thread
 // behind that is late to end; else its destructor waits for that thread.
-class Kernel;
 struct Platform {
   Kernel& kernel;
   Clock& clock;
   Threads& threads;
   uint64_t random_seed = 0;
   bool immortal = false;
+  HomeNumbers* home_numbers = nullptr;  // null: those of real_platform()
 };
 
-// The real one: stateless objects that live until the process ends.
+// The real one: objects that live until the process ends, stateless but for its home numbers.
 const Platform& real_platform();
 
 }  // namespace trireme

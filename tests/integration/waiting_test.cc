@@ -114,6 +114,40 @@ TEST(WaitFor, TakesNoTimeInAConversation) {
   EXPECT_LT(support::Clock::now() - begin, 1h);
 }
 
+TEST(WaitFor, EndsAtTheDeadlineInAConversation) {
+  std::string ended;
+  tr::testing::Conversation talk(
+      tr::lines(),
+      [&](const tr::Request& request) -> tr::Answer {
+        ended += tr::wait_for(request.text() == "long" ? 3s : 1s) ? "whole " : "cut ";
+        ended +=
+            request.cancelled().reason() == tr::CancelReason::kDeadline ? "deadline," : "none,";
+        return request.own();
+      },
+      {.handler_time_max = 2s});
+  EXPECT_EQ(talk.say("short\nlong\nshort\n"), "short\nERR deadline exceeded\nshort\n");
+  EXPECT_EQ(ended, "whole none,cut deadline,whole none,");
+  EXPECT_EQ(talk.stats().handler_deadlines, 1u);
+  EXPECT_EQ(talk.advance(5s), "");
+}
+
+// Also where the loop does not turn before the handler returns.
+TEST_P(WaitingTest, EndsAtTheDeadline) {
+  TestServer server(options());
+  std::atomic<int> cut{0};
+  server.listen(
+      [&](const tr::Request& request) -> tr::Answer {
+        if (request.text() == "long" && !tr::wait_for(1h)) ++cut;
+        return request.own();
+      },
+      {.handler_time_max = 20ms});
+  server.start();
+  Client client(server.url());
+  EXPECT_EQ(client.ask("long"), "ERR deadline exceeded");
+  EXPECT_TRUE(wait_until([&] { return client.ask("short") == "short"; }));
+  EXPECT_EQ(cut, 1);
+}
+
 TEST(WaitFor, SleepsOnAThreadThatIsNotTheServers) {
   const auto begin = support::Clock::now();
   tr::blocking();

@@ -137,16 +137,18 @@ class CoreTest : public ::testing::Test {
     return all;
   }
 
-  const ConnectionId id_ = ConnectionId::make(0, 2, 7);
   CoreRef core_;
+  const ConnectionId id_ = ConnectionId::make(core().home(0), 2, 7);
 };
 
 TEST_F(CoreTest, OnlyTheRightGenerationIsConnected) {
   EXPECT_TRUE(peer().connected());
+  const uint32_t home = core().home(0);
   for (const ConnectionId wrong :
-       {ConnectionId{}, ConnectionId::make(0, 2, 6), ConnectionId::make(0, 2, 8),
-        ConnectionId::make(0, 1, 7), ConnectionId::make(1, 2, 7), ConnectionId::make(0, 4, 7),
-        ConnectionId::make(0, 2, 0), ConnectionId::make(1023, 0x3fffff, 0xffffffff)}) {
+       {ConnectionId{}, ConnectionId::make(home, 2, 6), ConnectionId::make(home, 2, 8),
+        ConnectionId::make(home, 1, 7), ConnectionId::make(home + 1, 2, 7),
+        ConnectionId::make(home, 4, 7), ConnectionId::make(home, 2, 0),
+        ConnectionId::make(home ^ 1023, 0x3fffff, 0xffffffff)}) {
     EXPECT_FALSE(Peer(wrong, core_).connected()) << wrong.value;
     EXPECT_EQ(Peer(wrong, core_).send("x"), SendResult::kClosed);
     Peer(wrong, core_).close();
