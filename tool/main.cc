@@ -1,9 +1,11 @@
-// The command line of `trireme`. The only file that knows CLI11.
+// The command line of `trireme`. Beside command_line.h the only file that knows CLI11.
+
+#include <unistd.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <deque>
@@ -15,6 +17,7 @@
 
 #include "tool/bench/command.h"
 #include "tool/bench/options.h"
+#include "tool/command_line.h"
 #include "tool/serve.h"
 #include "tool/start_up.h"
 #include "tool/units.h"
@@ -88,7 +91,10 @@ void add_threads(CLI::App& app, ServeOptions& options) {
       app, "--accepting", options.listen.accepting,
       {{"listener", tr::Accepting::kListener}, {"loops", tr::Accepting::kLoops}},
       {"WHO", "listener", "who accepts: listener, a thread; loops, each by itself (SO_REUSEPORT)"});
-  add(app, "--poll-time", options.server.poll_time_max, tool::parse_duration,
+  const auto poll_time = [](const std::string& text) {
+    return tool::parse_duration_in(text, {.max = std::chrono::milliseconds(10)});
+  };
+  add(app, "--poll-time", options.server.poll_time_max, poll_time,
       {"TIME", "0", "how long threads look for work before they sleep; at most 10ms"});
   Names<DriverChoice> drivers = {{"epoll", {tr::DriverKind::kEpoll}},
                                  {"epoll-et", {tr::DriverKind::kEpollEdge}},
@@ -186,10 +192,16 @@ void add_service(CLI::App& serve, const char* name, const char* description,
   });
 }
 
-int fail(std::string sentence) {
-  std::replace(sentence.begin(), sentence.end(), '\n', ' ');
-  std::fprintf(stderr, "trireme: %s (try --help)\n", sentence.c_str());
+int fail(const std::string& sentence) {
+  std::fprintf(stderr, "trireme: %s\n", sentence.c_str());
   return kExitUsage;
+}
+
+std::shared_ptr<tool::HelpFormatter> formatter_for(const char* subcommand) {
+  // Its own for each command: a label is for all that a formatter has.
+  const auto formatter = std::make_shared<tool::HelpFormatter>(tool::columns_of(STDOUT_FILENO));
+  formatter->label("SUBCOMMAND", subcommand);
+  return formatter;
 }
 
 // Adds `bench NAME`; `options` is what its command line says, once parsed.
@@ -211,6 +223,7 @@ void add_scenario(CLI::App& command, const bench::ScenarioHelp& help,
     if (option.type[0] == '\0') {
       added = app->add_flag_callback(
           option.name, [take] { take(""); }, option.description);
+      added->disable_flag_override();
     } else {
       added = app->add_option_function<std::string>(option.name, take, option.description)
                   ->type_name(option.type)
@@ -224,9 +237,7 @@ void add_scenario(CLI::App& command, const bench::ScenarioHelp& help,
 CLI::App* add_bench(CLI::App& app, std::deque<bench::BenchOptions>& all) {
   CLI::App* const command = app.add_subcommand("bench", bench::help_above(""));
   command->require_subcommand(0, 1);
-  const auto formatter = std::make_shared<CLI::Formatter>();  // its own: a label is for all it has
-  formatter->label("SUBCOMMAND", "SCENARIO URL");
-  command->formatter(formatter);
+  command->formatter(formatter_for("SCENARIO URL"));
   command->footer("\n" + bench::help_below(""));
   for (const bench::ScenarioHelp& help : bench::scenarios()) {
     add_scenario(*command, help, all.emplace_back());
@@ -240,7 +251,7 @@ int run_bench(const CLI::App& command, std::deque<bench::BenchOptions>& all) {
     if (command.got_subcommand(options.scenario)) return bench::run_command(std::move(options));
     known += (known.empty() ? "" : ", ") + options.scenario;
   }
-  return fail("expected a scenario: " + known);
+  return fail("expected a scenario: " + known + " (try `trireme bench --help`)");
 }
 
 }  // namespace
@@ -248,11 +259,13 @@ int run_bench(const CLI::App& command, std::deque<bench::BenchOptions>& all) {
 int main(int argc, char** argv) {
   // A load that has measured nothing has failed; a server that has served nobody has not.
   tool::start_up(argc > 1 && std::string_view(argv[1]) == "bench" ? 1 : 0);
-  CLI::App app("Trireme, a TCP server whose handlers may block");
+  CLI::App app("Trireme, a TCP server whose handlers may block", "trireme");
+  app.formatter(formatter_for("COMMAND"));
   app.set_version_flag("--version", "trireme " TRIREME_VERSION);
   app.require_subcommand(0, 1);  // a missing one is said below, in our words
   CLI::App* const serve = app.add_subcommand("serve", "serve until SIGTERM or SIGINT");
   serve->require_subcommand(0, 1);
+  serve->formatter(formatter_for("SERVICE"));
   ServeOptions echo, discard, delay, collect;
   add_service(*serve, "echo", "sends every byte back", echo);
   add_service(*serve, "discard", "takes every byte, answers nothing", discard);
@@ -265,12 +278,12 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::Error& error) {
-    return fail(error.what());
+    return fail(tool::UsageError(app, error).sentence());
   }
   if (load->parsed()) return run_bench(*load, loads);
-  if (!serve->parsed()) return fail("expected a command: serve or bench");
+  if (!serve->parsed()) return fail("expected a command: serve or bench (try `trireme --help`)");
   for (ServeOptions* const options : {&echo, &discard, &delay, &collect}) {
     if (serve->got_subcommand(options->service)) return tool::serve(std::move(*options));
   }
-  return fail("expected a service: echo, discard, delay or collect");
+  return fail("expected a service: echo, discard, delay or collect (try `trireme serve --help`)");
 }

@@ -35,14 +35,20 @@ void count_interrupt(int number) {
   if (++interrupts == 1) first_interrupt_ns = now;
 }
 
-int fail(int status, const std::string& sentence) {
-  std::fprintf(stderr, "trireme: %s%s\n", sentence.c_str(),
-               status == kExitUsage ? " (try --help)" : "");
-  return status;
+int fail(const std::string& sentence) {
+  std::fprintf(stderr, "trireme: %s\n", sentence.c_str());
+  return kExitFailure;
 }
 
-int fail(const tr::Error& error) {
-  return fail(error.code == tr::Error::Code::kUsage ? kExitUsage : kExitFailure, error.message);
+// Of the command line: what it does not say, the help does.
+int refuse(const BenchOptions& options, const std::string& sentence) {
+  fail(sentence + " (try `trireme bench " + options.scenario + " --help`)");
+  return kExitUsage;
+}
+
+int fail(const BenchOptions& options, const tr::Error& error) {
+  return error.code == tr::Error::Code::kUsage ? refuse(options, error.message)
+                                               : fail(error.message);
 }
 
 // One line on a terminal that is written over and over.
@@ -104,20 +110,20 @@ Measured run(const Endpoint& server, const RunOptions& options) {
 int run_command(BenchOptions options) {
   ::signal(SIGPIPE, SIG_IGN);
   const auto completed = complete(options);
-  if (!completed) return fail(completed.error());
+  if (!completed) return fail(options, completed.error());
   const auto server = resolve_url(options.url, options.run.load.connect_time_max);
-  if (!server) return fail(server.error());
+  if (!server) return fail(options, server.error());
   const auto checked = check_endpoint(options, server.value());
-  if (!checked) return fail(checked.error());
+  if (!checked) return fail(options, checked.error());
   if (options.run.pid > 0 && read_cpu_ns(options.run.pid) == 0) {
-    return fail(kExitUsage, "--pid: there is no process " + std::to_string(options.run.pid));
+    return refuse(options, "--pid: there is no process " + std::to_string(options.run.pid));
   }
   // A run of minutes must not end with a file that cannot be written.
   if (!options.plot.empty() && !std::ofstream(options.plot, std::ios::app)) {
-    return fail(kExitUsage, "--plot: cannot write " + options.plot);
+    return refuse(options, "--plot: cannot write " + options.plot);
   }
   const std::string refusal = check_descriptors(options.run);
-  if (!refusal.empty()) return fail(kExitFailure, refusal);
+  if (!refusal.empty()) return fail(refusal);
 
   options.run.load.interrupts = &interrupts;
   const Measured measured = run(server.value(), options.run);
@@ -128,7 +134,7 @@ int run_command(BenchOptions options) {
   std::fputs(result.c_str(), stdout);
   const bool printed = std::fflush(stdout) == 0;
   if (!options.plot.empty() && !write_plot(subject, measured, options.plot)) {
-    return fail(kExitFailure, "cannot write " + options.plot);
+    return fail("cannot write " + options.plot);
   }
   return printed ? exit_status(measured) : kExitFailure;
 }

@@ -1,4 +1,5 @@
-// What the help of `trireme bench` says beside the options.
+// What the help of `trireme bench` says beside the options. A paragraph is one line here: who
+// prints it breaks it.
 #include "tool/bench/options.h"
 
 namespace bench {
@@ -10,26 +11,22 @@ constexpr const char* kUrl =
 
 constexpr const char* kExit =
     "Exit status: 0; 1 a byte was wrong, a connection broke or was not made, a reply is missing, "
-    "or\n"
-    "nothing was answered; 2 a wrong option or URL. SIGINT ends the measurement and prints what "
-    "was\n"
-    "measured so far; a second one does not wait for replies that are still due.\n";
+    "or nothing was answered; 2 a wrong option or URL. SIGINT ends the measurement and prints "
+    "what was measured so far; a second one does not wait for replies that are still due.\n";
 
 constexpr const char* kExamples =
     "Examples:\n"
     "  trireme bench echo tcp://127.0.0.1:7000 --connections 200 --depth 8\n"
-    "  trireme bench lines tcp://127.0.0.1:7000 --rate 5000 --block 0.01 --block-time 20ms\n"
-    "  trireme bench idle tcp://127.0.0.1:7000 --connections 10000 --pid $(pgrep -x trireme)\n"
+    "  trireme bench lines tcp://127.0.0.1:7000 --rate 5000 --block 0.01\n"
+    "  trireme bench idle tcp://127.0.0.1:7000 --pid $(pgrep -x trireme)\n"
     "  trireme bench script tcp://127.0.0.1:6379 --script ping.txt --json\n"
     "\n"
     "`trireme bench SCENARIO --help` lists the options of a scenario.\n";
 
 constexpr const char* kRate =
     "Latency: with --rate, from the moment when a request was due to be sent, so that a server "
-    "that\n"
-    "stalls shows what its stall would cost clients that do not know of each other. Without "
-    "--rate,\n"
-    "from the send: a stalled server is asked less, and looks better than it is.\n";
+    "that stalls shows what its stall would cost clients that do not know of each other. Without "
+    "--rate, from the send: a stalled server is asked less, and looks better than it is.\n";
 
 constexpr const char* kScript =
     "The steps of a script, one a line; # begins a comment:\n"
@@ -44,8 +41,7 @@ constexpr const char* kScript =
     "  end\n"
     "  close                  closes; the next step is on a new connection\n"
     "From its end a script goes on at its beginning. A request is what is sent and the expects "
-    "that\n"
-    "follow it, up to the next send, pause or close.\n";
+    "that follow it, up to the next send, pause or close.\n";
 
 }  // namespace
 

@@ -75,18 +75,6 @@ Take refuse(const char* why) {
   return [why](const std::string&) -> tr::Result<tr::Done> { return usage(why); };
 }
 
-// The help puts options into a column of 30, and breaks no lines itself.
-std::string wrap(std::string text) {
-  constexpr size_t kColumns = 68;
-  for (size_t begin = 0; text.size() - begin > kColumns;) {
-    const size_t blank = text.rfind(' ', begin + kColumns);
-    if (blank == text.npos || blank <= begin) break;
-    text[blank] = '\n';
-    begin = blank + 1;
-  }
-  return text;
-}
-
 // Builds the table: every option, with those hidden that this scenario refuses.
 class Table {
  public:
@@ -103,7 +91,6 @@ class Table {
  private:
   // `refusal` is a sentence if the scenario has no such option.
   void add(Option option, const char* refusal = nullptr) {
-    option.description = wrap(option.description);
     if (refusal != nullptr) {
       option.group = "";
       option.take = refuse(refusal);
