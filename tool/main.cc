@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <deque>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ using tool::DriverChoice;
 using tool::ServeOptions;
 namespace tr = trireme;
 
+constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
 constexpr const char* kInFlightMax = "--in-flight-max";
 
@@ -193,7 +195,7 @@ void add_service(CLI::App& serve, const char* name, const char* description,
 }
 
 int fail(const std::string& sentence) {
-  std::fprintf(stderr, "trireme: %s\n", sentence.c_str());
+  std::fprintf(stderr, "trireme: %s\n", tool::one_line(sentence).c_str());
   return kExitUsage;
 }
 
@@ -276,7 +278,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
-    return app.exit(asked);
+    const int status = app.exit(asked);
+    if (std::cout.flush()) return status;
+    std::perror("trireme: cannot write the help");
+    return kExitFailure;
   } catch (const CLI::Error& error) {
     return fail(tool::UsageError(app, error).sentence());
   }

@@ -58,6 +58,14 @@ size_t columns_of(int fd) {
   return kUsualColumns;
 }
 
+std::string one_line(std::string text) {
+  for (char& each : text) {
+    const auto byte = static_cast<unsigned char>(each);
+    if (byte < 0x20 || byte == 0x7f) each = '?';
+  }
+  return text;
+}
+
 bool can_redraw(int fd) {
   const std::string_view kind = variable("TERM");
   return ::isatty(fd) == 1 && !kind.empty() && kind != "dumb";

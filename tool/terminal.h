@@ -24,4 +24,7 @@ bool can_redraw(int fd);
 // than it began. A word that is too long for a line stays whole.
 std::string fit(std::string_view text, size_t columns);
 
+// The text on one line: what a terminal would act on becomes a question mark.
+std::string one_line(std::string text);
+
 }  // namespace tool

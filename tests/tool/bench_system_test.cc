@@ -100,4 +100,25 @@ TEST(BenchConnects, SourcesAreProposedWhereThereAreSome) {
   EXPECT_TRUE(contains(ipv6, "no free port is left") && !contains(ipv6, "--sources N")) << ipv6;
 }
 
+// Starts the program with a shell: `$0 $@` is it.
+support::Child::Options through_shell(const char* line) {
+  return {.through = {"/bin/sh", "-c", line}};
+}
+
+TEST(BenchOutput, WhatCannotBeWrittenIsSaid) {
+  Peer peer;
+  const Words words = {"echo", peer.url(), "--duration", "50ms", "--warm-up", "0", "--json"};
+  const Ended full = bench(words, through_shell("exec \"$0\" \"$@\" > /dev/full"));
+  EXPECT_EQ(full.status, 1);
+  EXPECT_TRUE(contains(full.errors, "cannot write the result: No space left")) << full.errors;
+  Words plot = words;
+  plot.insert(plot.end(), {"--plot", "/dev/full"});
+  const Ended picture = bench(plot);
+  EXPECT_EQ(picture.status, 1);
+  EXPECT_TRUE(contains(picture.errors, "cannot write /dev/full: No space left")) << picture.errors;
+  const Ended help = bench({"--help"}, through_shell("exec \"$0\" \"$@\" > /dev/full"));
+  EXPECT_EQ(help.status, 1);
+  EXPECT_TRUE(contains(help.errors, "cannot write the help")) << help.errors;
+}
+
 }  // namespace

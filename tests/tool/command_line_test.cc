@@ -113,6 +113,9 @@ TEST(CommandLine, WhatIsWrongIsNamed) {
       {{"serve", "echo", "--dispatch", "none"}, "expected one of inline, workers, adaptive"},
       {{"serve", "collect"}, "--db is required"},
       {{"bench", "echo"}, "URL is required (try `trireme bench echo --help`)"},
+      {{"serve", "ec\nho"}, "no service \"ec?ho\""},
+      {{"serve", "echo", "--listen\x1b[2J"}, "no option --listen?[2J"},
+      {{"bench", "echo", "a\nb"}, "got \"a?b\""},
       {{"bench", "echo", "nonsense"}, "(try `trireme bench echo --help`)"},
   };
   for (const auto& line : lines) {

@@ -92,6 +92,11 @@ TEST(Fit, BreaksAtBlanks) {
   }
 }
 
+TEST(Fit, OneLineIsOne) {
+  EXPECT_EQ(tool::one_line("a\nb\r\t\x1b[2J\x7f gr\xc3\xbc\xc3\x9f"),
+            "a?b???[2J? gr\xc3\xbc\xc3\x9f");
+}
+
 TEST(NarrowReport, FitsTwentyFourColumns) {
   bench::Subject subject{"lines", "tcp://127.0.0.1:7000", {}};  // why: only printed
   subject.options.load.rate = 1000;

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <string>
 
@@ -36,7 +38,7 @@ void count_interrupt(int number) {
 }
 
 int fail(const std::string& sentence) {
-  std::fprintf(stderr, "trireme: %s\n", sentence.c_str());
+  std::fprintf(stderr, "trireme: %s\n", tool::one_line(sentence).c_str());
   return kExitFailure;
 }
 
@@ -89,6 +91,10 @@ std::string check_descriptors(const RunOptions& options) {
          ": raise it (ulimit -Hn), or take fewer, or several processes";
 }
 
+std::string cannot_write(const std::string& what) {
+  return "cannot write " + what + ": " + std::strerror(errno);
+}
+
 bool write_plot(const Subject& subject, const Measured& measured, const std::string& file) {
   std::ofstream stream(file, std::ios::binary | std::ios::trunc);
   stream << plot_of(subject, measured);
@@ -120,7 +126,7 @@ int run_command(BenchOptions options) {
   }
   // A run of minutes must not end with a file that cannot be written.
   if (!options.plot.empty() && !std::ofstream(options.plot, std::ios::app)) {
-    return refuse(options, "--plot: cannot write " + options.plot);
+    return refuse(options, "--plot: " + cannot_write(options.plot));
   }
   const std::string refusal = check_descriptors(options.run);
   if (!refusal.empty()) return fail(refusal);
@@ -131,12 +137,14 @@ int run_command(BenchOptions options) {
   const size_t columns = ::isatty(STDOUT_FILENO) == 1 ? tool::columns_of(STDOUT_FILENO) : SIZE_MAX;
   const std::string result =
       options.json ? json_of(subject, measured) : text_of(subject, measured, columns);
-  std::fputs(result.c_str(), stdout);
-  const bool printed = std::fflush(stdout) == 0;
-  if (!options.plot.empty() && !write_plot(subject, measured, options.plot)) {
-    return fail("cannot write " + options.plot);
+  int status = exit_status(measured);
+  if (std::fputs(result.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    status = fail(cannot_write("the result"));
   }
-  return printed ? exit_status(measured) : kExitFailure;
+  if (!options.plot.empty() && !write_plot(subject, measured, options.plot)) {
+    status = fail(cannot_write(options.plot));
+  }
+  return status;
 }
 
 }  // namespace bench
