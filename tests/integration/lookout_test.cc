@@ -116,7 +116,6 @@ class Starving final : public tr::Threads {
   uint64_t current_id() override { return real_.current_id(); }
   int allowed_cpus() override { return real_.allowed_cpus(); }
   tr::Duration cpu_time(uint64_t thread) override { return real_.cpu_time(thread); }
-  std::string stack_of(uint64_t thread) override { return real_.stack_of(thread); }
 
  private:
   tr::Threads& real_ = tr::real_platform().threads;
