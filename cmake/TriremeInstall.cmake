@@ -1,4 +1,5 @@
-# Headers, library, CMake package `trireme` (target trireme::trireme), pkg-config file, the tool.
+# Headers, library, CMake package `trireme` (targets trireme::trireme and trireme::COMPONENT), pkg-config file, the tool
+# with its manual page, licence, examples.
 
 include(CMakePackageConfigHelpers)
 
@@ -7,9 +8,16 @@ install(DIRECTORY include/trireme DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_
 install(TARGETS trireme EXPORT trireme_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET trireme_tool)
   install(TARGETS trireme_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES docs/man/trireme.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
+        FILES_MATCHING PATTERN "*.cc" PATTERN "CMakeLists.txt")
 install(EXPORT trireme_targets NAMESPACE trireme:: DESTINATION ${package_dir})
 
+# All that may be installed beside the library, whether this build has them or not.
+file(GLOB trireme_components RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/components components/*)
+list(REMOVE_ITEM trireme_components sim)  # for tests
 configure_package_config_file(cmake/trireme-config.cmake.in ${CMAKE_BINARY_DIR}/trireme-config.cmake
                               INSTALL_DESTINATION ${package_dir})
 # Before 1.0 a minor version may change the interface.

@@ -45,10 +45,10 @@ struct Frame {
 
 // One of several requests that `Codec::decode_requests` has found.
 struct DecodedRequest {
-  std::string_view payload;  // inside its frame, which begins at the end of the one before
-  const char* end;           // of its frame, in the input; it has one byte or more
-  DecodeState after;         // what the codec remembers behind it
-  uint32_t kind = 0;         // Frame::request_kind
+  std::string_view payload{};  // inside its frame, which begins at the end of the one before
+  const char* end = nullptr;   // of its frame, in the input; it has one byte or more
+  DecodeState after{};         // what the codec remembers behind it
+  uint32_t kind = 0;           // Frame::request_kind
 };
 
 // Bytes that go around an answer. Small by design: the answer itself is never copied to be framed.
@@ -63,7 +63,7 @@ struct Envelope {
 
 // What a codec tells a client whose request failed.
 struct ErrorReply {
-  std::string body;    // goes into the envelope; empty: nothing is sent
+  std::string body{};  // goes into the envelope; empty: nothing is sent
   bool close = false;  // the protocol has no error reply: end the connection instead
 };
 

@@ -89,8 +89,8 @@ struct Limits {
 
 // A kind of request that always starts in one place under `adaptive`, whatever it cost lately.
 struct PinnedKind {
-  uint32_t kind;      // the codec's tag, 0 to 14
-  Dispatch dispatch;  // kInline: on the loop's thread; or kWorkers
+  uint32_t kind = 0;                      // the codec's tag, 0 to 14
+  Dispatch dispatch = Dispatch::kInline;  // on the loop's thread; or kWorkers
 };
 
 // Options of one listener.
@@ -164,7 +164,7 @@ struct ServerOptions {
   // Set by a component, trireme/stacks.h: reports of stalls then say where a handler waits.
   StackReader stack_reader{};
   LogLevel log_level = LogLevel::kInfo;
-  LogSink log;  // empty: standard error
+  LogSink log{};  // empty: standard error
 };
 
 }  // namespace trireme

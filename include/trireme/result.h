@@ -10,10 +10,11 @@ namespace trireme::inline v0 {
 
 struct Error {
   enum class Code {
-    kUsage,
-    kSystem
-  } code;               // kUsage: a bad option or URL (exit 2); kSystem: port taken, ... (exit 1)
-  std::string message;  // one sentence that says what to change
+    kUsage,   // a bad option or URL (exit 2)
+    kSystem,  // port taken, ... (exit 1)
+  };
+  Code code = Code::kSystem;
+  std::string message{};  // one sentence that says what to change
 };
 
 template <class T>

@@ -21,10 +21,10 @@ struct Platform;
 
 // A handler that had not returned when the drain deadline came; or a codec, which holds its loop.
 struct StuckJob {
-  std::string service;
-  std::string thread;
-  std::string peer;
-  std::chrono::nanoseconds running_for;
+  std::string service{};
+  std::string thread{};
+  std::string peer{};
+  std::chrono::nanoseconds running_for{0};
   bool in_codec = false;
 };
 
@@ -39,7 +39,7 @@ class Server {
   // Drains if that has not been done. Waits for every handler and codec to return, however long
   // that takes; those that still run are named in the log.
   ~Server();
-  Server(const Server&) = delete;
+  Server(const volatile Server&) = delete;  // volatile: so that Server({}) cannot mean a copy
   Server& operator=(const Server&) = delete;
 
   // Before start(). Serves `handler` at `url` ("tcp://HOST:PORT"; an empty HOST is every address;

@@ -13,7 +13,7 @@ namespace trireme::inline v0 {
 
 // Where requests of one kind start under `adaptive`, and why. All loops together.
 struct KindStats {
-  std::string service;     // ListenOptions::name
+  std::string service{};   // ListenOptions::name
   uint32_t kind = 0;       // the codec's tag; 15: that and all above
   bool callbacks = false;  // not requests: on_open, on_drain and on_close of sessions
   bool pinned = false;     // ListenOptions::pinned_kinds
@@ -80,7 +80,7 @@ struct Stats {
   uint64_t buffers_made = 0, buffers_gone = 0;
   uint64_t timers_made = 0, timers_gone = 0;
 
-  std::vector<KindStats> kinds;  // that have come up
+  std::vector<KindStats> kinds{};  // that have come up
 };
 
 // True if made = gone + live holds for everything; call it when the server has stopped. Else `why`

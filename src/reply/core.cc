@@ -187,7 +187,7 @@ std::string Core::describe(ConnectionId id) const {
   }
   if (address.word >> 48 != AF_INET6) return {};
   inet_ntop(AF_INET6, address.wide.data(), text, sizeof(text));
-  return "[" + std::string(text) + "]:" + port;
+  return std::string("[") + text + "]:" + port;
 }
 
 std::string Core::key_of(const Address& address) const {

@@ -83,7 +83,10 @@ class Threads {
 // One pointer per thread that the handler code of this library uses to know the job it is in. The
 // simulator saves and restores it when it switches fibers; nothing else of the library is
 // thread-local.
-inline thread_local void* thread_slot = nullptr;
+//
+// Its place is found without a call in position-independent code, too: 8 bytes of those that the
+// loader keeps for libraries that are opened later.
+[[gnu::tls_model("initial-exec")]] inline thread_local void* thread_slot = nullptr;
 // What it points to on a thread that holds a loop and is not in a handler.
 inline char loop_code_mark = 0;
 

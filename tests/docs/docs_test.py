@@ -95,19 +95,23 @@ class Serve:
 
 class Documents(unittest.TestCase):
     def test_blocks_compile(self):
-        text, findings = documents.translation_unit(
-            {name: text for name, text in pages().items() if name != "ARCHITECTURE.md"})
+        sources = {name: text for name, text in pages().items() if name != "ARCHITECTURE.md"}
+        for example in sorted(ROOT.glob("examples/*.cc")):
+            sources[f"examples/{example.name}"] = f"```cpp\n{example.read_text('utf-8')}```\n"
+        text, findings = documents.translation_unit(sources)
         self.assertEqual(findings, [])
         self.assertGreater(text.count("namespace block_"), 5)
         with tempfile.TemporaryDirectory() as folder:
             source = pathlib.Path(folder) / "blocks.cc"
             source.write_text(text, encoding="utf-8")
-            done = subprocess.run(
-                [os.environ.get("CXX", "c++"), "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra",
-                 "-Wno-missing-field-initializers", "-Werror", f"-I{ROOT / 'include'}",
-                 f"-I{ROOT / 'components/uring'}", f"-I{ROOT / 'components/stacks'}", source],
-                text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        self.assertEqual(done.returncode, 0, done.stdout)
+            compilers = {os.environ.get("CXX", "c++"), "g++", "clang++-14"}
+            for compiler in sorted(filter(shutil.which, compilers)):
+                done = subprocess.run(
+                    [compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic",
+                     "-Werror", f"-I{ROOT / 'include'}", f"-I{ROOT / 'components/uring'}",
+                     f"-I{ROOT / 'components/stacks'}", source],
+                    text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+                self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_the_server_of_the_readme_is_short(self):
         _, block, _ = next(documents.blocks(read("README.md"), "cpp"))

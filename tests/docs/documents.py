@@ -188,7 +188,7 @@ def translation_unit(pages):
             elif not re.search(r"\bint main\(", block):
                 findings.append(f"{name}:{line}: neither a whole program nor marked as a fragment")
                 continue
-            body = re.sub(r"\bint main\(\) \{", "int run_program() {", body)
+            body = re.sub(r"\bint main\(", "int run_program(", body)
             if "run_program" in body and "return server.run" not in body:
                 body = re.sub(r"^\}\s*\Z", "  return 0;\n}\n", body, flags=re.M)
             bodies.append(f"namespace block_{len(bodies)} {{\n{before}"

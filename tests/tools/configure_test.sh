@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A machine without what only the tests need can configure the programs, and a project that adds
-# Trireme as a subdirectory can have its tests.
+# Trireme as a subdirectory can have its tests. The flags that a user gives are heeded, with them
+# every source compiles, and no warning stops who only builds.
 #
 # Goal: `./dev run` installs the packages of the group `run` alone, so whatever else a machine has
 # or lacks must not matter. Method: configure into an empty folder while CMake is told that one
@@ -31,3 +32,23 @@ printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(outer LANGUAGES C 
   >"$folder/outer/CMakeLists.txt"
 cmake -S "$folder/outer" -B "$folder/inner" -G Ninja -DCMAKE_CXX_COMPILER="${CXX:-c++}" \
   >"$folder/inner.log" 2>&1 || { cat "$folder/inner.log"; exit 1; }
+
+# Without a word of the user: optimized, checks on, warnings are warnings, code for plugins.
+flags=$(grep -m1 -A5 'CMakeFiles/trireme.dir/src/reply/core.cc.o:' "$folder/GTest/build.ninja")
+for wanted in ' -O2 ' ' -fPIC '; do
+  grep -q -e "$wanted" <<<"$flags" || { echo "no$wanted in $flags"; exit 1; }
+done
+for unwanted in -Werror -DNDEBUG; do
+  ! grep -q -e "$unwanted" <<<"$flags" || { echo "$unwanted in $flags"; exit 1; }
+done
+
+# Sources that g++ 12 refused with -O3, for what it thinks of std::string.
+cmake -S "$root" -B "$folder/given" -G Ninja -DTRIREME_TESTS=OFF -DTRIREME_WERROR=ON \
+  -DCMAKE_CXX_COMPILER="${CXX:-c++}" -DCMAKE_CXX_FLAGS_RELEASE='-O3 -DNDEBUG' \
+  >"$folder/given.log" 2>&1 || { cat "$folder/given.log"; exit 1; }
+grep -q ' -O3 -DNDEBUG ' "$folder/given/build.ninja" ||
+  { echo "CMAKE_CXX_FLAGS_RELEASE is overruled"; exit 1; }
+objects=CMakeFiles/trireme.dir/src
+cmake --build "$folder/given" -j2 \
+  --target "$objects/reply/core.cc.o" "$objects/accept/endpoint.cc.o" \
+  >"$folder/given.log" 2>&1 || { cat "$folder/given.log"; exit 1; }

@@ -84,6 +84,34 @@ static_assert(DeclaresOnRequest<Heir> && DeclaresOnDrain<Heir> && !DeclaresOnClo
 static_assert(DeclaresOnRequest<Last> && !DeclaresOnDrain<Last> && !DeclaresConcurrent<Last>);
 static_assert(DeclaresConcurrent<Concurrent> && !DeclaresConcurrent<Plain>);
 
+// Options, and everything else with public members, may be given in part, whatever a user's
+// compiler warns of.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wmissing-field-initializers"
+TEST(Api, EveryMemberHasAnInitializer) {
+  EXPECT_FALSE(ServerOptions{.io_workers = 1}.log);
+  EXPECT_EQ(ListenOptions{.backlog = 1}.name, "service");
+  EXPECT_EQ(Limits{.in_flight_max = 1}.frame_bytes_max, 1u << 20);
+  EXPECT_EQ(PinnedKind{.kind = 1}.dispatch, Dispatch::kInline);
+  EXPECT_TRUE(ErrorReply{.close = true}.body.empty());
+  EXPECT_EQ(Frame{.consumed = 1}.request_kind, 0u);
+  EXPECT_EQ(DecodedRequest{.kind = 1}.end, nullptr);
+  EXPECT_EQ(DecodeState{.flags = 1}.scanned, 0u);
+  EXPECT_EQ(Envelope{.head_bytes = 1}.tail_bytes, 0);
+  EXPECT_TRUE(StuckJob{.thread = "t"}.peer.empty());
+  EXPECT_EQ(Error{.message = "m"}.code, Error::Code::kSystem);
+  EXPECT_TRUE(KindStats{.kind = 1}.service.empty());
+  EXPECT_TRUE(Stats{.accepted = 1}.kinds.empty());
+}
+#pragma GCC diagnostic pop
+
+TEST(Api, AServerOfNoOptionsIsUnambiguous) {
+  const Server braces({});
+  const Server all{};
+  const Server some({.io_workers = 1});
+  EXPECT_TRUE(braces.urls().empty() && all.urls().empty() && some.urls().empty());
+}
+
 TEST(Api, ASessionIsSerialUnlessItSaysOtherwise) {
   EXPECT_FALSE(SessionService<Plain>().concurrent());
   EXPECT_TRUE(SessionService<Concurrent>().concurrent());

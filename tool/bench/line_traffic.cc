@@ -9,7 +9,7 @@ namespace {
 class LineTraffic final : public Traffic {
  public:
   explicit LineTraffic(uint32_t block_microseconds)
-      : block_text_(" " + std::to_string(block_microseconds) + "\n") {}
+      : block_text_(std::string(" ") + std::to_string(block_microseconds) + "\n") {}
 
   void add_request(Connection& connection, const Pending& request, Tally&) override {
     char text[24];
