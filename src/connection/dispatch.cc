@@ -23,7 +23,6 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   job->kind = nullptr;
   job->previous_running = nullptr;
   job->written_bytes = 0;
-  job->deadline = kNever;
   job->requests_count = job->requests_run = job->replies_count = job->replies_bytes = 0;
   job->left_count = job->left_bytes = 0;
   job->write_error = 0;
@@ -35,6 +34,7 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   job->codec = connection.codec;
   job->fixed_envelope = listening.fixed_envelope_of(connection.codec);
   job->id = connection.id;
+  job->deadline = kNever;
   job->job_kind = kind;
   job->close_reason = connection.reason;
   job->cancelled.store(0, std::memory_order_relaxed);

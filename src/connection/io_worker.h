@@ -145,6 +145,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   void answer_in_loop(Connection& connection, uint64_t number, Answer answer) REQUIRES(loop_);
   void leave_held_in_loop(Connection& connection) REQUIRES(loop_);
   uint64_t open_request_in_loop(Connection& connection, Job* job) REQUIRES(loop_);
+  [[gnu::noinline]] void note_started_in_loop(Connection& connection, Job* job) REQUIRES(loop_);
   Connection::Started* started_in_loop(Connection& connection, uint64_t number) REQUIRES(loop_);
   void expire_request_in_loop(Connection& connection, uint64_t number) REQUIRES(loop_);
   void finish_unstarted_in_loop(Connection& connection, Job& job) REQUIRES(loop_);

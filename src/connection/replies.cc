@@ -36,15 +36,17 @@ void IoWorker::leave_held_in_loop(Connection& connection) {
 
 // Gives a request that was read its number. `job`: what will handle it; null: nothing.
 uint64_t IoWorker::open_request_in_loop(Connection& connection, Job* job) {
-  if (connection.listening->has_deadline()) {
-    Connection::Rare& rare = connection.make_rare();
-    if (rare.started == nullptr) rare.started = std::make_unique<std::deque<Connection::Started>>();
-    // Not the time of this turn: handlers before it may have taken long.
-    const TimePoint now = core_.platform.clock.now();
-    rare.started->push_back({.read_at = now, .job = job});
-    if (job != nullptr) job->deadline = connection.listening->deadline_of(now);
-  }
+  if (connection.listening->has_deadline()) note_started_in_loop(connection, job);
   return connection.sequencer.open();
+}
+
+void IoWorker::note_started_in_loop(Connection& connection, Job* job) {
+  Connection::Rare& rare = connection.make_rare();
+  if (rare.started == nullptr) rare.started = std::make_unique<std::deque<Connection::Started>>();
+  // Not the time of this turn: handlers before it may have taken long.
+  const TimePoint now = core_.platform.clock.now();
+  rare.started->push_back({.read_at = now, .job = job});
+  if (job != nullptr) job->deadline = connection.listening->deadline_of(now);
 }
 
 // With a handler deadline. The entry of a request whose reply has not left, or null.

@@ -119,8 +119,7 @@ struct alignas(64) Job final : Mail, private Responder {
   uint64_t asked_as = 0;
   KindRecord* kind = nullptr;  // to be told what it took; null: nobody asks
   Job* previous_running = nullptr;
-  size_t written_bytes = 0;     // by write_directly, envelope included
-  TimePoint deadline = kNever;  // of its request, which is its only one then
+  size_t written_bytes = 0;  // by write_directly, envelope included
   uint32_t requests_count = 0;
   uint32_t requests_run = 0;
   uint32_t replies_count = 0;
@@ -147,6 +146,7 @@ struct alignas(64) Job final : Mail, private Responder {
   const char* requests_begin = nullptr;
   ConnectionId id;
   uint64_t lent_as = 0;
+  TimePoint deadline = kNever;  // of its request, which is its only one then
   JobKind job_kind = JobKind::kRequest;
   CloseReason close_reason = CloseReason::kPeerClosed;
   // CancelReason. Relaxed: a hint where handlers ask; who waits is woken through `cancel_spot`.
