@@ -7,7 +7,7 @@
 # in flight each, 32 data workers; server on one CPU, load on the other. Each policy serves each mix
 # in turn, several rounds, medians. Then the added pause: pause_timer against `adaptive`, for
 # handlers that block while none has in the second before, and while one has. --pause: only that.
-# Leaves a table and all runs in bench/results/DATE-NAME/. Exit: 0; 1 something failed; 2 bad
+# Leaves a table and all runs in build/bench-results/DATE-NAME/. Exit: 0; 1 something failed; 2 bad
 # arguments.
 set -euo pipefail
 

@@ -25,10 +25,10 @@ take_name() {
   [[ $name =~ ^[A-Za-z0-9._-]+$ ]] || usage
 }
 
-# make_results NAME: a new folder bench/results/DATE-NAME, its path in $results.
+# make_results NAME: a new folder build/bench-results/DATE-NAME, its path in $results.
 make_results() {
   local first i
-  first=$root/results/$(date +%F)-$1
+  first=$root/../build/bench-results/$(date +%F)-$1
   results=$first
   for ((i = 2; ; ++i)); do
     [[ -e $results ]] || break

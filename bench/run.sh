@@ -4,7 +4,7 @@
 #   bench/run.sh BIN_DIR [WHAT] [--quick] [--name NAME]...   see compare/, --help
 #   bench/run.sh BIN_DIR blocking [--quick] [--name NAME]    see blocking.sh
 #
-# Leaves tables, charts and every run in bench/results/DATE-NAME/; Ctrl-C, those of the runs so far.
+# Leaves tables, charts and every run in build/bench-results/DATE-NAME/; Ctrl-C, of the runs so far.
 # Exit: 0; 1 the control is void, a server is wrong, a run failed, or it was interrupted; 2 bad
 # arguments. SERVER_CPU and LOAD_CPU (0 and 1) say where the two sides are pinned.
 set -euo pipefail

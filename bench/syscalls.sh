@@ -8,8 +8,8 @@
 # sends, of which each echo is one; the floor is counted in the same way, in turn. Two calls are the
 # least: recv and send. What is above is epoll_wait, one for a turn, so it depends on how many
 # clients are ready at once.
-# Leaves a table in bench/results/DATE-NAME/. Exit: 0; 1 something failed; 2 bad arguments; 77 there
-# is no perf, or it may not count.
+# Leaves a table in build/bench-results/DATE-NAME/. Exit: 0; 1 something failed; 2 bad arguments; 77
+# there is no perf, or it may not count.
 set -euo pipefail
 
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"

@@ -8,12 +8,20 @@ what a test may not do.
 
 import pathlib
 import re
+import subprocess
 import sys
 
 # Ratchets: these numbers may only fall.
 LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 COLUMNS_MAX = 100
+FILE_BYTES_MAX = 256 << 10
+RESULTS_BYTES_MAX = 2 << 20  # of the one page that bench/results holds
+PAGE_COLUMNS_MAX = 120  # of Markdown, tables and code excepted
+PAGE_LINES_MAX = {"README.md": 120, "ARCHITECTURE.md": 300}
+# Older than the rule, and wider. This list may only get shorter.
+WIDE_PAGES = {"docs/bench.md", "docs/dispatch.md", "docs/drivers.md", "docs/handlers.md",
+              "docs/limits.md", "docs/operations.md", "docs/promises.md"}
 
 STEPS = ["accept", "connection", "framing", "handling", "reply", "runtime"]  # of src, in order
 TOP_FOLDERS = ["bench", "cmake", "components", "docs", "examples", "include", "services", "src",
@@ -128,8 +136,40 @@ class Tidy:
                 self.check_doc_paths(file)
             if file.startswith("tests/") and suffix in CPP | {".py", ".sh"}:
                 self.check_test_manners(file)
+            if suffix == ".md" and (file.startswith("docs/") or file in PAGE_LINES_MAX):
+                self.check_page(file)
+        self.check_sizes()
         self.check_promises()
         return self.findings
+
+    # What the repository holds.
+
+    def tracked(self):
+        """The files that git knows, or all of a tree without git."""
+        done = subprocess.run(["git", "-C", self.root, "ls-files", "-z"], capture_output=True,
+                              text=True, check=False)
+        if done.returncode == 0 and done.stdout:
+            names = done.stdout.strip("\0").split("\0")
+        else:
+            names = [path.relative_to(self.root).as_posix() for path in self.root.rglob("*")]
+        return sorted(name for name in names if (self.root / name).is_file())
+
+    def check_sizes(self):
+        pages, results = set(), 0
+        for name in self.tracked():
+            size = (self.root / name).stat().st_size
+            if size > FILE_BYTES_MAX:
+                self.say(name, 1, f"{size >> 10} KiB; at most {FILE_BYTES_MAX >> 10}")
+            parts = name.split("/")
+            if parts[:2] == ["bench", "results"]:
+                pages.add(parts[2])
+                results += size
+                if parts[3:-1]:
+                    self.say(name, 1, "raw runs stay in build/bench-results")
+        if len(pages) > 1:
+            self.say("bench/results", 1, f"one page is kept, not {len(pages)}")
+        if results > RESULTS_BYTES_MAX:
+            self.say("bench/results", 1, f"{results >> 10} KiB; at most {RESULTS_BYTES_MAX >> 10}")
 
     # Lines.
 
@@ -286,6 +326,18 @@ class Tidy:
                     continue
                 if not (self.root / path).exists() and not (folder / path).exists():
                     self.say(file, number, f"there is no {path}")
+
+    def check_page(self, file):
+        lines = self.text(file).split("\n")
+        if len(lines) - 1 > PAGE_LINES_MAX.get(file, len(lines)):
+            self.say(file, 1, f"{len(lines) - 1} lines; at most {PAGE_LINES_MAX[file]}")
+        in_fence = False
+        for number, line in enumerate(lines, 1):
+            if line.lstrip().startswith("```"):
+                in_fence = not in_fence
+            wide = len(line) > PAGE_COLUMNS_MAX and not (in_fence or line.startswith("|"))
+            if wide and file not in WIDE_PAGES:
+                self.say(file, number, f"{len(line)} columns; at most {PAGE_COLUMNS_MAX}")
 
     def check_promises(self):
         """Every row of docs/promises.md names proofs in its last column, and all of them exist."""

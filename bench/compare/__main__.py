@@ -1,12 +1,12 @@
 """Trireme beside the floor programs and its peers: bench/compare BIN_DIR [WHAT] [option]...
 
-`--help` lists them. Leaves tables, charts and every run in bench/results/DATE-NAME/, also of the
-runs before SIGINT or SIGTERM. Exit: 0; 1 the control is void, a server is wrong, a run failed, or
-it was interrupted; 2 bad arguments.
+`--help` lists them. Leaves tables, charts and every run in build/bench-results/DATE-NAME/, also of
+the runs before SIGINT or SIGTERM; with --keep the page is the one in bench/results, too.
+Exit: 0; 1 the control is void, a server is wrong, a run failed, or it was interrupted; 2 bad
+arguments.
 """
 
 import argparse
-import json
 import os
 import pathlib
 import re
@@ -18,6 +18,7 @@ import time
 import charts
 import check
 import goals
+import keep
 import machine
 import plan
 import quiet
@@ -29,7 +30,8 @@ import tables
 WHAT = ("all", "control", "echo", "lines", "offload", "churn", "stream", "latency", "idle",
         "memory", "peers")
 
-DESCRIPTION = ("Trireme beside floor programs and peers: tables and charts in bench/results/. "
+DESCRIPTION = ("Trireme beside floor programs and peers: tables and charts in "
+               "build/bench-results/. "
                "`./dev bench blocking` measures mixes of requests that block.")
 
 
@@ -40,6 +42,8 @@ def parse(words):
     parser.add_argument("what", nargs="?", default="all", choices=WHAT, metavar="WHAT",
                         help=f"one of {', '.join(WHAT)} (all)")
     parser.add_argument("--quick", action="store_true", help="one short run a row, 5 minutes")
+    parser.add_argument("--keep", action="store_true", help="the page replaces the one in "
+                        "bench/results, which the tree keeps; not with --quick")
     parser.add_argument("--name", help="of the folder of results (WHAT)")
     parser.add_argument("--only", default="", help="rows whose id matches this expression")
     parser.add_argument("--minutes", type=float,
@@ -56,23 +60,13 @@ def parse(words):
     arguments = parser.parse_args(words)
     if arguments.name and not re.fullmatch(r"[A-Za-z0-9._-]+", arguments.name):
         parser.error("--name takes letters, digits, `.`, `_` and `-`")
+    if arguments.keep and (arguments.quick or arguments.what != "all" or arguments.only):
+        parser.error("--keep takes a whole run: no WHAT, no --quick, no --only")
     if arguments.rounds is not None and arguments.rounds < 1:
         parser.error("--rounds takes 1 or more")
     if not arguments.bin_dir.is_dir():
         parser.error(f"no folder {arguments.bin_dir}")
     return arguments
-
-
-def make_results(name):
-    base = pathlib.Path(__file__).resolve().parent.parent / "results"
-    first = base / f"{time.strftime('%F')}-{name}"
-    folder = first
-    number = 2
-    while folder.exists():
-        folder = pathlib.Path(f"{first}-{number}")
-        number += 1
-    folder.mkdir(parents=True)
-    return folder
 
 
 def choose(arguments, drivers, congestion):
@@ -115,7 +109,7 @@ def save(folder, title, rows, records, skipped, facts, quick):
                  for row in rows]
     everything = {"title": title, "quick": quick, "facts": facts, "goals": listed,
                   "rows": described, "left_out": skipped}
-    (folder / "results.json").write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
+    (folder / "results.json").write_text(keep.as_json(everything), encoding="utf-8")
     return text
 
 
@@ -141,7 +135,7 @@ def main(words):
     cpus = (int(os.environ.get("SERVER_CPU", 0)), int(os.environ.get("LOAD_CPU", 1)))
     facts = machine.describe(bin_dir)
     facts["pinned"] = f"servers on CPU {cpus[0]}, load on CPU {cpus[1]}" if pinned else "nothing"
-    folder = make_results(arguments.name or arguments.what)
+    folder = keep.make_folder(arguments.name or arguments.what)
     runs = runner.Runner(bin_dir, folder, *(cpus if pinned else (None, None)))
     silence = quiet.Quiet(quiet.floor_look(bin_dir, runs.pins()), arguments.patience,
                           arguments.at_rest)
@@ -162,6 +156,8 @@ def main(words):
     title = f"Trireme beside the floor and its peers: {arguments.what}"
     print(save(folder, title, rows, records, skipped, facts, arguments.quick))
     print(f"in {folder}", file=sys.stderr)
+    if arguments.keep:
+        print(f"kept in {keep.keep(folder)}", file=sys.stderr)
     failed = any("error" in record for own in records.values() for record in own)
     failed = failed or why == schedule.INTERRUPTED
     return 1 if failed or goals.control_verdict(records, "control") is False else 0

@@ -34,7 +34,7 @@ class Runner:
             text = text.replace(f"{self.bin_dir}/", "")  # results hold no paths of this machine
             name = f"{row.id}-{round_number}.json"
             (self.runs / name).write_text(text, encoding="utf-8")
-            return record | {"file": f"runs/{name}"} | evaluate(row, json.loads(text))
+            return record | evaluate(row, json.loads(text))
         except (RunFailed, servers.StartFailed, json.JSONDecodeError, OSError) as error:
             sentence = str(error).replace(f"{self.bin_dir}/", "")
             return record | {"error": sentence}

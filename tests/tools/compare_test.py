@@ -16,13 +16,16 @@ import threading
 import unittest
 import xml.dom.minidom
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "compare"))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "bench" / "compare"))
 import alone  # noqa: E402
 import charts  # noqa: E402
 import check  # noqa: E402
 import figures  # noqa: E402
 import goals  # noqa: E402
+import keep  # noqa: E402
 import machine  # noqa: E402
+import picture  # noqa: E402
 import plan  # noqa: E402
 import quiet  # noqa: E402
 import runner  # noqa: E402
@@ -318,7 +321,7 @@ class PageTest(unittest.TestCase):
 
 class FiguresTest(unittest.TestCase):
     def write(self, quick, control):
-        """The README after figures.py, and its status."""
+        """Status of figures.py, and docs/performance.md after it."""
         row = {"id": "control", "b": "floor epoll", "service": "echo", "pools": [0, 0],
                "kind": "cost", "found": found(control, control, control)}
         ours = row | {"id": "echo-inline-64-depth-1", "b": "trireme inline",
@@ -326,24 +329,60 @@ class FiguresTest(unittest.TestCase):
         everything = {"quick": quick, "facts": {"date": "today", "kernel": "Linux"}, "goals": [],
                       "rows": [row, ours]}
         with tempfile.TemporaryDirectory() as folder:
-            readme = pathlib.Path(folder, "README.md")
-            readme.write_text(f"a\n{figures.BEGIN}\nold\n{figures.END}\nz\n", encoding="utf-8")
+            page = pathlib.Path(folder, "docs", "performance.md")
+            page.parent.mkdir()
+            for path in (page, pathlib.Path(folder, "README.md")):
+                path.write_text(f"a\n{figures.BEGIN}\nstale\n{figures.END}\nz\n",
+                                encoding="utf-8")
             pathlib.Path(folder, "results.json").write_text(json.dumps(everything),
                                                             encoding="utf-8")
-            return figures.main(folder, readme), readme.read_text(encoding="utf-8")
+            return figures.main(folder, folder), page.read_text(encoding="utf-8")
 
     def test_figures_replace_figures(self):
         status, text = self.write(False, 1.0)
         self.assertEqual(status, 0)
         self.assertIn("| echo of 64 bytes, one in flight | 1.04 (1.03-1.05) |", text)
         self.assertTrue(text.startswith("a\n<!--") and text.endswith("-->\nz\n"))
-        self.assertNotIn("old", text)
+        self.assertNotIn("stale", text)
 
     def test_what_is_no_figure_is_refused(self):
         for quick, control in ((True, 1.0), (False, 1.05)):
             status, text = self.write(quick, control)
             self.assertEqual(status, 1)
-            self.assertIn("old", text)
+            self.assertIn("stale", text)
+
+
+    def test_the_tree_has_the_figures_of_the_page_that_it_keeps(self):
+        (results,) = (ROOT / "bench" / "results").glob("*/results.json")
+        everything = json.loads(results.read_text(encoding="utf-8"))
+        page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+        self.assertIn(figures.section(everything, f"../bench/results/{results.parent.name}"), page)
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        self.assertIn("\n".join(figures.small_table(everything)), readme)
+        self.assertEqual(picture.draw(page, everything),
+                         (ROOT / "docs" / "blocking.svg").read_text(encoding="utf-8"))
+
+
+class KeepTest(unittest.TestCase):
+    def test_a_kept_page_replaces_the_one_before_without_its_runs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            base = pathlib.Path(folder, "results")
+            (base / "old").mkdir(parents=True)
+            run = keep.make_folder("all", pathlib.Path(folder, "build"))
+            self.assertNotEqual(run, keep.make_folder("all", run.parent))
+            (run / "runs").mkdir()
+            for name in ("README.md", "a.svg", "results.json", "runs/a.json", "server"):
+                (run / name).write_text("x", encoding="utf-8")
+            kept = keep.keep(run, base)
+            self.assertEqual([kept], list(base.iterdir()))
+            self.assertEqual(sorted(path.name for path in kept.rglob("*")),
+                             ["README.md", "a.svg", "results.json"])
+
+    def test_json_is_short_and_the_same(self):
+        everything = {"title": "t", "rows": [{"a": 1.23456789, "b": [2, None]}, {}], "left": []}
+        text = keep.as_json(everything)
+        self.assertEqual(json.loads(text), keep.rounded(everything))
+        self.assertIn('{"a":1.2346,"b":[2,null]},\n{}', text)
 
 
 class ChartTest(unittest.TestCase):

@@ -45,6 +45,25 @@ class TidyTest(unittest.TestCase):
             short = short.removeprefix(base)
         return {file: f'{own}#include "{short}"\n', target: PRAGMA}
 
+    def test_sizes(self):
+        page = "bench/results/2026-01-01-all/"
+        small, large = "x" * (256 << 10), "x" * ((256 << 10) + 1)
+        self.passes({"docs/a.svg": small, page + "README.md": "# A\n", page + "results.json": "{}"})
+        self.refused({"docs/a.svg": large}, "docs/a.svg:1: 256 KiB; at most 256")
+        self.refused({page + "runs/a.json": "{}"}, "raw runs")
+        self.refused({page + "a.svg": "x", "bench/results/other/a.svg": "x"}, "one page is kept")
+        self.refused({f"{page}{i}.svg": small for i in range(9)}, "2304 KiB; at most 2048")
+
+    def test_pages(self):
+        wide, table = "x" * 121 + "\n", "|" + "x" * 200 + "|\n"
+        self.passes({"docs/a.md": "x" * 120 + "\n" + table + "```\n" + wide + "```\n",
+                     "bench/README.md": wide, "docs/bench.md": wide})
+        for name in ("docs/a.md", "docs/decisions/a.md", "README.md", "ARCHITECTURE.md"):
+            self.refused({name: wide}, "121 columns; at most 120")
+        self.passes({"README.md": "x\n" * 120, "ARCHITECTURE.md": "x\n" * 300})
+        self.refused({"README.md": "x\n" * 121}, "121 lines; at most 120")
+        self.refused({"ARCHITECTURE.md": "x\n" * 301}, "301 lines; at most 300")
+
     def test_layers_that_are_right(self):
         for file, target in [
                 ("src/accept/a.cc", "include/trireme/server.h"),
@@ -157,7 +176,7 @@ class TidyTest(unittest.TestCase):
     def test_columns(self):
         self.passes({"src/runtime/a.cc": "//" + "ü" * (tidy.COLUMNS_MAX - 2) + "\n"})
         self.refused({"src/runtime/a.cc": "//" + "x" * (tidy.COLUMNS_MAX - 1) + "\n"}, "101 col")
-        self.passes({"docs/a.md": "x" * 200 + "\n"})
+        self.passes({"bench/README.md": "x" * 200 + "\n"})
 
     def test_banned_words(self):
         for word in ("TO" "DO", "FIX" "ME", "XX" "X", "HA" "CK"):
