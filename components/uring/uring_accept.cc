@@ -40,7 +40,7 @@ bool UringDriver::give_accepted(const State& state, int32_t result, Completion& 
   out = {.kind = Completion::Kind::kAccepted, .channel = state.channel, .result = result};
   if (result < 0) return !state.closing;
   if (ring_.peer_address(result, last_peer_) < 0) {
-    kernel_.close(result);
+    kernel_.close_socket(result);
     return false;
   }
   out.bytes = {reinterpret_cast<char*>(&last_peer_.storage), last_peer_.size};

@@ -233,7 +233,7 @@ void UringDriver::close(Channel& channel) {
   stop_receiving(state, who);
   if (state.waits_writable) ring_.cancel(Op::kWritable, who);
   if (state.waits_hang_up) ring_.cancel(Op::kHangUp, who);
-  kernel_.close(channel.fd);
+  kernel_.close_socket(channel.fd);
   counters_.descriptors_closed.add();
   channel.fd = -1;
   try_release(state, who);

@@ -132,7 +132,7 @@ void Admission::admit_early_in_loop() {
 // The server ends without them.
 void Admission::close_early_in_loop() {
   for (const Early& early : early_) {
-    core_.platform.kernel.close(early.fd);
+    core_.platform.kernel.close_socket(early.fd);
     loop_.counters.descriptors_closed.add();
   }
   early_.clear();
@@ -148,7 +148,7 @@ void Admission::admit_in_loop(int fd, const SocketAddress& peer, uint32_t listen
   const size_t limit = core_.options.connections_per_address_max;
   if (limit > 0 && !core_.enter_address(peer, limit)) {
     loop_.counters.refused.add();
-    core_.platform.kernel.close(fd);
+    core_.platform.kernel.close_socket(fd);
     loop_.counters.descriptors_closed.add();
     return core_.leave_connection();
   }

@@ -3,8 +3,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <charconv>
 #include <cstring>
 #include <string>
+#include <system_error>
 
 #include "accept/endpoint.h"
 #include "runtime/driver.h"
@@ -23,6 +25,7 @@ std::string why(int error) {
     return "the address is in use by another process; choose another port or stop that one";
   if (error == EACCES) return "permission denied; ports below 1024 need CAP_NET_BIND_SERVICE";
   if (error == EADDRNOTAVAIL) return "this machine has no such address";
+  if (error == EINVAL) return "the system cannot bind this address (EINVAL)";
   return std::strerror(error);
 }
 
@@ -53,6 +56,15 @@ int share_port(Kernel& kernel, int fd) {
   return kernel.set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 }
 
+// The zone of a link-local address: the name or the number of an interface. More than 0, or not.
+int scope_of(Kernel& kernel, const std::string& zone) {
+  int scope = 0;
+  const char* const end = zone.data() + zone.size();
+  const auto [stop, failure] = std::from_chars(zone.data(), end, scope);
+  if (stop == end) return failure == std::errc() ? scope : 0;
+  return kernel.interface_index(zone.c_str());
+}
+
 // A bound descriptor or -errno. `endpoint` gets the address that was taken instead of "every one"
 // where IPv6 is missing.
 int bind_socket(Kernel& kernel, Endpoint& endpoint, bool joins) {
@@ -62,7 +74,7 @@ int bind_socket(Kernel& kernel, Endpoint& endpoint, bool joins) {
   if (fd >= 0) {
     if (joins) share_port(kernel, fd);  // if this is refused, so is bind
     result = kernel.bind(fd, endpoint.address);
-    if (result < 0) kernel.close(fd);
+    if (result < 0) kernel.close_socket(fd);
   }
   if (result >= 0) return fd;
   // Not compiled in, or switched off.
@@ -80,13 +92,13 @@ Result<int> open_socket(Kernel& kernel, const Listening& listening, Endpoint& en
   if (fd < 0) return cannot_listen(listening, why(-fd));
   int result = sharing == Sharing::kFirst ? share_port(kernel, fd) : 0;
   if (result < 0) {
-    kernel.close(fd);
+    kernel.close_socket(fd);
     return cannot_share(listening, -result);
   }
   result = kernel.listen(fd, listening.options.backlog);
   if (result == 0) result = kernel.local_address(fd, endpoint.address);
   if (result == 0) return fd;
-  kernel.close(fd);
+  kernel.close_socket(fd);
   return cannot_listen(listening, why(-result));
 }
 
@@ -97,6 +109,12 @@ Result<Done> bind_listening(Kernel& kernel, Listening& listening,
   Result<Endpoint> parsed = parse_endpoint(listening.url);
   if (!parsed) return parsed.error();
   Endpoint endpoint = parsed.value();
+  if (!endpoint.zone.empty()) {
+    const int scope = scope_of(kernel, endpoint.zone);
+    if (scope <= 0)
+      return cannot_listen(listening, "this machine has no interface '" + endpoint.zone + "'");
+    set_scope(endpoint.address, static_cast<uint32_t>(scope));
+  }
   Sharing sharing = doors.size() > 1 ? Sharing::kFirst : Sharing::kAlone;
   for (Admission* door : doors) {
     Result<int> fd = open_socket(kernel, listening, endpoint, sharing);
@@ -105,7 +123,7 @@ Result<Done> bind_listening(Kernel& kernel, Listening& listening,
     if (failed != 0) return cannot_listen(listening, why_not_watched(-failed));
     sharing = Sharing::kNext;
   }
-  listening.url = to_url(endpoint.address);
+  listening.url = to_url(endpoint.address, endpoint.zone);
   return Done{};
 }
 

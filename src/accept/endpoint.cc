@@ -60,8 +60,18 @@ Result<Endpoint> parse_endpoint(std::string_view url) {
   if (host.front() == '[' && host.back() == ']') {
     in6_addr address{};
     const std::string inner = host.substr(1, host.size() - 2);
-    if (inet_pton(AF_INET6, inner.c_str(), &address) == 1)
-      return Endpoint{ipv6(address, port), false};
+    const size_t percent = inner.find('%');
+    if (inet_pton(AF_INET6, inner.substr(0, percent).c_str(), &address) == 1) {
+      const std::string zone = percent == std::string::npos ? "" : inner.substr(percent + 1);
+      const bool is_local = IN6_IS_ADDR_LINKLOCAL(&address);
+      if (is_local && zone.empty()) {
+        return usage(url,
+                     "a link-local address needs its interface, as in tcp://[fe80::1%eth0]:7000");
+      }
+      if (!is_local && percent != std::string::npos)
+        return usage(url, "only a link-local address (fe80::/10) has an interface behind a '%'");
+      return Endpoint{ipv6(address, port), false, zone};
+    }
   }
   in_addr address{};
   if (inet_pton(AF_INET, host.c_str(), &address) == 1) return Endpoint{ipv4(address, port), false};
@@ -77,14 +87,22 @@ uint16_t port_of(const SocketAddress& address) {
   return ntohs(in.sin_port);
 }
 
-std::string to_url(const SocketAddress& address) {
+void set_scope(SocketAddress& address, uint32_t scope) {
+  sockaddr_in6 in{};
+  std::memcpy(&in, &address.storage, sizeof(in));
+  in.sin6_scope_id = scope;
+  std::memcpy(&address.storage, &in, sizeof(in));
+}
+
+std::string to_url(const SocketAddress& address, std::string_view zone) {
   char text[INET6_ADDRSTRLEN] = "";
   const std::string port = ":" + std::to_string(port_of(address));
   if (address.storage.ss_family == AF_INET6) {
     sockaddr_in6 in{};
     std::memcpy(&in, &address.storage, sizeof(in));
     inet_ntop(AF_INET6, &in.sin6_addr, text, sizeof(text));
-    return "tcp://[" + std::string(text) + "]" + port;
+    const std::string behind = zone.empty() ? "" : "%" + std::string(zone);
+    return "tcp://[" + std::string(text) + behind + "]" + port;
   }
   sockaddr_in in{};
   std::memcpy(&in, &address.storage, sizeof(in));

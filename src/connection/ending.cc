@@ -15,7 +15,7 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   Connection* connection = take_slot_in_loop();
   if (connection == nullptr) {
     // Every slot is held by a handler that outlives its socket.
-    core_.platform.kernel.close(fd);
+    core_.platform.kernel.close_socket(fd);
     counters.descriptors_closed.add();
     counters.closed_by_reason[static_cast<size_t>(CloseReason::kRefused)].add();
     return core_.leave_connection();

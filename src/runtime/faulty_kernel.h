@@ -128,6 +128,8 @@ class FaultyKernel final : public Kernel {
   int event_clear(int fd) override;
   int64_t raise_descriptor_limit() override;
   void fill_standard_descriptors() override { inner_.fill_standard_descriptors(); }
+  int interface_index(const char* name) override { return inner_.interface_index(name); }
+  bool has_forked() const override { return inner_.has_forked(); }
 
  private:
   // relaxed, all of them: counts publish nothing.

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -75,6 +76,18 @@ class Kernel {
   // Fills those of the standard descriptors 0 to 2 that are closed: else the next one that is
   // opened would be what everybody takes for standard input, output or error.
   virtual void fill_standard_descriptors() {}
+  // if_nametoindex(3): more than 0, or -errno.
+  virtual int interface_index(const char*) { return -ENODEV; }
+
+  // True: this process has forked, so a child may hold copies of its descriptors.
+  virtual bool has_forked() const { return false; }
+  // Closes a socket, as `close` does. Its other side, or whoever would connect to it, must not have
+  // to wait for a child's copy of it to be closed, too: so where there may be one, the socket ends
+  // before. A call more only then.
+  int close_socket(int fd) {
+    if (has_forked()) shutdown(fd, SHUT_RDWR);
+    return close(fd);
+  }
 
  protected:
   explicit Kernel(bool is_real = false) : is_real_(is_real) {}

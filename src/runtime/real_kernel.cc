@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
@@ -13,6 +14,7 @@
 #include <cerrno>
 
 #include "runtime/real_calls.h"
+#include "runtime/real_fork.h"
 
 namespace trireme::inline v0 {
 namespace {
@@ -29,7 +31,7 @@ sockaddr* raw(SocketAddress& address) { return reinterpret_cast<sockaddr*>(&addr
 
 }  // namespace
 
-RealKernel::RealKernel() : Kernel(kHasRealCalls) {}
+RealKernel::RealKernel() : Kernel(kHasRealCalls) { watch_forks(); }
 
 int RealKernel::socket(int family, int type) {
   return result_of(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -151,7 +153,10 @@ int64_t RealKernel::raise_descriptor_limit() {
   if (limit.rlim_cur < limit.rlim_max) {
     rlimit raised = limit;
     raised.rlim_cur = limit.rlim_max;
-    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) {
+      note_raised_limit(limit.rlim_cur, raised.rlim_cur);
+      limit = raised;
+    }
   }
   return limit.rlim_cur == RLIM_INFINITY ? INT64_C(1) << 30 : static_cast<int64_t>(limit.rlim_cur);
 }
@@ -165,6 +170,13 @@ void RealKernel::fill_standard_descriptors() {
     if (fd < 0) fd = ::open("/", O_PATH | O_DIRECTORY);
     if (fd > STDERR_FILENO) ::close(fd);  // another thread was faster
   }
+}
+
+bool RealKernel::has_forked() const { return trireme::has_forked(); }
+
+int RealKernel::interface_index(const char* name) {
+  const unsigned index = ::if_nametoindex(name);
+  return index > 0 ? static_cast<int>(index) : -errno;
 }
 
 }  // namespace trireme

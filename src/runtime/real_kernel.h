@@ -1,6 +1,7 @@
 // The kernel of this machine.
 //
-// Step: below all steps. Thread: any; the object has no state.
+// Step: below all steps. Thread: any; the object has no state (what forks must know is in
+// real_fork.h).
 #pragma once
 
 #include "runtime/kernel.h"
@@ -35,6 +36,8 @@ class RealKernel final : public Kernel {
   int event_clear(int fd) override;
   int64_t raise_descriptor_limit() override;
   void fill_standard_descriptors() override;
+  bool has_forked() const override;
+  int interface_index(const char* name) override;
 };
 
 }  // namespace trireme

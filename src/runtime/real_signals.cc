@@ -170,6 +170,15 @@ void RealSignals::notify() {
   }
 }
 
+void reset_signals_in_child() {
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    struct sigaction now {};
+    if (::sigaction(kSignals[i], nullptr, &now) != 0 || now.sa_handler != on_signal) continue;
+    ::sigaction(kSignals[i], &before[i], nullptr);
+  }
+  for (std::atomic<int>& place : write_ends) place.store(0);  // the pipes are the parent's
+}
+
 namespace {
 
 // The standard ones without waiting for whoever uses them, then all others.

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstddef>
 
+#include "runtime/annotations.h"
 #include "runtime/clock.h"
 
 namespace trireme::inline v0 {
@@ -52,6 +53,10 @@ class RealSignals {
   sigset_t mask_{};  // of the thread, before
   bool quietly_ = false;
 };
+
+// In a forked child: the handlers of this process are no business of the child's. Calls only what a
+// signal handler may call.
+void reset_signals_in_child() NO_THREAD_SAFETY_ANALYSIS;  // its thread is the only one
 
 // Ends the process with `status` after flushing streams, as far as that is done soon: a handler
 // that never returns may hold the lock of one. Nothing else is ended in order.

@@ -19,6 +19,7 @@
 #include "runtime/check.h"
 #include "runtime/home_numbers.h"
 #include "runtime/park_word.h"
+#include "runtime/real_fork.h"
 #include "runtime/real_kernel.h"
 #include "runtime/threads.h"
 
@@ -114,6 +115,7 @@ class RealThreads final : public Threads {
     pthread_t thread;
     // The new thread inherits the mask: it blocks all signals from its first instruction on.
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    note_signals_outside(before);
     error = ::pthread_create(&thread, nullptr, thread_main, start.get());
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (error != 0) return nullptr;

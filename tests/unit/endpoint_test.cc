@@ -26,11 +26,13 @@ TEST(Endpoint, TableOfGoodOnes) {
       {"tcp://:7000", "tcp://[::]:7000", true},
       {"tcp://:0", "tcp://[::]:0", true},
       {"tcp://127.0.0.1:00080", "tcp://127.0.0.1:80", false},
+      {"tcp://[fe80::1%eth0]:7000", "tcp://[fe80::1%eth0]:7000", false},
+      {"tcp://[FE80::0:1%2]:0", "tcp://[fe80::1%2]:0", false},
   };
   for (const auto& one : cases) {
     const Result<Endpoint> result = parse_endpoint(one.url);
     ASSERT_TRUE(result.ok()) << one.url;
-    EXPECT_EQ(to_url(result.value().address), one.canonical);
+    EXPECT_EQ(to_url(result.value().address, result.value().zone), one.canonical);
     EXPECT_EQ(result.value().every_address, one.every_address) << one.url;
     EXPECT_GT(result.value().address.size, 0u);
   }
@@ -39,12 +41,20 @@ TEST(Endpoint, TableOfGoodOnes) {
 TEST(Endpoint, TableOfWrongOnes) {
   const std::string scheme = "write tcp://HOST:PORT", missing = "the port is missing",
                     number = "the port must be a number from 0 to 65535",
-                    host = "the host must be an IPv4 address";
+                    host = "the host must be an IPv4 address",
+                    interface = "a link-local address needs its interface",
+                    no_interface = "only a link-local address";
   const struct {
     std::string url;
     std::string sentence;
   } cases[] = {
       {"", scheme},
+      {"tcp://[fe80::1]:7000", interface},
+      {"tcp://[fe80::1%]:7000", interface},
+      {"tcp://[::1%lo]:7000", no_interface},
+      {"tcp://[2001:db8::1%2]:7000", no_interface},
+      {"tcp://[fe80::1%eth0:7000", host},
+      {"tcp://127.0.0.1%lo:7000", host},
       {"127.0.0.1:7000", scheme},
       {"tcp:/127.0.0.1:7000", scheme},
       {"TCP://127.0.0.1:7000", scheme},
@@ -68,7 +78,6 @@ TEST(Endpoint, TableOfWrongOnes) {
       {"tcp://]:7000", host},
       {"tcp://[127.0.0.1]:7000", host},
       {"tcp://[::1:7000", host},
-      {"tcp://[fe80::1%lo]:7000", host},
       {"tcp://127.0.0.256:7000", host},
       {"tcp://127.1:7000", host},
       {"tcp://example.org:7000", host},
