@@ -71,10 +71,19 @@ class Answer {
   bool closes_ = false;
 };
 
+// Any thread. The same text on one line: every "\n" and "\r" becomes a space. For text from
+// elsewhere in an answer of `lines()`, whose end a newline would be.
+inline std::string one_line(std::string text) {
+  for (char& byte : text) {
+    if (byte == '\n' || byte == '\r') byte = ' ';
+  }
+  return text;
+}
+
 // The codec's error reply; the connection lives on (unless the codec has no error reply). One
-// sentence, no newline.
+// sentence; it goes out as one_line().
 inline Answer error(std::string sentence) {
-  Answer answer(std::move(sentence));
+  Answer answer(one_line(std::move(sentence)));
   answer.kind_ = Answer::Kind::kError;
   return answer;
 }

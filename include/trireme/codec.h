@@ -95,7 +95,8 @@ class Codec {
   // Before start(). True: the envelope is the same for every size, and is asked for once.
   virtual bool has_fixed_envelope() const { return false; }
 
-  // Any thread. `sentence` has no newline and no full stop.
+  // Any thread. `sentence` has no line end, whatever the handler gave, and should have no full
+  // stop.
   virtual ErrorReply error_reply(std::string_view sentence) const = 0;
   // Any thread. For a request that was refused because of load.
   virtual ErrorReply busy_reply() const = 0;
@@ -107,9 +108,11 @@ class Codec {
 // closes.
 std::shared_ptr<const Codec> bytes();
 
-// A request is a line without its end, "\n" or "\r\n"; an answer gets a "\n". Errors are `ERR
-// sentence`, refusal is `BUSY`. A line over the limit is answered with an error and skipped to its
-// newline; an unterminated last line is dropped and counted.
+// A request is a line without its end, "\n" or "\r\n"; an answer gets a "\n". An answer with
+// newlines of its own is several lines, as it is: your protocol must tell the client how many, for
+// example in the first one. Text that you did not make yourself goes through one_line(). Errors are
+// `ERR sentence`, always one line; refusal is `BUSY`. A line over the limit is answered with an
+// error and skipped to its newline; an unterminated last line is dropped and counted.
 std::shared_ptr<const Codec> lines();
 
 }  // namespace trireme
