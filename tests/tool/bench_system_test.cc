@@ -121,4 +121,24 @@ TEST(BenchOutput, WhatCannotBeWrittenIsSaid) {
   EXPECT_TRUE(contains(help.errors, "cannot write the help")) << help.errors;
 }
 
+// Sanitizers need threads and memory of their own.
+TEST(BenchScarcity, TooFewThreadsAreSaid) {
+  if (support::kSanitized) GTEST_SKIP();
+  Peer peer;
+  const Ended run = bench({"echo", peer.url(), "--threads", "2", "--json"},
+                          {.refused_calls = {SYS_clone3, SYS_clone}, .refused_errno = EAGAIN});
+  EXPECT_EQ(run.status, 1) << run.out << run.errors;
+  EXPECT_TRUE(contains(run.out, "cannot start thread 1 of 2")) << run.out;
+  EXPECT_TRUE(contains(run.out, "\"connected\": false")) << run.out;
+}
+
+TEST(BenchScarcity, TooLittleMemoryIsSaid) {
+  if (support::kSanitized) GTEST_SKIP();
+  Peer peer;
+  const Ended run = bench({"echo", peer.url(), "--connections", "100", "--depth", "100000"},
+                          through_shell("ulimit -v 100000; exec \"$0\" \"$@\""));
+  EXPECT_EQ(run.status, 1) << run.out << run.errors;
+  EXPECT_TRUE(contains(run.errors, "trireme: out of memory")) << run.errors;
+}
+
 }  // namespace

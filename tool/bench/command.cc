@@ -8,8 +8,10 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <new>
 #include <string>
 
 #include "tool/bench/clocks.h"
@@ -81,6 +83,13 @@ class ProgressLine {
   const bool shown_;
 };
 
+// Of any thread: there is nothing that a load could give back.
+[[noreturn]] void end_without_memory() {
+  constexpr char kLine[] = "trireme: out of memory: take fewer connections, or less --depth\n";
+  if (::write(STDERR_FILENO, kLine, sizeof kLine - 1) < 0) std::_Exit(kExitFailure);
+  std::_Exit(kExitFailure);
+}
+
 // Nothing, or why there cannot be so many connections.
 std::string check_descriptors(const RunOptions& options) {
   const uint64_t limit = raise_descriptor_limit();
@@ -115,6 +124,7 @@ Measured run(const Endpoint& server, const RunOptions& options) {
 
 int run_command(BenchOptions options) {
   ::signal(SIGPIPE, SIG_IGN);
+  std::set_new_handler(end_without_memory);
   const auto completed = complete(options);
   if (!completed) return fail(options, completed.error());
   const auto server = resolve_url(options.url, options.run.load.connect_time_max);

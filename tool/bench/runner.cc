@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -184,10 +185,10 @@ class Runner {
   Measured run() {
     ServerFigures figures;
     if (options_.pid > 0) figures.resident_bytes_before = read_resident_bytes(options_.pid);
-    start_threads();
-    wait_for(Stages::kConnected, Progress::Phase::kConnecting);
-    measured_.connected = std::all_of(parts_.begin(), parts_.end(),
-                                      [](const Part& part) { return part.connected(); });
+    const bool started = start_threads();
+    if (started) wait_for(Stages::kConnected, Progress::Phase::kConnecting);
+    measured_.connected = started && std::all_of(parts_.begin(), parts_.end(),
+                                                 [](const Part& part) { return part.connected(); });
     if (measured_.connected) {
       measure(figures);
     } else {
@@ -202,12 +203,20 @@ class Runner {
   }
 
  private:
-  void start_threads() {
+  // False: the system has too few threads for us, and nothing can be measured.
+  bool start_threads() {
     for (uint32_t i = 0; i < options_.threads; ++i) {
-      threads_.emplace_back(&Part::run, &parts_[i]);
+      try {
+        threads_.emplace_back(&Part::run, &parts_[i]);
+      } catch (const std::system_error& error) {
+        measured_.tally.note("cannot start thread " + std::to_string(i + 1) + " of " +
+                             std::to_string(options_.threads) + ": " + error.code().message());
+        return false;
+      }
       const std::string name = "bench-" + std::to_string(i);
       pthread_setname_np(threads_.back().native_handle(), name.c_str());
     }
+    return true;
   }
 
   void measure(ServerFigures& figures) {
