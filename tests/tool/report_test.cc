@@ -57,6 +57,8 @@ TEST(BenchReport, ARunOfNothingIsShown) {
   EXPECT_EQ(exit_status(nothing), 1);
   EXPECT_NE(text_of(subject, nothing).find("FAILED"), std::string::npos);
   EXPECT_NE(json_of(subject, nothing).find("\"requests_per_second\": 0,"), std::string::npos);
+  EXPECT_NE(json_of(subject, nothing).find("\"problem\": \"nothing was answered\""),
+            std::string::npos);
   const std::string plot = plot_of(subject, nothing);
   EXPECT_NE(plot.find("nothing was measured"), std::string::npos);
   EXPECT_NE(plot.find("tcp://&lt;a&gt;&amp;&quot;b&quot;"), std::string::npos);

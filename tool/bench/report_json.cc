@@ -111,10 +111,12 @@ std::string json_of(const Subject& subject, const Measured& measured) {
   json.field("failed", tally.lost);
   json.field("unsent", tally.unsent);
   json.field("refused", tally.refused);
-  if (tally.problem.empty()) {
-    json.null("problem");
-  } else {
+  if (!tally.problem.empty()) {
     json.field("problem", tally.problem);
+  } else if (measured.requests == 0) {
+    json.field("problem", "nothing was answered");
+  } else {
+    json.null("problem");
   }
   json.end_object();
   return json.text() + '\n';
