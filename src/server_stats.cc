@@ -120,6 +120,8 @@ std::string_view to_string(CloseReason reason) {
       return "system error";
     case CloseReason::kCodecError:
       return "codec error";
+    case CloseReason::kSilentTimeout:
+      return "silent timeout";
   }
   return "unknown";
 }

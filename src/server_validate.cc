@@ -62,6 +62,7 @@ Result<Done> validate_listening(const Listening& listening) {
   if (options.backlog < 1)
     return usage("backlog must be at least 1, and is " + std::to_string(options.backlog));
   Result<Done> times = at_least_zero({{"idle_time_max", limits.idle_time_max},
+                                      {"first_byte_time_max", limits.first_byte_time_max},
                                       {"request_time_max", limits.request_time_max},
                                       {"write_time_max", limits.write_time_max},
                                       {"handler_time_max", options.handler_time_max}});

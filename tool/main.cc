@@ -142,6 +142,8 @@ void add_clocks(CLI::App& app, ServeOptions& options) {
   tr::Limits& limits = options.listen.limits;
   add(app, "--idle-timeout", limits.idle_time_max, tool::parse_duration,
       {"TIME", "10m", "a connection without traffic is closed; 0: never"});
+  add(app, "--first-byte-timeout", limits.first_byte_time_max, tool::parse_duration,
+      {"TIME", "60s", "the same until the first byte in either direction; 0: as the others"});
   add(app, "--request-timeout", limits.request_time_max, tool::parse_duration,
       {"TIME", "30s", "from the first byte of a request to its last; 0: no limit"});
   add(app, "--write-timeout", limits.write_time_max, tool::parse_duration,

@@ -21,8 +21,9 @@ enum class CloseReason : uint8_t {
   kDrainCut,         // the server went down and the drain deadline came first
   kSystemError,      // the kernel failed a call that should not fail
   kCodecError,       // the codec threw, or made another mistake (codec.h); the log names it
+  kSilentTimeout,    // not one byte in either direction for `Limits::first_byte_time_max`
 };
-inline constexpr int kCloseReasonCount = 14;
+inline constexpr int kCloseReasonCount = 15;
 
 // A name for logs and statistics, such as "peer closed".
 std::string_view to_string(CloseReason reason);

@@ -81,6 +81,9 @@ struct Limits {
   // No byte in either direction and no request at work for this long: closed. Frees what vanished
   // clients hold.
   std::chrono::nanoseconds idle_time_max = std::chrono::minutes(10);
+  // The same until the first byte, in either direction: whoever connects and says nothing holds a
+  // place among all connections, so it is given less time. A greeting or a push of ours counts.
+  std::chrono::nanoseconds first_byte_time_max = std::chrono::seconds(60);
   // From the first byte of a request to its last, however slowly it drips.
   std::chrono::nanoseconds request_time_max = std::chrono::seconds(30);
   // Without progress in taking replies.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "accept/accept_errors.h"
+#include "accept/endpoint.h"
 #include "runtime/check.h"
 
 namespace trireme::inline v0 {
@@ -148,6 +149,9 @@ void Admission::admit_in_loop(int fd, const SocketAddress& peer, uint32_t listen
   const size_t limit = core_.options.connections_per_address_max;
   if (limit > 0 && !core_.enter_address(peer, limit)) {
     loop_.counters.refused.add();
+    core_.address_gate.warn(core_.log, loop_.now(),
+                            to_url(peer) + " is refused: connections_per_address_max is reached, " +
+                                std::to_string(limit) + " of its address are open");
     core_.platform.kernel.close_socket(fd);
     loop_.counters.descriptors_closed.add();
     return core_.leave_connection();
@@ -168,6 +172,7 @@ void Admission::pause_in_loop(bool failed) {
   paused_ = true;
   waits_for_ = waits_for;
   turn_ = AcceptWait::kNothing;
+  if (!failed) log_limit_in_loop();
   loop_.counters.accept_pauses.add();
   resume_at_ = loop_.now() + back_off_;
   back_off_ = std::min(back_off_ * 2, kBackOffMax);
@@ -232,6 +237,16 @@ void Admission::stop_in_loop(bool take_waiting) {
     }
     loop_.driver().close(socket);
   }
+}
+
+// Clients wait in the backlog from now on.
+void Admission::log_limit_in_loop() {
+  const bool full = core_.is_full();
+  LogGate& gate = full ? core_.full_gate : core_.memory_gate;
+  gate.warn(core_.log, loop_.now(),
+            full ? "connections_max is reached: " + std::to_string(core_.connections_max()) +
+                       " connections are open, further clients wait"
+                 : "three quarters of buffer_bytes_max are in use: further clients wait");
 }
 
 void Admission::log_failure(int error) {

@@ -79,6 +79,7 @@ class Admission final : public Acceptor {
   void begin_turn_in_loop() REQUIRES(loop_);
   void pass_on_in_loop() REQUIRES(loop_);
   void log_failure(int error);
+  void log_limit_in_loop() REQUIRES(loop_);
 
   Core& core_;
   EventLoop& loop_;

@@ -1,6 +1,7 @@
-// The four clocks of a connection - idle, a whole request in, a whole reply out, the handler - and
-// the two of its ending, on one timer: it is armed for the earliest of them or earlier, and looks
-// again when it fires. So the traffic of a busy connection never touches the timer wheel.
+// The clocks of a connection - the first byte, idle, a whole request in, a whole reply out, the
+// handler - and the two of its ending, on one timer: it is armed for the earliest of them or
+// earlier, and looks again when it fires. So the traffic of a busy connection never touches the
+// timer wheel.
 //
 // A clock that runs out accuses; it does not judge. The process may have been stopped, the loop
 // busy with others, the last wait unable to tell of all. So:
@@ -38,6 +39,20 @@ bool idle_clock_runs(const Connection& connection) {
          connection.out.empty();
 }
 
+// For how long it may be so, and what it is then closed for.
+struct Silence {
+  Duration time_max;
+  CloseReason reason;
+};
+
+Silence silence_of(const Connection& connection) {
+  const Limits& limits = connection.listening->options.limits;
+  const bool first = connection.silent && (limits.idle_time_max <= Duration(0) ||
+                                           limits.first_byte_time_max < limits.idle_time_max);
+  if (first) return {limits.first_byte_time_max, CloseReason::kSilentTimeout};
+  return {limits.idle_time_max, CloseReason::kIdleTimeout};
+}
+
 }  // namespace
 
 void IoWorker::expire_timers_in_loop() {
@@ -57,7 +72,8 @@ TimePoint IoWorker::next_deadline_in_loop(const Connection& connection) const {
     if (connection.reading_paused || !may_start_in_loop(connection)) return deadline;
     deadline = std::min(deadline, after(connection.request_started, limits.request_time_max));
   } else if (idle_clock_runs(connection)) {
-    deadline = std::min(deadline, after(connection.last_activity, limits.idle_time_max));
+    const Duration time_max = silence_of(connection).time_max;
+    deadline = std::min(deadline, after(connection.last_activity, time_max));
   }
   return deadline;
 }
@@ -67,7 +83,14 @@ void IoWorker::arm_in_loop(Connection& connection) {
   if (!connection.is_live() || connection.phase == Connection::Phase::kLingering) return;
   const TimePoint deadline = next_deadline_in_loop(connection);
   if (deadline != kNever) loop_.timers().arm_no_later(connection, deadline);
-  if (idle_clock_runs(connection)) connection.idle_armed = true;
+  if (idle_clock_runs(connection)) connection.idle_armed = !connection.silent;
+}
+
+// The first byte has come, or goes. Its batch arms the timer anew: for later, so that a server of
+// idle connections is not woken for nothing.
+void IoWorker::end_silence_in_loop(Connection& connection) {
+  connection.silent = false;
+  loop_.timers().cancel(connection);
 }
 
 void IoWorker::start_request_clock_in_loop(Connection& connection) {
@@ -134,15 +157,15 @@ void IoWorker::judge_request_in_loop(Connection& connection) {
 }
 
 void IoWorker::judge_idle_in_loop(Connection& connection) {
-  const Duration time_max = connection.listening->options.limits.idle_time_max;
+  const Silence silence = silence_of(connection);
   const Duration quiet = loop_.driver().quiet_time(connection);
-  if (quiet < time_max) {
+  if (quiet < silence.time_max) {
     connection.last_activity = core_.platform.clock.now() - quiet;
     return arm_in_loop(connection);
   }
   if (connection.in_run_list || input_waits_in_loop(connection))
     return look_again_in_loop(connection);
-  finish_connection_in_loop(connection, CloseReason::kIdleTimeout);
+  finish_connection_in_loop(connection, silence.reason);
 }
 
 bool IoWorker::input_waits_in_loop(Connection& connection) {

@@ -99,10 +99,11 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   bool replies_ended : 1 = false;    // an answer has closed the connection: none follows it
   bool protocol_failed : 1 = false;  // the codec has given up
   bool close_pending : 1 = false;    // closed for `reason` as soon as `writer` has come home
-  bool idle_armed : 1 = false;       // the timer is armed for the idle clock, or earlier
+  bool idle_armed : 1 = false;  // the timer is armed for the idle clock, or earlier; not `silent`
   // A clock - of the request, of lingering - ran out while something waited at its socket: it is
   // judged when that was heard.
   bool late : 1 = false;
+  bool silent : 1 = false;  // no byte has come or gone: the clock of the first one runs
 
   Rare& make_rare() {
     if (rare == nullptr) rare = std::make_unique<Rare>();

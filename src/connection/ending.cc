@@ -18,6 +18,9 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
     core_.platform.kernel.close_socket(fd);
     counters.descriptors_closed.add();
     counters.closed_by_reason[static_cast<size_t>(CloseReason::kRefused)].add();
+    core_.full_gate.warn(core_.log, loop_.now(),
+                         "a client is refused: handlers that outlive their connections hold all "
+                         "places of connections_max");
     return core_.leave_connection();
   }
   SlotRecord& record = core_.record(loop_.index(), connection->id.slot());
@@ -27,6 +30,7 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   connection->codec = listening.codec.get();
   connection->close_done = !listening.has_session;
   connection->last_activity = loop_.now();
+  connection->silent = listening.options.limits.first_byte_time_max > Duration(0);
   const int result = loop_.driver().attach(*connection, Channel::Role::kStream, fd);
   if (result < 0) {
     uint64_t suppressed = 0;
@@ -205,6 +209,11 @@ void IoWorker::connection_gone_in_loop(Connection& connection, CloseReason reaso
   SlotRecord& record = core_.record(loop_.index(), connection.id.slot());
   record.generation.store(0, std::memory_order_relaxed);
   record.unsent_bytes.store(0, std::memory_order_relaxed);
+  if (reason == CloseReason::kOutOfMemory) {
+    core_.memory_gate.warn(core_.log, loop_.now(),
+                           "a connection is closed: there is no memory for its bytes, see "
+                           "buffer_bytes_max");
+  }
   if (connection.counts_address) core_.leave_address(connection.id);
   core_.give_turn(AcceptWait::kDescriptor);
 }

@@ -31,6 +31,7 @@ void IoWorker::on_received_in_loop(Connection& connection, const Completion& com
   batch_ = &connection;
   batch_frames_ = 0;
   connection.last_activity = loop_.now();
+  if (connection.silent) end_silence_in_loop(connection);
   code_service.store(connection.listening->name, std::memory_order_relaxed);
   code_id.store(connection.id.value, std::memory_order_relaxed);
   if (bytes == 0) {

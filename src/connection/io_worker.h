@@ -11,7 +11,7 @@
 //   output.cc     finished jobs -> replies -> socket
 //   straight.cc   the same in one piece, where nothing is special
 //   ending.cc     adopt, drain, close, the end of a slot
-//   clocks.cc     the four clocks
+//   clocks.cc     the clocks
 //
 // The turn (flat dispatch): handlers start in one place, hold(), and no frame between there and the
 // user holds a local, a guard or a destructor that touches loop state. Everything that a later
@@ -208,6 +208,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   void on_clock_in_loop(Connection& connection) REQUIRES(loop_);
   TimePoint next_deadline_in_loop(const Connection& connection) const REQUIRES(loop_);
   void arm_in_loop(Connection& connection) REQUIRES(loop_);
+  void end_silence_in_loop(Connection& connection) REQUIRES(loop_);
   void start_request_clock_in_loop(Connection& connection) REQUIRES(loop_);
   void judge_lingering_in_loop(Connection& connection) REQUIRES(loop_);
   void judge_writing_in_loop(Connection& connection) REQUIRES(loop_);

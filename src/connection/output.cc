@@ -41,6 +41,7 @@ void IoWorker::finish_in_loop(Job& job) {
     case JobKind::kOpen:
       connection.session = job.session;
       connection.session_opened = !job.threw;
+      connection.last_activity = core_.platform.clock.now();  // until now its client had to wait
       if (job.threw) {
         connection.close_done = true;  // a session that was never made is never closed
         connection.drain_due = false;  // nor told of a drain

@@ -20,6 +20,7 @@ void IoWorker::push_in_loop(std::unique_ptr<PushMail> mail) {
   SlotRecord* record = core_.record(mail->id);
   if (record != nullptr) record->transit_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   if (connection == nullptr || connection->phase == Connection::Phase::kLingering) return;
+  if (connection->silent) end_silence_in_loop(*connection);
   if (out_connection_ == connection) flush_in_loop();
   if (!connection->is_live()) return;
   const bool full =

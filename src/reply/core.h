@@ -115,6 +115,8 @@ class Core {
   LogGates thrown_gates;  // by service: what its handlers throw
   LogGate switch_gate;    // for answers that switch the codec where that cannot be
   LogGate codec_gate;     // of all loops: mistakes of codecs
+  // Of limits that were reached: of all clients, of one address, of memory.
+  LogGate full_gate, address_gate, memory_gate;
 
  private:
   struct Address {

@@ -36,6 +36,14 @@ bool LogGate::open(TimePoint now, uint64_t& suppressed) {
   return true;
 }
 
+void LogGate::warn(const Log& log, TimePoint now, std::string_view line) {
+  uint64_t suppressed = 0;
+  if (!open(now, suppressed)) return;
+  std::string text(line);
+  if (suppressed > 0) text += " (" + std::to_string(suppressed) + " more)";
+  log.warning(text);
+}
+
 bool LogGates::open(const void* source, TimePoint now, uint64_t& suppressed) {
   MutexLock lock(mutex_);
   auto gate = std::find_if(gates_.begin(), gates_.end(),

@@ -43,6 +43,8 @@ class LogGate {
   // Any thread. True at most once a second; then `suppressed` is the number of calls refused since
   // the last time.
   bool open(TimePoint now, uint64_t& suppressed);
+  // The same, and the line is written: with the number of those that were not.
+  void warn(const Log& log, TimePoint now, std::string_view line);
 
  private:
   std::atomic<int64_t> next_ns_{0};  // relaxed: a lost race lets a line more or less through

@@ -75,7 +75,17 @@ void TimerWheel::place(Timer& timer) {
 void TimerWheel::unlink(Timer& timer) {
   timer.previous_timer->next_timer = timer.next_timer;
   timer.next_timer->previous_timer = timer.previous_timer;
+  if (timer.previous_timer == timer.next_timer) note_empty(*timer.next_timer);
   timer.previous_timer = timer.next_timer = nullptr;
+}
+
+// The last timer of a list is gone: if that was a slot, nobody is to be woken for it.
+void TimerWheel::note_empty(const Timer& head) {
+  const auto begin = reinterpret_cast<uintptr_t>(&slots_);
+  const uintptr_t offset = reinterpret_cast<uintptr_t>(&head) - begin;
+  if (offset >= sizeof(slots_)) return;
+  const size_t slot = offset / sizeof(Timer);
+  occupied_[slot / kSlots] &= ~(uint64_t{1} << slot % kSlots);
 }
 
 // The wheel of `level - 1` has come round: distributes the next slot of `level` over the levels

@@ -61,13 +61,14 @@ class TimerWheel {
   uint64_t tick_at_or_after(TimePoint time) const;
   void place(Timer& timer);
   void unlink(Timer& timer);
+  void note_empty(const Timer& head);
   void cascade(int level);
 
   TimePoint start_;
   uint64_t current_tick_ = 0;  // all timers due at or before it have been moved to `due_`
   size_t armed_count_ = 0;
   Counter made_, gone_;
-  std::array<uint64_t, kLevels> occupied_{};  // a bit for each slot that may hold timers
+  std::array<uint64_t, kLevels> occupied_{};              // a bit for each slot that holds timers
   std::array<std::array<Timer, kSlots>, kLevels> slots_;  // list heads
   Timer due_;                                             // list head
 };

@@ -47,6 +47,9 @@ TEST_P(LimitsTest, ConnectionsMax) {
     return served == clients.size();
   }));
   EXPECT_GE(server.stats().accept_pauses, 1u);
+  EXPECT_NE(server.log().find("connections_max is reached: 3 connections are open"),
+            std::string::npos)
+      << server.log();
 }
 
 TEST_P(LimitsTest, ConnectionsPerAddress) {
@@ -64,6 +67,9 @@ TEST_P(LimitsTest, ConnectionsPerAddress) {
   EXPECT_EQ(Client(server.url(), {.from = "127.0.0.2"}).ask("x"), "<x>");
   EXPECT_EQ(Client(server.url6()).ask("y"), "<y>");
   EXPECT_EQ(server.stats().refused, 1u);
+  EXPECT_NE(server.log().find("connections_per_address_max is reached, 2 of its address are open"),
+            std::string::npos)
+      << server.log();
   first.close();
   EXPECT_TRUE(wait_until([&] { return Client(server.url()).ask("again") == "<again>"; }));
 }
@@ -114,6 +120,32 @@ TEST_P(LimitsTest, IdleTime) {
   silent.close();
   served.close();
   EXPECT_TRUE(wait_until([&] { return server.closed(tr::CloseReason::kIdleTimeout) == 2; }));
+}
+
+// Silent clients hold their places for a short time only. One to whom the server speaks first is
+// not silent.
+TEST_P(LimitsTest, FirstByteTime) {
+  struct Greeter {
+    explicit Greeter(tr::Peer peer) { peer.send("hello\n"); }
+    tr::Answer on_request(const tr::Request& request) { return request.own(); }
+  };
+  tr::ListenOptions listen;
+  listen.limits.first_byte_time_max = 100ms;
+  TestServer server(options()), greeter(options());
+  server.listen(support::mark, listen);
+  server.start();
+  greeter.serve<Greeter>(listen);
+  greeter.start();
+  Client silent(server.url()), served(server.url()), greeted(greeter.url());
+  ASSERT_EQ(served.ask("x"), "<x>");
+  ASSERT_EQ(greeted.line(), "hello");
+  EXPECT_EQ(silent.receive_all(), "");
+  EXPECT_EQ(silent.end(), Client::End::kEof);
+  silent.close();
+  EXPECT_TRUE(wait_until([&] { return server.closed(tr::CloseReason::kSilentTimeout) == 1; }));
+  support::let_pass(150ms);
+  EXPECT_EQ(served.ask("y"), "<y>");
+  EXPECT_EQ(greeted.ask("z"), "z");
 }
 
 TEST_P(LimitsTest, ARunningHandlerIsNotIdle) {

@@ -108,6 +108,16 @@ TEST(Program, StoppedItLosesNoClientThatHasSpoken) {
   }
 }
 
+TEST(Program, FirstByteTimeoutClosesWhoSaysNothing) {
+  Child child({"serve", "echo", "--listen", kAnyPort, "--first-byte-timeout", "100ms"});
+  Client silent(child.url()), loud(child.url());
+  ASSERT_TRUE(loud.send("x"));
+  EXPECT_EQ(silent.receive_all(), "");
+  EXPECT_EQ(silent.end(), Client::End::kEof);
+  ASSERT_TRUE(loud.send("y"));
+  EXPECT_EQ(loud.receive(2), "xy");
+}
+
 TEST(Program, SaysWhereItListensAndNothingElse) {
   Child child(
       {"serve", "echo", "--listen", kAnyPort, "--listen", kAnyPort6, "--log-level", "debug"});

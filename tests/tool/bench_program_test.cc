@@ -95,6 +95,14 @@ TEST(BenchProgram, BlockingRequestsAreReportedApart) {
             number(run.out, "p50", "\"blocking_latency_us\""));
 }
 
+TEST(BenchProgram, IdleConnectionsHaveSaidOneThing) {
+  Child server({"serve", "echo", "--listen", kAnyPort, "--first-byte-timeout", "200ms"});
+  const Ended run =
+      short_run({"idle", server.url(), "--connections", "50", "--active", "2"}, "600ms");
+  EXPECT_EQ(run.status, 0) << run.out << run.errors;
+  EXPECT_EQ(number(run.out, "broken_connections"), 0);
+}
+
 TEST(BenchProgram, OpensAConnectionForEachRequestOfChurn) {
   Peer peer;
   const Ended run = short_run({"churn", peer.url(), "--connections", "2"});

@@ -139,6 +139,7 @@ TEST(ConversationEnding, TheIdleClockIsExact) {
   ListenOptions options;
   options.limits.idle_time_max = minutes(10);
   Conversation talk(lines(), echo, options);
+  EXPECT_EQ(talk.say("first\n"), "first\n");
   EXPECT_EQ(talk.advance(minutes(9)), "");
   EXPECT_EQ(talk.say("a\n"), "a\n");  // starts it anew
   EXPECT_EQ(talk.advance(minutes(10) - milliseconds(1)), "");
@@ -153,11 +154,41 @@ TEST(ConversationEnding, TheIdleClockIsExact) {
 
 TEST(ConversationEnding, AnIdleClientThatNeverAnswersIsGoneAfterTheGrace) {
   Conversation talk(lines(), echo);
+  EXPECT_EQ(talk.say("a\n"), "a\n");
   EXPECT_EQ(talk.advance(minutes(10)), "");
   EXPECT_FALSE(talk.closed());
   EXPECT_EQ(talk.advance(seconds(2)), "");
   EXPECT_EQ(talk.closed(), CloseReason::kIdleTimeout);
   expect_books(talk);
+}
+
+TEST(ConversationEnding, TheFirstByteHasAClockOfItsOwn) {
+  Conversation silent(lines(), echo), late(lines(), echo), begun(lines(), echo);
+  for (Conversation* talk : {&silent, &late, &begun}) talk->advance(seconds(60) - milliseconds(1));
+  EXPECT_EQ(late.say("a\n"), "a\n");
+  EXPECT_EQ(begun.say("n"), "");  // of a request, whose own clock is the next
+  for (Conversation* talk : {&silent, &late, &begun}) talk->advance(milliseconds(1));
+  EXPECT_EQ(silent.say("b\n"), "") << "it has ended: nothing more is read";
+  EXPECT_EQ(late.say("b\n"), "b\n");
+  EXPECT_EQ(begun.say("ow\n"), "now\n");
+  late.advance(minutes(10) - milliseconds(1));
+  EXPECT_EQ(late.say("c\n"), "c\n") << "from then on it is the idle clock's";
+  for (Conversation* talk : {&silent, &late, &begun}) talk->end();
+  EXPECT_EQ(silent.closed(), CloseReason::kSilentTimeout);
+  EXPECT_EQ(late.closed(), CloseReason::kPeerClosed);
+  expect_books(silent);
+}
+
+TEST(ConversationEnding, WithoutTheClockOfTheFirstByteThereIsTheIdleClock) {
+  ListenOptions off, longer;
+  off.limits.first_byte_time_max = {};
+  longer.limits.idle_time_max = seconds(50);  // the shorter one ends it
+  Conversation talk(lines(), echo, off), idle(lines(), echo, longer);
+  idle.advance(seconds(50));
+  idle.end();
+  EXPECT_EQ(idle.closed(), CloseReason::kIdleTimeout);
+  talk.advance(minutes(10) - milliseconds(1));
+  EXPECT_EQ(talk.say("a\n"), "a\n");
 }
 
 TEST(ConversationEnding, ARequestAtWorkIsNotIdle) {

@@ -103,6 +103,20 @@ TEST(TimerWheel, CancelTwiceIsHarmlessAndMaySpareTheOthers) {
   EXPECT_EQ(wheel.next_wake(), kNever);
 }
 
+// Of a timer that was moved or cancelled nothing is left that would end a sleep.
+TEST(TimerWheel, NobodyIsWokenForATimerThatIsGone) {
+  TimerWheel wheel(kStart);
+  Alarm soon, moved, late;
+  wheel.arm(soon, kStart + seconds(60));
+  wheel.arm(moved, kStart + milliseconds(30));
+  wheel.arm(late, kStart + hours(4));
+  wheel.cancel(soon);
+  wheel.arm(moved, kStart + hours(4));
+  EXPECT_GT(wheel.next_wake(), kStart + seconds(60));
+  wheel.cancel(moved);
+  wheel.cancel(late);
+}
+
 TEST(TimerWheel, DeadlinesBeyondItsRangeKeepTheirTime) {
   for (const int in_hours : {4, 5, 10, 24, 100}) {
     TimerWheel wheel(kStart);

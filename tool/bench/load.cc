@@ -196,7 +196,8 @@ void Load::receive(Connection& connection) {
   traffic_->receive(connection, {input_.data(), static_cast<size_t>(size)}, now, tally_);
   in_flight_count_ -= before - connection.pending_count;
   if (connection.pending_count == 0) hang_up_if_wanted(connection);
-  if (sending_ && connection.pending_count < connection.pending.size()) {
+  if (sending_ && is_active(place_of(connection)) &&
+      connection.pending_count < connection.pending.size()) {
     add_requests(connection, now);
   }
 }

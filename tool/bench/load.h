@@ -89,6 +89,8 @@ class Load {
 
   static constexpr int64_t kLookAtInterruptsNs = 100'000'000;
 
+  // Of the scenario idle: servers close whoever never says anything.
+  void say_once(Connection& connection);
   bool is_active(uint32_t place) const { return place < active_count_; }
   uint32_t place_of(const Connection& connection) const {
     return connection.index / options_.parts;
@@ -104,6 +106,7 @@ class Load {
     uint32_t oldest = 0;  // the first that is not done
     uint32_t under_way = 0;
     int64_t wake_ns = 0;
+    int64_t ready_ns = 0;  // of the last one
   };
   bool start_connects(Connects& state);
   bool connects_in_time(Connects& state);

@@ -20,7 +20,11 @@ constexpr int64_t kRetryNs = 1'000'000;
 bool Load::connect_all() {
   if (options_.scenario == Scenario::kChurn) return true;
   Connects state{.start_ns = now_ns()};
-  while (state.next < connections_.size() || state.under_way > 0) {
+  // Those that are idle from then on have their answer at the end, unless nobody gives it.
+  const auto answers_due = [&] {
+    return in_flight_count_ > 0 && now_ns() - state.ready_ns < options_.connect_time_max.count();
+  };
+  while (state.next < connections_.size() || state.under_way > 0 || answers_due()) {
     if (interrupted(1)) {
       tally_.note("interrupted while connecting");
       return false;
@@ -38,6 +42,9 @@ bool Load::connect_all() {
         --state.under_way;
         // Read by whoever shows progress; nothing depends on it.
         connected_count_.fetch_add(1, std::memory_order_relaxed);
+        if (options_.scenario == Scenario::kIdle && !is_active(place_of(connection)))
+          say_once(connection);
+        state.ready_ns = now_ns();
       } else {
         return false;
       }
@@ -106,6 +113,13 @@ void Load::break_overdue_connects(int64_t now) {
     // Its backlog was full: the request that is to be sent waits for a socket.
     connection.push({.intended_ns = options_.rate > 0 ? next_due_ns(connection) : begun});
   }
+}
+
+void Load::say_once(Connection& connection) {
+  connection.pending.resize(1);
+  traffic_->add_request(connection, {.intended_ns = now_ns(), .id = connection.index}, tally_);
+  ++in_flight_count_;
+  flush(connection);
 }
 
 void Load::refuse_to_connect(Connection& connection, int error) {
