@@ -103,6 +103,8 @@ const Case kCases[] = {
     {"write_bytes_low", [](auto&, auto& listen) { listen.limits.write_bytes_high = 1; }},
     {"in_flight_max", [](auto&, auto& listen) { listen.limits.in_flight_max = 0; }},
     {"idle_time_max", [](auto&, auto& listen) { listen.limits.idle_time_max = nanoseconds(-1); }},
+    {"first_byte_time_max",
+     [](auto&, auto& listen) { listen.limits.first_byte_time_max = nanoseconds(-1); }},
     {"request_time_max",
      [](auto&, auto& listen) { listen.limits.request_time_max = nanoseconds(-1); }},
     {"write_time_max", [](auto&, auto& listen) { listen.limits.write_time_max = nanoseconds(-1); }},
