@@ -51,6 +51,7 @@ void Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
 Result<Done> Server::Impl::build() {
   platform.kernel.fill_standard_descriptors();
   for (auto& listening : listenings) listening->prepare(options.dispatch);
+  choose_budget(options, platform.kernel);
   int64_t descriptors = platform.kernel.raise_descriptor_limit();
   const auto io_count = static_cast<uint32_t>(
       options.io_workers > 0 ? options.io_workers : platform.threads.allowed_cpus());

@@ -9,7 +9,9 @@
 #include "accept/endpoint.h"
 #include "handling/crew.h"
 #include "handling/placement.h"
+#include "runtime/buffers.h"
 #include "runtime/clock.h"
+#include "runtime/log.h"
 
 namespace trireme::inline v0 {
 namespace {
@@ -127,6 +129,17 @@ Result<Done> validate_budget(Core& core, const std::vector<std::unique_ptr<Liste
                std::to_string(core.options.buffer_bytes_max) + ": the buffers of " +
                std::to_string(core.io_workers()) + " event loops alone take " +
                std::to_string(fixed) + " bytes, and at three quarters no client is accepted");
+}
+
+void choose_budget(ServerOptions& options, Kernel& kernel) {
+  if (options.buffer_bytes_max > 0) return;
+  const auto half = static_cast<size_t>(kernel.memory_limit() / 2);
+  options.buffer_bytes_max = kBudgetStandard;
+  if (half == 0 || half >= kBudgetStandard) return;
+  options.buffer_bytes_max = half;
+  Log(options.log, options.log_level)
+      .info("the byte budget is " + std::to_string(half) +
+            ", half of the memory that this process may use");
 }
 
 }  // namespace trireme

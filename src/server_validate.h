@@ -9,6 +9,7 @@
 
 #include "connection/listening.h"
 #include "reply/core.h"
+#include "runtime/kernel.h"
 #include "trireme/options.h"
 #include "trireme/result.h"
 
@@ -27,5 +28,9 @@ Result<Done> validate_options(const ServerOptions& options,
 Result<Done> validate_listening(const Listening& listening);
 // Before start(), when the loops are built: is there memory for a client beside what they take?
 Result<Done> validate_budget(Core& core, const std::vector<std::unique_ptr<Listening>>& all);
+
+// A budget of 0 becomes 256 MiB, or half of what the process may use, with a line in the log: the
+// other half is for threads, handlers, and what the kernel keeps for sockets.
+void choose_budget(ServerOptions& options, Kernel& kernel);
 
 }  // namespace trireme

@@ -134,8 +134,9 @@ void add_limits(CLI::App& app, ServeOptions& options) {
   };
   add(app, "--frame-bytes-max", limits.frame_bytes_max, size,
       {"SIZE", "1MiB", "bytes of one request"});
-  add(app, "--buffer-bytes-max", options.server.buffer_bytes_max, size,
-      {"SIZE", "256MiB", "bytes held for all connections together"});
+  add(app, "--buffer-bytes-max", options.server.buffer_bytes_max, tool::parse_size,
+      {"SIZE", "0",
+       "bytes held for all connections together; 0: 256 MiB, or half of what the process may use"});
 }
 
 void add_clocks(CLI::App& app, ServeOptions& options) {

@@ -121,7 +121,8 @@ struct ListenOptions {
 
 // Options of a server.
 struct ServerOptions {
-  // Event loops, each with one thread that holds it. 0: as many as CPUs are allowed.
+  // Event loops, each with one thread that holds it. 0: as many as CPUs are allowed, by affinity
+  // and by the quota of control groups.
   int io_workers = 0;
   // Threads for handlers that block, and spares: at most this many handlers block at once. Started
   // on demand.
@@ -147,9 +148,11 @@ struct ServerOptions {
   uint32_t address_prefix_bits = 64;
   // Bytes held for all connections together, in and out. At half of it busy connections stop
   // reading at once, at three quarters no connection is accepted, above it a connection that needs
-  // more is closed. The fixed buffers of the loops are part of it, some 200 KiB for each loop: if
-  // they leave no room for a client, start() says how much is needed.
-  size_t buffer_bytes_max = 256 << 20;
+  // more is closed; so is one that the system has no memory for. The fixed buffers of the loops are
+  // part of it, some 200 KiB for each loop: if they leave no room for a client, start() says how
+  // much is needed. 0: 256 MiB, or half of what the process may use, if that is less (limits of its
+  // control groups, RLIMIT_DATA, RLIMIT_AS).
+  size_t buffer_bytes_max = 0;
   // What a drain may take before it is cut.
   std::chrono::nanoseconds drain_time_max = std::chrono::seconds(30);
   // After our last byte: how long and how many bytes of what the client still sends are read and

@@ -1,6 +1,7 @@
 #include "accept/listener.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "runtime/check.h"
@@ -67,7 +68,15 @@ void Listener::end_in_loop() {
 
 void Listener::adopt_in_loop(int fd, uint32_t listening, const SocketAddress& peer) {
   loop_.assume_held();
-  core_.loop(place_in_loop()).post(std::make_unique<AdoptMail>(fd, listening, peer));
+  std::unique_ptr<AdoptMail> mail(new (std::nothrow) AdoptMail(fd, listening, peer));
+  if (mail == nullptr) {
+    core_.platform.kernel.close(fd);
+    loop_.counters.adopted.add();
+    loop_.counters.descriptors_closed.add();
+    loop_.counters.closed_by_reason[static_cast<size_t>(CloseReason::kOutOfMemory)].add();
+    return core_.leave_connection();
+  }
+  core_.loop(place_in_loop()).post(std::move(mail));
 }
 
 // The I/O worker with the fewest live connections, those that it has accepted itself included.

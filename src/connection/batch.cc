@@ -61,11 +61,11 @@ Duration IoWorker::note_loss_in_loop() {
   return price;
 }
 
-// A copy of its requests for a data worker.
-void IoWorker::own_requests_in_loop(Job& job) {
+// A copy of its requests for a data worker. False: there is no memory for it.
+bool IoWorker::own_requests_in_loop(Job& job) {
   job.on_data_worker = true;
   job.in_read_buffer = false;
-  if (job.requests_count == 0) return;
+  if (job.requests_count == 0) return true;
   const std::string_view bytes = job.request_bytes();
   char* copy = job.room_for(bytes.size());
   if (copy == nullptr) {
@@ -74,6 +74,7 @@ void IoWorker::own_requests_in_loop(Job& job) {
     } else if (job.storage.capacity() < bytes.size()) {
       job.storage = Buffers::make_uncounted(BlockCache::capacity_for(bytes.size()));
     }
+    if (!job.storage) return false;
     copy = job.storage.data();
   }
   std::memcpy(copy, bytes.data(), bytes.size());
@@ -85,6 +86,7 @@ void IoWorker::own_requests_in_loop(Job& job) {
     asked.end = copy + (asked.end - bytes.data());
   }
   if (job.requests_count > 1) note_out_in_loop(job);
+  return true;
 }
 
 // The requests of a job that it did not start: because it has lost its loop, or because one of them

@@ -1,11 +1,13 @@
 // How a job is made, and where it runs.
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "connection/io_worker.h"
 
 namespace trireme::inline v0 {
 
+// Null: there is no memory for one.
 Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   Job* job = jobs_free_;
   if (job != nullptr) {
@@ -13,7 +15,8 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
     --jobs_free_count_;
     job->next = nullptr;
   } else {
-    job = new Job;
+    job = new (std::nothrow) Job;
+    if (job == nullptr) return nullptr;
   }
   const Listening& listening = *connection.listening;
   // In the order of their places in memory.
@@ -86,7 +89,9 @@ Job* IoWorker::dispatch_in_loop(Job* job) {
   const size_t cost = job->job_kind == JobKind::kRequest
                           ? sizeof(Job) + BlockCache::capacity_for(job->request_bytes().size())
                           : 0;
-  if (!core_.buffers.charge(cost)) {
+  const bool affords = core_.buffers.charge(cost);
+  if (affords) job->charge = Charge(core_.buffers, cost);
+  if (!affords || !own_requests_in_loop(*job)) {
     connection.running_count -= 1;
     connection.running = job->next_running;  // it is the newest
     if (connection.running != nullptr) connection.running->previous_running = nullptr;
@@ -94,8 +99,6 @@ Job* IoWorker::dispatch_in_loop(Job* job) {
     close_in_loop(connection, CloseReason::kOutOfMemory);
     return nullptr;
   }
-  job->charge = Charge(core_.buffers, cost);
-  own_requests_in_loop(*job);
   loop_.counters.jobs_on_data_workers.add(std::max(job->requests_count, 1u));
   put_aside_in_loop(*job);
   grant_writing_in_loop(connection, *job);  // last: a send that fails closes, and withdraws the job

@@ -4,6 +4,7 @@
 
 #include "connection/io_worker.h"
 #include "runtime/check.h"
+#include "runtime/scarce.h"
 
 namespace trireme::inline v0 {
 
@@ -14,13 +15,16 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   counters.adopted.add();
   Connection* connection = take_slot_in_loop();
   if (connection == nullptr) {
-    // Every slot is held by a handler that outlives its socket.
+    // Every slot is held by a handler that outlives its socket, or there is no memory for more.
+    const bool all_used = slots_used_ == core_.connections_max();
+    const CloseReason reason = all_used ? CloseReason::kRefused : CloseReason::kOutOfMemory;
     core_.platform.kernel.close_socket(fd);
     counters.descriptors_closed.add();
-    counters.closed_by_reason[static_cast<size_t>(CloseReason::kRefused)].add();
+    counters.closed_by_reason[static_cast<size_t>(reason)].add();
     core_.full_gate.warn(core_.log, loop_.now(),
-                         "a client is refused: handlers that outlive their connections hold all "
-                         "places of connections_max");
+                         all_used ? "a client is refused: handlers that outlive their connections "
+                                    "hold all places of connections_max"
+                                  : "a client is refused: there is no memory for its connection");
     return core_.leave_connection();
   }
   SlotRecord& record = core_.record(loop_.index(), connection->id.slot());
@@ -54,7 +58,7 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   if (draining_) drain_in_loop(*connection);
 }
 
-// A free slot with a new generation, or null when all of them are taken.
+// A free slot with a new generation, or null when all of them are taken, or there is no memory.
 Connection* IoWorker::take_slot_in_loop() {
   uint32_t slot = 0;
   if (!free_slots_.empty() &&
@@ -63,11 +67,15 @@ Connection* IoWorker::take_slot_in_loop() {
                                  // as possible
     free_slots_.pop_front();
   } else if (slots_used_ < core_.connections_max()) {
-    slot = slots_used_++;
-    core_.make_record(loop_.index(), slot);
-    if (slot / kConnectionsPerChunk >= chunks_.size()) {
+    slot = slots_used_;
+    const auto make = [&] {
+      loop_.assume_held();
+      core_.make_record(loop_.index(), slot);
+      if (slot / kConnectionsPerChunk < chunks_.size()) return;
       chunks_.push_back(std::make_unique<std::array<Connection, kConnectionsPerChunk>>());
-    }
+    };
+    if (!with_memory(make)) return nullptr;
+    ++slots_used_;
   } else {
     return nullptr;
   }

@@ -7,6 +7,7 @@
 
 #include "connection/codec_calls.h"
 #include "runtime/check.h"
+#include "runtime/scarce.h"
 
 namespace trireme::inline v0 {
 void IoWorker::on_received_in_loop(Connection& connection, const Completion& completion) {
@@ -88,12 +89,19 @@ Job* IoWorker::next_callback_in_loop(Connection& connection) {
       connection.close_done = true;
       return nullptr;
     }
-    return make_job_in_loop(connection, JobKind::kClose);
+    return make_callback_in_loop(connection, JobKind::kClose);
   }
-  if (!connection.session_opened) return make_job_in_loop(connection, JobKind::kOpen);
+  if (!connection.session_opened) return make_callback_in_loop(connection, JobKind::kOpen);
   if (!connection.drain_due) return nullptr;
   connection.drain_due = false;
-  return make_job_in_loop(connection, JobKind::kDrain);
+  return make_callback_in_loop(connection, JobKind::kDrain);
+}
+
+// Without memory the connection closes; on_close must come, so that is tried again.
+Job* IoWorker::make_callback_in_loop(Connection& connection, JobKind kind) {
+  Job* const job = make_job_in_loop(connection, kind);
+  if (job == nullptr) close_in_loop(connection, CloseReason::kOutOfMemory);
+  return job;
 }
 
 bool IoWorker::may_start_in_loop(const Connection& connection) const {
@@ -138,12 +146,18 @@ void IoWorker::consume_in_loop(Connection& connection, size_t bytes) {
   }
 }
 
-// The job of a request that was found at the front of `input` and is consumed.
+// The job of a request that was found at the front of `input` and is consumed. Null: there is no
+// memory for one, and the connection is closed.
 Job* IoWorker::request_in_loop(Connection& connection, std::string_view input, const Frame& frame,
                                bool in_read_buffer) {
   connection.awaits_more = false;
-  loop_.counters.requests.add();
   Job* job = make_job_in_loop(connection, JobKind::kRequest);
+  if (job == nullptr) {
+    loop_.counters.partial_requests_dropped.add();
+    close_in_loop(connection, CloseReason::kOutOfMemory);
+    return nullptr;
+  }
+  loop_.counters.requests.add();
   job->number = open_request_in_loop(connection, job);
   job->requests_begin = input.data();
   job->requests[0] = {frame.payload, input.data() + frame.consumed, connection.decode_state,
@@ -279,7 +293,7 @@ void IoWorker::drop_input_in_loop(Connection& connection) {
   }
 }
 
-// Null: the budget refuses.
+// Null: the budget refuses, or the system.
 std::shared_ptr<Block> IoWorker::make_input_in_loop(size_t bytes) {
   if (bytes <= kInputBlockBytes && !spare_inputs_.empty()) {
     std::shared_ptr<Block> spare = std::move(spare_inputs_.back());
@@ -287,7 +301,9 @@ std::shared_ptr<Block> IoWorker::make_input_in_loop(size_t bytes) {
     return spare;
   }
   Block made = core_.buffers.make(std::max(bytes, kInputBlockBytes));
-  return made ? std::make_shared<Block>(std::move(made)) : nullptr;
+  std::shared_ptr<Block> shared;
+  if (!made || !with_memory([&] { shared = std::make_shared<Block>(std::move(made)); })) return {};
+  return shared;
 }
 
 // Adds to the input of a connection. The block may be shared with a stolen job that reads in front

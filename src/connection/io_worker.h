@@ -91,6 +91,7 @@ class IoWorker final : public HeldLoop, public Adopter {
                        bool in_read_buffer) REQUIRES(loop_);
   bool goes_on_in_loop() REQUIRES(loop_);
   Job* next_callback_in_loop(Connection& connection) REQUIRES(loop_);
+  Job* make_callback_in_loop(Connection& connection, JobKind kind) REQUIRES(loop_);
   void end_batch_in_loop() REQUIRES(loop_);
   bool may_start_in_loop(const Connection& connection) const REQUIRES(loop_);
   bool has_no_input_in_loop(const Connection& connection) const REQUIRES(loop_);
@@ -131,7 +132,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   void learn_in_loop(Job& job) REQUIRES(loop_);
   Duration note_loss_in_loop() REQUIRES(loop_);
   void add_requests_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
-  void own_requests_in_loop(Job& job) REQUIRES(loop_);
+  [[nodiscard]] bool own_requests_in_loop(Job& job) REQUIRES(loop_);
   void give_back_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
   [[nodiscard]] bool put_back_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
   void leave_gathered_in_loop(Connection& connection, Job& job, uint32_t count, uint32_t bytes)
@@ -143,6 +144,8 @@ class IoWorker final : public HeldLoop, public Adopter {
 
   // --- replies.cc ---
   void answer_in_loop(Connection& connection, uint64_t number, Answer answer) REQUIRES(loop_);
+  [[nodiscard]] bool hold_in_loop(Connection& connection, uint64_t number, Answer& answer)
+      REQUIRES(loop_);
   void leave_held_in_loop(Connection& connection) REQUIRES(loop_);
   uint64_t open_request_in_loop(Connection& connection, Job* job) REQUIRES(loop_);
   [[gnu::noinline]] void note_started_in_loop(Connection& connection, Job* job) REQUIRES(loop_);

@@ -276,9 +276,9 @@ void IoWorker::keep_unsent_in_loop(Connection& connection,
     const std::string_view rest = pieces[i].substr(skip);
     if (rest.empty()) continue;
     if (i == 2 && owner != nullptr && owner->is_owned()) {
-      if (core_.buffers.charge(pieces[i].size())) {
-        connection.out.append(ChargedBytes(std::move(*owner).take_owned(), core_.buffers), skip,
-                              false);
+      if (core_.buffers.charge(pieces[i].size()) &&
+          connection.out.append(ChargedBytes(std::move(*owner).take_owned(), core_.buffers), skip,
+                                false)) {
         continue;
       }
     } else if (connection.out.append(core_.buffers, rest)) {

@@ -34,7 +34,9 @@ void IoWorker::push_in_loop(std::unique_ptr<PushMail> mail) {
     return;
   }
   if (latest) return push_latest_in_loop(*connection, std::move(mail->bytes));
-  connection->out.append(std::move(mail->bytes), 0, false);
+  if (!connection->out.append(std::move(mail->bytes), 0, false)) {
+    return close_in_loop(*connection, CloseReason::kOutOfMemory);
+  }
   after_write_in_loop(*connection);
 }
 
@@ -53,7 +55,9 @@ void IoWorker::push_latest_in_loop(Connection& connection, ChargedBytes bytes) {
   } else {
     connection.out.drop_latest();
   }
-  connection.out.append(std::move(bytes), result.bytes, true);
+  if (!connection.out.append(std::move(bytes), result.bytes, true)) {
+    return close_in_loop(connection, CloseReason::kOutOfMemory);
+  }
   if (was_empty) connection.out.note_progress(loop_.now());
   after_write_in_loop(connection);
   schedule_in_loop(connection);

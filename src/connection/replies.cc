@@ -4,6 +4,7 @@
 
 #include "connection/io_worker.h"
 #include "runtime/check.h"
+#include "runtime/scarce.h"
 
 namespace trireme::inline v0 {
 
@@ -14,14 +15,22 @@ void IoWorker::answer_in_loop(Connection& connection, uint64_t number, Answer an
   if (!owns_writing_in_loop(connection))
     return;  // a worker is writing the very answer to this request
   if (!connection.sequencer.is_next(number)) {
-    Answer owned = std::move(answer).with_copy();
-    const size_t bytes = owned.text().size() + Sequencer::kHeldBytes;
-    if (!core_.buffers.charge(bytes)) return close_in_loop(connection, CloseReason::kOutOfMemory);
-    connection.sequencer.hold(number, std::move(owned), Charge(core_.buffers, bytes));
+    if (!hold_in_loop(connection, number, answer)) {
+      close_in_loop(connection, CloseReason::kOutOfMemory);
+    }
     return;
   }
   leave_in_turn_in_loop(connection, answer);
   leave_held_in_loop(connection);
+}
+
+// Keeps an answer whose turn has not come. False: the budget refuses, or the system.
+bool IoWorker::hold_in_loop(Connection& connection, uint64_t number, Answer& answer) {
+  const size_t bytes = answer.text().size() + Sequencer::kHeldBytes;
+  if (!core_.buffers.charge(bytes)) return false;
+  Charge charge(core_.buffers, bytes);
+  return with_memory(
+      [&] { connection.sequencer.hold(number, std::move(answer).with_copy(), std::move(charge)); });
 }
 
 // Replies whose turn has come while they were held. Others have their turn between many of them.

@@ -36,6 +36,10 @@ bool IoWorker::start_straight_in_loop(const Completion& completion, Job*& here) 
     return true;
   }
   Job* job = request_in_loop(connection, input, frame, true);
+  if (job == nullptr) {
+    end_batch_in_loop();
+    return true;
+  }
   if (job->gathers && !batch_input_.empty()) add_requests_in_loop(connection, *job);
   here = dispatch_in_loop(job);
   return true;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/check.h"
+#include "runtime/scarce.h"
 
 namespace trireme::inline v0 {
 
@@ -29,22 +30,23 @@ bool WriteQueue::append(Buffers& budget, std::span<const char> bytes) {
   Chunk chunk;
   chunk.block = std::move(block);
   chunk.end = bytes.size();
-  state().chunks.push_back(std::move(chunk));
+  if (!with_memory([&] { state().chunks.push_back(std::move(chunk)); })) return false;
   state_->bytes += bytes.size();
   return true;
 }
 
-void WriteQueue::append(ChargedBytes bytes, size_t skip, bool latest) {
+bool WriteQueue::append(ChargedBytes bytes, size_t skip, bool latest) {
   const size_t size = bytes.bytes().size();
   CHECK(skip <= size, "more bytes have left than there were");
-  if (skip == size) return;
+  if (skip == size) return true;
   Chunk chunk;
   chunk.owned = std::move(bytes);
   chunk.begin = skip;
   chunk.end = size;
   chunk.latest = latest;
-  state().chunks.push_back(std::move(chunk));
+  if (!with_memory([&] { state().chunks.push_back(std::move(chunk)); })) return false;
   state_->bytes += size - skip;
+  return true;
 }
 
 bool WriteQueue::prepend(Buffers& budget, std::span<const char> bytes) {
@@ -54,8 +56,11 @@ bool WriteQueue::prepend(Buffers& budget, std::span<const char> bytes) {
   if (!chunk.block) return false;
   std::memcpy(chunk.block.data(), bytes.data(), bytes.size());
   chunk.end = bytes.size();
-  std::vector<Chunk>& chunks = state().chunks;
-  chunks.insert(chunks.begin() + static_cast<std::ptrdiff_t>(state_->first), std::move(chunk));
+  const auto insert = [&] {
+    std::vector<Chunk>& chunks = state().chunks;
+    chunks.insert(chunks.begin() + static_cast<std::ptrdiff_t>(state_->first), std::move(chunk));
+  };
+  if (!with_memory(insert)) return false;
   state_->bytes += bytes.size();
   return true;
 }

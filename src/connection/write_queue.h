@@ -23,12 +23,12 @@ class WriteQueue {
   bool empty() const { return bytes() == 0; }
   size_t bytes() const { return state_ == nullptr ? 0 : state_->bytes; }
 
-  // Copies `bytes` behind what is there. False when the budget refuses.
+  // Copies `bytes` behind what is there. False when the budget refuses, or the system.
   [[nodiscard]] bool append(Buffers& budget, std::span<const char> bytes);
   // Takes `bytes`, of which the first `skip` have left already. `latest`: may be dropped by
-  // drop_latest.
-  void append(ChargedBytes bytes, size_t skip, bool latest);
-  // Copies `bytes` in front of what is there. False when the budget refuses.
+  // drop_latest. False when the system has no memory.
+  [[nodiscard]] bool append(ChargedBytes bytes, size_t skip, bool latest);
+  // Copies `bytes` in front of what is there. False when the budget refuses, or the system.
   [[nodiscard]] bool prepend(Buffers& budget, std::span<const char> bytes);
   // Drops chunks that were appended as `latest` and of which nothing has left.
   void drop_latest();

@@ -257,6 +257,7 @@ class Crew : public std::enable_shared_from_this<Crew> {
   void report(const Stall& stall, TimePoint now);
   int appoint_reserve(HeldLoop& held);
   std::shared_ptr<Block> take_read_buffer();
+  bool equip(Member& me);
   Member* start_member(Duty duty, HeldLoop* held, int& error);
   Member* pop_idle() REQUIRES(mutex_);
   bool may_grow() const REQUIRES(mutex_);

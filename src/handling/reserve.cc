@@ -4,6 +4,7 @@
 
 #include "handling/crew.h"
 #include "runtime/check.h"
+#include "runtime/scarce.h"
 
 namespace trireme::inline v0 {
 namespace {
@@ -21,6 +22,7 @@ constexpr int kComputesShare = 8;
 // So long a handler may compute while no CPU is free: some time slices of the kernel's scheduler.
 constexpr Duration kBusyPatience = std::chrono::milliseconds(20);
 constexpr Duration kQuietTime = std::chrono::milliseconds(100);
+constexpr Duration kRetryMemory = std::chrono::milliseconds(10);
 constexpr size_t kReadBuffersKept = 4;
 
 }  // namespace
@@ -58,6 +60,7 @@ int Crew::appoint_reserve(HeldLoop& held) {
   return error;
 }
 
+// Null: the system has no memory.
 std::shared_ptr<Block> Crew::take_read_buffer() {
   {
     MutexLock lock(mutex_);
@@ -67,7 +70,24 @@ std::shared_ptr<Block> Crew::take_read_buffer() {
       return buffer;
     }
   }
-  return std::make_shared<Block>(core_.buffers.make_fixed(kReadBufferBytes));
+  Block made = core_.buffers.try_make_fixed(kReadBufferBytes);
+  std::shared_ptr<Block> shared;
+  if (!made || !with_memory([&] { shared = std::make_shared<Block>(std::move(made)); })) return {};
+  return shared;
+}
+
+// Without a buffer to give in exchange no loop can be taken: the one that waits for its reserve
+// starts no handler meanwhile. False: this thread is needed elsewhere.
+bool Crew::equip(Member& me) {
+  HeldLoop& held = *me.loop;
+  while (takes_loops_ && me.kit.read_buffer == nullptr) {
+    me.kit.read_buffer = take_read_buffer();
+    if (me.kit.read_buffer != nullptr) return true;
+    held.has_reserve.store(false, std::memory_order_seq_cst);
+    if (held.ended.load(std::memory_order_seq_cst) || leave_watch()) return false;
+    platform_.threads.park(me.spot, platform_.clock.now() + kRetryMemory);
+  }
+  return true;
 }
 
 void Crew::keep_read_buffer(std::shared_ptr<Block> buffer) {
@@ -85,9 +105,7 @@ void Crew::keep_read_buffer(std::shared_ptr<Block> buffer) {
 void Crew::watch(Member& me) {
   HeldLoop& held = *me.loop;
   EventLoop& loop = held.loop();
-  if (takes_loops_ && me.kit.read_buffer == nullptr) {
-    me.kit.read_buffer = take_read_buffer();
-  }
+  if (!equip(me)) return end_watch(me);
   me.looks.clear();
   loop.set_watcher(&me.spot);
   held.has_reserve.store(true, std::memory_order_seq_cst);
@@ -125,18 +143,20 @@ void Crew::watch(Member& me) {
     leaving = leave_watch();
     held.has_reserve.store(!leaving, std::memory_order_seq_cst);
   }
-  held.has_reserve.store(false, std::memory_order_seq_cst);
-  loop.set_watcher(nullptr);
   end_watch(me);
 }
 
-// One that only reported is a data worker from now on.
+// The loop has no reserve, until somebody else comes. One that only reported is a data worker from
+// now on.
 void Crew::end_watch(Member& me) {
+  HeldLoop& held = *me.loop;
+  held.has_reserve.store(false, std::memory_order_seq_cst);
+  held.loop().set_watcher(nullptr);
   std::string name;
   {
     MutexLock lock(mutex_);
-    const bool ended = me.loop->ended.load(std::memory_order_seq_cst);
-    if (!stopping_ && !ended) without_reserve_.push_back(me.loop);
+    const bool ended = held.ended.load(std::memory_order_seq_cst);
+    if (!stopping_ && !ended) without_reserve_.push_back(&held);
     if (takes_loops_ || me.number != kNoNumber) return;
     others_now_.subtract();
     me.number = take_number();

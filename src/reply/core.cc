@@ -23,7 +23,8 @@ Core::Core(const Platform& given_platform, const ServerOptions& given_options, u
     : platform(given_platform),
       options(given_options),
       log(given_options.log, given_options.log_level),
-      buffers(given_options.buffer_bytes_max),
+      buffers(given_options.buffer_bytes_max > 0 ? given_options.buffer_bytes_max
+                                                 : kBudgetStandard),
       io_workers_(io_workers),
       homes_((platform.home_numbers != nullptr ? platform : real_platform())
                  .home_numbers->lease(io_workers)),

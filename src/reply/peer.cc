@@ -1,22 +1,27 @@
 #include "trireme/peer.h"
 
+#include <memory>
+#include <new>
 #include <utility>
 
 #include "reply/core.h"
 #include "reply/outbox.h"
+#include "runtime/check.h"
+#include "runtime/scarce.h"
 
 namespace trireme::inline v0 {
 namespace {
 
-// What is for a connection of another server does not wait for the handler: the outbox is applied
-// by the loops of its own server, which do not know that one.
-void send_mail(Core& core, ConnectionId id, std::unique_ptr<Mail> mail) {
-  Outbox* outbox = Outbox::current();
+// False: there is no memory for it. What is for a connection of another server does not wait for
+// the handler: the outbox is applied by the loops of its own server, which do not know that one.
+[[nodiscard]] bool send_mail(Core& core, ConnectionId id, std::unique_ptr<Mail> mail) {
+  if (mail == nullptr) return false;
+  Outbox* const outbox = Outbox::current();
   if (outbox != nullptr && core.owns(outbox->connection)) {
-    outbox->push(std::move(mail));
-  } else {
-    core.post(id, std::move(mail));
+    return with_memory([&] { outbox->push(std::move(mail)); });
   }
+  core.post(id, std::move(mail));
+  return true;
 }
 
 }  // namespace
@@ -35,18 +40,20 @@ SendResult Peer::send(std::string bytes, Overflow overflow) const {
     if (unsent > record.write_bytes_high.load(std::memory_order_relaxed)) return SendResult::kFull;
   }
   if (!core->buffers.charge(bytes.size())) return SendResult::kFull;
-  record.transit_bytes.fetch_add(bytes.size(), std::memory_order_relaxed);
-  send_mail(
-      *core, id_,
-      std::make_unique<PushMail>(id_, ChargedBytes(std::move(bytes), core->buffers), overflow));
-  return SendResult::kQueued;
+  const size_t size = bytes.size();
+  ChargedBytes charged(std::move(bytes), core->buffers);
+  record.transit_bytes.fetch_add(size, std::memory_order_relaxed);
+  std::unique_ptr<Mail> mail(new (std::nothrow) PushMail(id_, std::move(charged), overflow));
+  if (send_mail(*core, id_, std::move(mail))) return SendResult::kQueued;
+  record.transit_bytes.fetch_sub(size, std::memory_order_relaxed);
+  return SendResult::kFull;
 }
 
 void Peer::close() const {
   Core* core = core_.get();
   if (core == nullptr) return;
   if (!core->connected(id_)) return core->stale_ids.add();
-  send_mail(*core, id_, std::make_unique<CloseMail>(id_));
+  CHECK(send_mail(*core, id_, std::make_unique<CloseMail>(id_)), "no memory to close a connection");
 }
 
 bool Peer::connected() const { return core_.get() != nullptr && core_.get()->connected(id_); }

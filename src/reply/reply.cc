@@ -4,6 +4,7 @@
 
 #include "reply/core.h"
 #include "reply/outbox.h"
+#include "runtime/scarce.h"
 
 namespace trireme::inline v0 {
 
@@ -37,7 +38,9 @@ void Reply::deliver(Answer answer) {
   if (outbox != nullptr && outbox->connection == id_ && outbox->request_number == request_number_) {
     return answer.is_owned() ? outbox->put(std::move(answer)) : outbox->put_copy(std::move(answer));
   }
-  if (!answer.is_owned()) answer = std::move(answer).with_copy();
+  if (!answer.is_owned() && !with_memory([&] { answer = std::move(answer).with_copy(); })) {
+    answer = error("internal");  // no memory for the copy
+  }
   auto mail = std::make_unique<AnswerMail>(id_, request_number_, std::move(answer));
   if (outbox != nullptr && core.get()->owns(outbox->connection)) {
     outbox->push(std::move(mail));

@@ -4,6 +4,8 @@
 #include <bit>
 #include <utility>
 
+#include "runtime/scarce.h"
+
 namespace trireme::inline v0 {
 
 size_t BlockCache::capacity_for(size_t bytes) { return std::bit_ceil(bytes); }
@@ -23,8 +25,8 @@ Block BlockCache::take(size_t bytes) {
 
 void BlockCache::keep(Block block) {
   if (bytes_ + block.capacity() > bytes_max_) return;
-  bytes_ += block.capacity();
-  kept_.push_back(std::move(block));
+  const size_t capacity = block.capacity();
+  if (with_memory([&] { kept_.push_back(std::move(block)); })) bytes_ += capacity;
 }
 
 void BlockCache::clear() {

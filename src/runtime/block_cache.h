@@ -18,7 +18,7 @@ class BlockCache {
 
   // What a block for `bytes` has: steps of two, so that the blocks of one request fit the next.
   static size_t capacity_for(size_t bytes);
-  // One of capacity_for(bytes), kept or new.
+  // One of capacity_for(bytes), kept or new. Empty: the system has no memory.
   Block take(size_t bytes);
   // Kept if there is room; otherwise the system has it back.
   void keep(Block block);

@@ -48,20 +48,31 @@ Block Buffers::make_uncounted(size_t capacity) {
   if (capacity >= kMappedBytesMin) block.memory_ = map_memory(capacity);
   block.is_mapped_ = block.memory_ != nullptr;
   if (!block.is_mapped_) {
-    block.memory_ = static_cast<char*>(::operator new(capacity, kAlignment));
+    block.memory_ = static_cast<char*>(::operator new(capacity, kAlignment, std::nothrow));
   }
+  if (block.memory_ == nullptr) return {};
   block.capacity_ = capacity;
   return block;
 }
 
 Block Buffers::make_charged(size_t capacity) {
   Block block = make_uncounted(capacity);
+  if (!block) {
+    discharge(capacity);
+    return block;
+  }
   block.owner_ = this;
   made_.fetch_add(1, std::memory_order_relaxed);
   return block;
 }
 
 Block Buffers::make_fixed(size_t capacity) {
+  Block block = try_make_fixed(capacity);
+  CHECK(block, "the system has no memory for the buffers of a loop");
+  return block;
+}
+
+Block Buffers::try_make_fixed(size_t capacity) {
   const int64_t now =
       bytes_now_.fetch_add(static_cast<int64_t>(capacity), std::memory_order_relaxed);
   raise_peak(now + static_cast<int64_t>(capacity));

@@ -15,6 +15,8 @@ namespace trireme::inline v0 {
 
 class Buffers;
 
+constexpr size_t kBudgetStandard = 256 << 20;  // where none was chosen
+
 // An owned piece of memory; gives it back when it dies. Empty by default.
 class Block {
  public:
@@ -62,9 +64,11 @@ class Buffers {
   Buffers(const Buffers&) = delete;
   Buffers& operator=(const Buffers&) = delete;
 
-  // Any thread. An empty Block when the budget is used up.
+  // Any thread. An empty Block when the budget is used up, or the system has no memory.
   Block make(size_t capacity);
   // Any thread. The same without asking the budget: for the fixed buffers of loops.
+  Block try_make_fixed(size_t capacity);
+  // Before start(). Likewise; without memory there is no loop, and the process ends.
   Block make_fixed(size_t capacity);
   // Any thread. The same outside the budget: the caller has charged what it holds.
   static Block make_uncounted(size_t capacity);

@@ -126,6 +126,7 @@ class FaultyKernel final : public Kernel {
   int event_create() override;
   int event_signal(int fd) override;
   int event_clear(int fd) override;
+  int64_t memory_limit() override { return inner_.memory_limit(); }
   int64_t raise_descriptor_limit() override;
   void fill_standard_descriptors() override { inner_.fill_standard_descriptors(); }
   int interface_index(const char* name) override { return inner_.interface_index(name); }

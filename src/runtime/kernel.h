@@ -89,6 +89,10 @@ class Kernel {
     return close(fd);
   }
 
+  // Bytes that this process may use, by its control groups and resource limits. 0: as many as there
+  // are. Reads files.
+  virtual int64_t memory_limit() { return 0; }
+
  protected:
   explicit Kernel(bool is_real = false) : is_real_(is_real) {}
 

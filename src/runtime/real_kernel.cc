@@ -15,6 +15,7 @@
 
 #include "runtime/real_calls.h"
 #include "runtime/real_fork.h"
+#include "runtime/real_group.h"
 
 namespace trireme::inline v0 {
 namespace {
@@ -177,6 +178,17 @@ bool RealKernel::has_forked() const { return trireme::has_forked(); }
 int RealKernel::interface_index(const char* name) {
   const unsigned index = ::if_nametoindex(name);
   return index > 0 ? static_cast<int>(index) : -errno;
+}
+
+int64_t RealKernel::memory_limit() {
+  int64_t least = read_group_limits().memory_bytes;
+  for (const auto resource : {RLIMIT_DATA, RLIMIT_AS}) {
+    rlimit limit{};
+    if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) continue;
+    const auto bytes = static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, INT64_MAX));
+    if (least == 0 || bytes < least) least = bytes;
+  }
+  return least;
 }
 
 }  // namespace trireme

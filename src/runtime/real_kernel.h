@@ -38,6 +38,7 @@ class RealKernel final : public Kernel {
   void fill_standard_descriptors() override;
   bool has_forked() const override;
   int interface_index(const char* name) override;
+  int64_t memory_limit() override;
 };
 
 }  // namespace trireme

@@ -20,6 +20,7 @@
 #include "runtime/home_numbers.h"
 #include "runtime/park_word.h"
 #include "runtime/real_fork.h"
+#include "runtime/real_group.h"
 #include "runtime/real_kernel.h"
 #include "runtime/threads.h"
 
@@ -181,7 +182,8 @@ class RealThreads final : public Threads {
     cpu_set_t set;
     CPU_ZERO(&set);
     if (::sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
-    return CPU_COUNT(&set);
+    const int quota = read_group_limits().cpus;
+    return quota > 0 ? std::min(quota, CPU_COUNT(&set)) : CPU_COUNT(&set);
   }
 
   Duration cpu_time(uint64_t thread) override {

@@ -73,7 +73,9 @@ class Threads {
   virtual void stay_on(int) {}             // the calling thread, on that CPU
   virtual int current_cpu() { return 0; }  // of the calling thread: a hint
   virtual uint64_t current_id() = 0;  // of the calling thread; the kernel's thread id when real
-  virtual int allowed_cpus() = 0;     // CPUs this process may run on, at least 1
+  // CPUs this process may run on, or as many as the quota of its control groups comes to; at least
+  // 1. Reads files.
+  virtual int allowed_cpus() = 0;
 
   // CPU time that a thread has used so far, by its current_id(); zero for one that has ended. Costs
   // a system call (0.7 us): the watchdog asks, nobody on the way of a request.

@@ -10,9 +10,23 @@
 
 #include "runtime/block_cache.h"
 #include "support/unit_seed.h"
+#include "support/wait.h"
 
 namespace trireme::inline v0 {
 namespace {
+
+// Below the budget the system may refuse: nothing is counted then.
+TEST(Buffers, WhatTheSystemRefusesIsNoBlock) {
+  if (support::kSanitized) GTEST_SKIP() << "a sanitizer ends the process for so much";
+  Buffers budget(SIZE_MAX);
+  constexpr size_t kTooMuch = size_t{1} << 60;
+  EXPECT_FALSE(budget.make(kTooMuch));
+  EXPECT_FALSE(budget.try_make_fixed(kTooMuch));
+  EXPECT_FALSE(Buffers::make_uncounted(kTooMuch));
+  EXPECT_EQ(budget.bytes_now(), 0);
+  EXPECT_EQ(budget.made(), 0u);
+  EXPECT_TRUE(budget.make(100));
+}
 
 TEST(Buffers, MakeCountsAndTheBlockGivesBack) {
   Buffers buffers(1000);

@@ -65,9 +65,9 @@ TEST(WriteQueue, RefusedByTheBudgetItKeepsWhatItHad) {
 TEST(WriteQueue, TakesOverBytesOfWhichAPartHasLeft) {
   Buffers buffers(1 << 20);
   WriteQueue queue;
-  queue.append(charged(buffers, "abcdef"), 4, false);
+  EXPECT_TRUE(queue.append(charged(buffers, "abcdef"), 4, false));
   EXPECT_EQ(content(queue), "ef");
-  queue.append(charged(buffers, "gone"), 4, false);
+  EXPECT_TRUE(queue.append(charged(buffers, "gone"), 4, false));
   EXPECT_EQ(queue.bytes(), 2u);
   EXPECT_EQ(buffers.bytes_now(), 6) << "what has left entirely is given back at once";
   queue.pop(2);
@@ -77,16 +77,16 @@ TEST(WriteQueue, TakesOverBytesOfWhichAPartHasLeft) {
 TEST(WriteQueue, DropsOnlyLatestThatHaveNotBegun) {
   Buffers buffers(1 << 20);
   WriteQueue queue;
-  queue.append(charged(buffers, "[begun]"), 0, true);
+  EXPECT_TRUE(queue.append(charged(buffers, "[begun]"), 0, true));
   ASSERT_TRUE(queue.append(buffers, std::string_view("reply")));
-  queue.append(charged(buffers, "[old]"), 0, true);
-  queue.append(charged(buffers, "push"), 0, false);
-  queue.append(charged(buffers, "[older]"), 0, true);
+  EXPECT_TRUE(queue.append(charged(buffers, "[old]"), 0, true));
+  EXPECT_TRUE(queue.append(charged(buffers, "push"), 0, false));
+  EXPECT_TRUE(queue.append(charged(buffers, "[older]"), 0, true));
   queue.pop(1);
   queue.drop_latest();
   EXPECT_EQ(content(queue), "begun]replypush");
   EXPECT_EQ(queue.bytes(), 15u);
-  queue.append(charged(buffers, "[new]"), 0, true);
+  EXPECT_TRUE(queue.append(charged(buffers, "[new]"), 0, true));
   EXPECT_EQ(content(queue), "begun]replypush[new]");
   queue.pop(queue.bytes());
   EXPECT_EQ(buffers.bytes_now(), 0);
@@ -95,8 +95,8 @@ TEST(WriteQueue, DropsOnlyLatestThatHaveNotBegun) {
 TEST(WriteQueue, DroppingTheLastLeavesItEmptyAndUsable) {
   Buffers buffers(1 << 20);
   WriteQueue queue;
-  queue.append(charged(buffers, "first"), 0, false);
-  queue.append(charged(buffers, "latest"), 0, true);
+  EXPECT_TRUE(queue.append(charged(buffers, "first"), 0, false));
+  EXPECT_TRUE(queue.append(charged(buffers, "latest"), 0, true));
   queue.pop(5);
   queue.drop_latest();
   EXPECT_TRUE(queue.empty());
@@ -109,7 +109,9 @@ TEST(WriteQueue, DroppingTheLastLeavesItEmptyAndUsable) {
 TEST(WriteQueue, FrontGivesAtMostWhatIsAskedFor) {
   Buffers buffers(1 << 20);
   WriteQueue queue;
-  for (int i = 0; i < 5; ++i) queue.append(charged(buffers, std::to_string(i)), 0, false);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(queue.append(charged(buffers, std::to_string(i)), 0, false));
+  }
   std::array<iovec, 3> three;
   EXPECT_EQ(queue.front(three), 3u);
   EXPECT_EQ(*static_cast<char*>(three[2].iov_base), '2');
@@ -149,7 +151,7 @@ TEST(WriteQueueProperty, RandomUseAgreesWithAString) {
         case 2: {
           const size_t skip = random.below(bytes.size() + 1);
           const bool latest = skip == 0 && random.chance(1, 2);
-          queue.append(charged(buffers, bytes), skip, latest);
+          EXPECT_TRUE(queue.append(charged(buffers, bytes), skip, latest));
           if (skip < bytes.size()) model.push_back({bytes.substr(skip), latest});
           break;
         }
