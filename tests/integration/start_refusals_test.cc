@@ -83,7 +83,7 @@ const Case kCases[] = {
     {"poll_time_max", [](auto& server, auto&) { server.poll_time_max = nanoseconds(-1); }},
     {"connections_max must be at most 4194303, and is 4194304",
      [](auto& server, auto&) { server.connections_max = 4'194'304; }},
-    {"buffer_bytes_max", [](auto& server, auto&) { server.buffer_bytes_max = 0; }},
+    {"buffer_bytes_max", [](auto& server, auto&) { server.buffer_bytes_max = 1; }},
     {"drain_time_max must be 0 or more, and is -1 ns",
      [](auto& server, auto&) { server.drain_time_max = nanoseconds(-1); }},
     {"linger_time_max", [](auto& server, auto&) { server.linger_time_max = nanoseconds::min(); }},
@@ -166,7 +166,7 @@ INSTANTIATE_TEST_SUITE_P(Setups, LeastBudget, ::testing::ValuesIn(support::every
 // What the sentence asks for is enough, and nothing less is.
 TEST_P(LeastBudget, IsToldAndServes) {
   ServerOptions options = this->options();
-  options.buffer_bytes_max = 0;
+  options.buffer_bytes_max = 1;
   std::string sentence;
   {
     Server server(options);
