@@ -123,7 +123,8 @@ void Play::check_stats() {
     stage_.complain(std::string("books: ") + why + ", " + std::to_string(stats_.buffer_bytes_now) +
                     " bytes in buffers");
   }
-  const uint64_t bytes_max = plan_.options.buffer_bytes_max + plan_.fixed_bytes_max;
+  const size_t budget = plan_.options.buffer_bytes_max;  // 0: the standard one
+  const uint64_t bytes_max = (budget > 0 ? budget : size_t{256} << 20) + plan_.fixed_bytes_max;
   if (stats_.buffer_bytes_peak > bytes_max) {
     stage_.complain("held " + std::to_string(stats_.buffer_bytes_peak) + " bytes");
   }
