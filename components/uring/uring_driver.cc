@@ -224,6 +224,7 @@ bool UringDriver::next(Completion& out) {
   while (event_cursor_ < events_.size()) {
     const Event event = events_[event_cursor_++];
     if (next_of_event(event, out)) return true;
+    give_back_last();  // of a channel that nobody reads any more
   }
   while (reads_cursor_ < reads_now_.size()) {
     const uint32_t who = reads_now_[reads_cursor_++];
