@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "accept/accept_errors.h"
-#include "accept/endpoint.h"
 #include "runtime/check.h"
 
 namespace trireme::inline v0 {
@@ -150,7 +149,8 @@ void Admission::admit_in_loop(int fd, const SocketAddress& peer, uint32_t listen
   if (limit > 0 && !core_.enter_address(peer, limit)) {
     loop_.counters.refused.add();
     core_.address_gate.warn(core_.log, loop_.now(),
-                            to_url(peer) + " is refused: connections_per_address_max is reached, " +
+                            Core::describe(peer) +
+                                " is refused: connections_per_address_max is reached, " +
                                 std::to_string(limit) + " of its address are open");
     core_.platform.kernel.close_socket(fd);
     loop_.counters.descriptors_closed.add();

@@ -177,8 +177,11 @@ Core::Address Core::read_address(ConnectionId id) const {
   return read;
 }
 
-std::string Core::describe(ConnectionId id) const {
-  const Address address = read_address(id);
+std::string Core::describe(ConnectionId id) const { return describe(read_address(id)); }
+
+std::string Core::describe(const SocketAddress& address) { return describe(address_of(address)); }
+
+std::string Core::describe(const Address& address) {
   const std::string port = std::to_string((address.word >> 32) & 0xffff);
   char text[INET6_ADDRSTRLEN] = "";
   if (address.word >> 48 == AF_INET) {

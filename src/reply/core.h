@@ -84,6 +84,7 @@ class Core {
   void publish_address(ConnectionId id, const SocketAddress& address);
   // Any thread. "127.0.0.1:4711"; empty when the id was never given out, or has no such address.
   std::string describe(ConnectionId id) const;
+  static std::string describe(const SocketAddress& address);
 
   // Per-address limit. Any thread. False: the client of `address` has `limit` connections.
   bool enter_address(const SocketAddress& address, size_t limit);
@@ -123,6 +124,7 @@ class Core {
     uint64_t word = 0;  // SlotRecord::address
     std::array<uint64_t, 2> wide{};
   };
+  static std::string describe(const Address& address);
   static Address address_of(const SocketAddress& address);
   // Equal for addresses that are counted as one client's: without the port, and of IPv6 the prefix.
   std::string key_of(const Address& address) const;

@@ -221,9 +221,11 @@ TEST(ThenWithPipelined, TheServerGoesOnAndSaysWhy) {
     support::Client other(server.url()), client(server.url());
     EXPECT_EQ(client.converse("switch\n", false), "ERR internal\n");
     EXPECT_EQ(other.ask("x"), "x");
-    EXPECT_NE(server.log().find("a handler of 'fickle' answers with then(codec)"),
-              std::string::npos)
-        << server.log();
+    const auto says_why = [&] {
+      return server.log().find("a handler of 'fickle' answers with then(codec)") !=
+             std::string::npos;
+    };
+    EXPECT_TRUE(support::wait_until(says_why)) << server.log();
   }
 }
 

@@ -39,7 +39,7 @@ class FullSocket {
     loop.counters.accepted.add();
     loop.post(std::make_unique<AdoptMail>(both[1], 0, SocketAddress{}));
     turn();
-    peer_ = Peer(ConnectionId::make(0, 0, 1), core_);
+    peer_ = Peer(ConnectionId::make(core().home(0), 0, 1), core_);
     EXPECT_TRUE(peer_.connected());
     const std::string piece(1000, '.');
     while (::send(both[1], piece.data(), piece.size(), MSG_NOSIGNAL) > 0) filler_ += piece.size();
