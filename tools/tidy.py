@@ -19,9 +19,6 @@ FILE_BYTES_MAX = 256 << 10
 RESULTS_BYTES_MAX = 2 << 20  # of the one page that bench/results holds
 PAGE_COLUMNS_MAX = 120  # of Markdown, tables and code excepted
 PAGE_LINES_MAX = {"README.md": 120, "ARCHITECTURE.md": 300}
-# Older than the rule, and wider. This list may only get shorter.
-WIDE_PAGES = {"docs/bench.md", "docs/dispatch.md", "docs/drivers.md", "docs/handlers.md",
-              "docs/limits.md", "docs/operations.md", "docs/promises.md"}
 
 STEPS = ["accept", "connection", "framing", "handling", "reply", "runtime"]  # of src, in order
 TOP_FOLDERS = ["bench", "cmake", "components", "docs", "examples", "include", "services", "src",
@@ -336,7 +333,7 @@ class Tidy:
             if line.lstrip().startswith("```"):
                 in_fence = not in_fence
             wide = len(line) > PAGE_COLUMNS_MAX and not (in_fence or line.startswith("|"))
-            if wide and file not in WIDE_PAGES:
+            if wide:
                 self.say(file, number, f"{len(line)} columns; at most {PAGE_COLUMNS_MAX}")
 
     def check_promises(self):
