@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <new>
 #include <span>
 
 #include "accept/bind.h"
@@ -173,6 +174,7 @@ Result<Done> Server::Impl::start() {
   listener->stop();
   stop_loops(kNever);
   crew->join();
+  crew->join_lookouts(platform.clock.now() + kLookoutPatience);
   return Error{Error::Code::kSystem, std::string("cannot start a thread: ") + std::strerror(error) +
                                          "; raise the limit of processes (ulimit -u), or choose "
                                          "fewer event loops"};
@@ -187,7 +189,12 @@ Result<Done> Server::start() {
       return usage("the server was drained before it started");
     impl_->state = Impl::State::kStarting;
   }
-  Result<Done> result = impl_->start();
+  Result<Done> result = Error{Error::Code::kSystem, "there is not enough memory to start"};
+  try {
+    result = impl_->start();
+  } catch (const std::bad_alloc&) {
+    CHECK(impl_->crew == nullptr, "no memory to start threads");
+  }
   if (result) {
     impl_->is_there.store(true, std::memory_order_release);
     impl_->enter(Impl::State::kRunning);

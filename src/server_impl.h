@@ -21,6 +21,9 @@
 
 namespace trireme::inline v0 {
 
+// What is waited for a lookout: it ends in no time, unless its CPU is busy.
+constexpr Duration kLookoutPatience = std::chrono::milliseconds(100);
+
 struct Server::Impl {
   Impl(ServerOptions given, const Platform& where)
       : options(std::move(given)), platform(where), log_thread(platform, options.log) {

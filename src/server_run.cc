@@ -11,8 +11,6 @@ namespace trireme::inline v0 {
 namespace {
 
 constexpr Duration kCutGrace = std::chrono::milliseconds(50);
-// What the destructor waits for a lookout: it ends in no time, unless its CPU is busy.
-constexpr Duration kLookoutPatience = std::chrono::milliseconds(100);
 
 std::string describe(const StuckJob& job) {
   const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(job.running_for);
@@ -32,6 +30,7 @@ Server::~Server() {
     joined = impl_->joined;
   }
   if (abandoned) {
+    impl_->log_thread.end();             // what the sink uses may go with the caller
     static_cast<void>(impl_.release());  // leaked on purpose: its threads still use it
     return;
   }
@@ -150,7 +149,10 @@ class Server::Impl::Run {
       : server_(server), impl_(impl), signals_(signals), log_(log) {
     tell(&signals);
   }
-  ~Run() { tell(nullptr); }
+  ~Run() {
+    if (drainer_ != nullptr) drainer_->join();  // on_ready has thrown
+    tell(nullptr);
+  }
 
   // Heeds signals meanwhile, on another thread: what it prints may go where nobody reads.
   void call(const std::function<void()>& on_ready);
@@ -158,6 +160,7 @@ class Server::Impl::Run {
   void wait_ended() {
     while (!impl_.has_ended()) heed(signals_.wait(kNever));
     if (drainer_ != nullptr) drainer_->join();
+    drainer_.reset();
   }
   // How that was: the exit status. Does not return if something is stuck.
   int conclude();
@@ -224,6 +227,9 @@ void Server::Impl::Run::call(const std::function<void()>& on_ready) {
 void Server::Impl::Run::stand_in(const std::atomic<bool>& returned) {
   while (!returned.load()) {
     const bool ended = impl_.has_ended();
+    if (ended && patience_ == kNever) {  // another thread has drained
+      patience_ = time_after(impl_.platform.clock.now(), impl_.options.drain_time_max);
+    }
     if (ended && impl_.platform.clock.now() >= patience_) {
       log_.error("on_ready has not returned");
       conclude();

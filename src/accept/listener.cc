@@ -70,7 +70,7 @@ void Listener::adopt_in_loop(int fd, uint32_t listening, const SocketAddress& pe
   loop_.assume_held();
   std::unique_ptr<AdoptMail> mail(new (std::nothrow) AdoptMail(fd, listening, peer));
   if (mail == nullptr) {
-    core_.platform.kernel.close(fd);
+    core_.platform.kernel.close_socket(fd);
     loop_.counters.adopted.add();
     loop_.counters.descriptors_closed.add();
     loop_.counters.closed_by_reason[static_cast<size_t>(CloseReason::kOutOfMemory)].add();

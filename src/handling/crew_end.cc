@@ -66,8 +66,17 @@ void Crew::detach() {
   }
 }
 
-// Loops that are in the middle of a turn and do not get to its end: in a codec, for all else is
-// short.
+namespace {
+
+// Grows with each turn, and within one that closes many connections.
+uint64_t progress_of(HeldLoop& held) {
+  const LoopCounters& counters = held.loop().counters;
+  return counters.loop_turns.get() + counters.descriptors_closed.get() + counters.slots_gone.get();
+}
+
+}  // namespace
+
+// Loops that are in the middle of a turn and do not get on: in a codec, for all else is short.
 std::vector<HeldLoop*> Crew::wait_for_turns() {
   const auto is_in_turn = [](HeldLoop* held) {
     return !held->ended.load(std::memory_order_seq_cst) && !held->loop().idles() &&
@@ -75,13 +84,13 @@ std::vector<HeldLoop*> Crew::wait_for_turns() {
   };
   std::vector<std::pair<HeldLoop*, uint64_t>> turns;
   for (HeldLoop* held : loops_) {
-    if (is_in_turn(held)) turns.emplace_back(held, held->loop().counters.loop_turns.get());
+    if (is_in_turn(held)) turns.emplace_back(held, progress_of(*held));
   }
   const TimePoint until = platform_.clock.now() + kTurnPatience;
   for (TimePoint now = platform_.clock.now(); !turns.empty() && now < until;) {
     platform_.threads.park(stopped_spot_, std::min(now + kTurnLook, until));
     std::erase_if(turns, [&](const auto& seen) {
-      return !is_in_turn(seen.first) || seen.first->loop().counters.loop_turns.get() != seen.second;
+      return !is_in_turn(seen.first) || progress_of(*seen.first) != seen.second;
     });
     now = platform_.clock.now();
   }

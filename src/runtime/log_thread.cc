@@ -139,7 +139,7 @@ bool LogThread::State::give_next(bool& ends) {
   Line line;
   {
     MutexLock lock(mutex_);
-    if (!take(line)) {
+    if (is_left_ || !take(line)) {
       ends = ends_;
       return false;
     }
@@ -231,7 +231,9 @@ void LogThread::State::end() {
 LogThread::LogThread(const Platform& platform, LogSink sink)
     : state_(std::make_shared<State>(platform, std::move(sink))) {}
 
-LogThread::~LogThread() { state_->end(); }
+LogThread::~LogThread() { end(); }
+
+void LogThread::end() const { state_->end(); }
 
 LogSink LogThread::queue() const {
   return [state = state_](LogLevel level, std::string_view text) {

@@ -26,7 +26,7 @@ class LogThread {
  public:
   // `sink` empty: standard error. `platform` outlives this.
   LogThread(const Platform& platform, LogSink sink);
-  ~LogThread();  // flush(), then ends or leaves the thread
+  ~LogThread();  // end()
   LogThread(const LogThread&) = delete;
   LogThread& operator=(const LogThread&) = delete;
 
@@ -38,6 +38,10 @@ class LogThread {
   // none for 200 ms, which is not waited for again while the same call hangs; after a second in any
   // case.
   void flush() const;
+
+  // Any thread but `log`. flush(), then ends or leaves the thread: the sink is not called again,
+  // and lines go nowhere.
+  void end() const;
 
   static constexpr size_t kLinesMax = 1'024;
   static constexpr size_t kBytesMax = 256 << 10;

@@ -33,7 +33,9 @@ std::optional<std::string> path_of_group(const std::string& root, bool is_versio
     const size_t second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
     const std::string of_line = line.substr(first + 1, second - first - 1);
-    const bool fits = is_version_2 ? of_line.empty() : listed(of_line) == controllers;
+    // Among the options of the mount there are others: "seclabel".
+    const bool fits = is_version_2 == of_line.empty() &&
+                      (is_version_2 || controllers.find(listed(of_line)) != std::string::npos);
     if (fits) return line.substr(second + 1);
   }
   return std::nullopt;
@@ -59,8 +61,9 @@ std::optional<Hierarchy> hierarchy_of(const std::string& root, const std::string
   const auto path = path_of_group(root, found.is_version_2, found.controllers);
   if (!path) return std::nullopt;
   // Seen from within a container, what is mounted may be our group or one above it.
-  const bool is_below = path->rfind(mounted_group, 0) == 0;
-  found.path = mounted_group == "/" ? *path : is_below ? path->substr(mounted_group.size()) : "";
+  const bool begins_so = path->rfind(mounted_group, 0) == 0;
+  found.path = mounted_group == "/" ? *path : begins_so ? path->substr(mounted_group.size()) : "";
+  if (found.path.rfind('/', 0) != 0) found.path.clear();  // "/web-1" is not below "/web"
   const bool is_outside = found.path == "/" || found.path.find("..") != std::string::npos;
   if (is_outside) found.path.clear();
   return found;

@@ -177,6 +177,8 @@ void reset_signals_in_child() {
     ::sigaction(kSignals[i], &before[i], nullptr);
   }
   for (std::atomic<int>& place : write_ends) place.store(0);  // the pipes are the parent's
+  objects = 0;
+  handlers_inside.store(0);
 }
 
 namespace {
@@ -189,6 +191,16 @@ void flush_streams() {
     ::funlockfile(stream);
   }
   std::fflush(nullptr);
+}
+
+// Without a thread that may hang: the standard ones, where somebody reads.
+void flush_what_is_taken() {
+  for (FILE* stream : {stdout, stderr}) {
+    pollfd taken{.fd = ::fileno(stream), .events = POLLOUT, .revents = 0};
+    if (::poll(&taken, 1, 0) != 1 || ::ftrylockfile(stream) != 0) continue;
+    std::fflush(stream);
+    ::funlockfile(stream);
+  }
 }
 
 }  // namespace
@@ -204,7 +216,11 @@ void exit_now(int status) {
         threads.unpark(flushed);
       },
       error);
-  if (thread != nullptr) threads.park(flushed, real_platform().clock.now() + kFlushTime);
+  if (thread != nullptr) {
+    threads.park(flushed, real_platform().clock.now() + kFlushTime);
+  } else {
+    flush_what_is_taken();
+  }
   std::_Exit(status);
 }
 

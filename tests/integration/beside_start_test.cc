@@ -2,9 +2,12 @@
 // thread ends run(). Method: threads that call in a loop while the server starts, serves and
 // drains: the thread sanitizer sees what races.
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -100,6 +103,20 @@ TEST(Run, EndsWhenAnotherThreadDrains) {
   EXPECT_TRUE(server->drain().empty());
   runs.join();
   EXPECT_EQ(status, 0);
+}
+
+TEST(Run, OutlivesAnOnReadyThatThrowsWhileItDrains) {
+  std::atomic<bool> drains{false};
+  tr::Server server({.io_workers = 1, .log = [&](tr::LogLevel, std::string_view line) {
+                       if (line == "draining") drains = true;
+                     }});
+  server.listen("tcp://127.0.0.1:0", tr::lines(), support::mark);
+  const auto on_ready = [&] {
+    ::kill(::getpid(), SIGTERM);
+    EXPECT_TRUE(wait_until([&] { return drains.load(); }));
+    throw std::runtime_error("no");
+  };
+  EXPECT_THROW(server.run(on_ready), std::runtime_error);
 }
 
 TEST(Run, EndsWithStatus1WhenThatDrainIsCut) {

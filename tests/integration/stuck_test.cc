@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdio>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -208,6 +209,49 @@ TEST_P(Stuck, InOnReadyItIsNamedAndTheProcessEnds) {
     EXPECT_EQ(child.wait_exit(5s), 1) << child.errors();
     EXPECT_TRUE(contains(child.errors(), "on_ready has not returned")) << child.errors();
   }
+}
+
+TEST_P(Stuck, InOnReadyItIsNamedWhenAnotherThreadHasDrained) {
+  Child child([&] {
+    tr::Server server(child_options());
+    server.listen("tcp://127.0.0.1:0", tr::lines(), support::mark);
+    std::thread drains;
+    return server.run([&] {
+      drains = std::thread([&] { server.drain(); });
+      Gate().wait();
+    });
+  });
+  EXPECT_EQ(child.wait_exit(5s), 1) << child.errors();
+  EXPECT_TRUE(contains(child.errors(), "on_ready has not returned")) << child.errors();
+}
+
+// The sink may be gone when the thread that was given up says something.
+TEST_P(Stuck, AnAbandonedServerCallsItsSinkNoMore) {
+  Gate gate;
+  std::atomic<bool> is_gone{false}, was_called{false}, threw{false};
+  tr::ServerOptions options = child_options();
+  options.log = [&](tr::LogLevel, std::string_view) {
+    if (is_gone) was_called = true;
+  };
+  {
+    tr::Server server(options);
+    server.listen("tcp://127.0.0.1:0", tr::lines(), [&](const tr::Request&) -> tr::Answer {
+      gate.wait();
+      threw = true;
+      throw std::runtime_error("too late");
+    });
+    ASSERT_TRUE(server.start().ok());
+    Client client(server.urls()[0]);
+    ASSERT_TRUE(client.send("x\n"));
+    ASSERT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
+    ASSERT_FALSE(server.drain().empty());
+    server.abandon();
+  }
+  is_gone = true;
+  gate.open();
+  ASSERT_TRUE(wait_until([&] { return threw.load(); }));
+  support::let_pass(20ms);
+  EXPECT_FALSE(was_called);
 }
 
 INSTANTIATE_TEST_SUITE_P(Setups, Stuck, ::testing::ValuesIn(one_of_each_policy()),

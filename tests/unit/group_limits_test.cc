@@ -84,5 +84,24 @@ TEST_F(GroupLimitsTest, Version1HasAHierarchyForEachController) {
   expect(104'857'600, 3);
 }
 
+TEST_F(GroupLimitsTest, OfVersion1ThereMayBeOtherOptionsOfTheMount) {
+  write("/proc/self/cgroup", "4:memory:/docker\n3:cpu,cpuacct:/docker\n");
+  write("/proc/self/mountinfo",
+        "30 23 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,seclabel,memory\n"
+        "31 23 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,seclabel,cpu,cpuacct\n");
+  write("/sys/fs/cgroup/memory/docker/memory.limit_in_bytes", "209715200\n");
+  write("/sys/fs/cgroup/cpu/docker/cpu.cfs_quota_us", "300000\n");
+  write("/sys/fs/cgroup/cpu/docker/cpu.cfs_period_us", "100000\n");
+  expect(209'715'200, 3);
+}
+
+TEST_F(GroupLimitsTest, ANameThatBeginsAlikeIsAnotherGroup) {
+  write("/proc/self/cgroup", "4:memory:/lxc/web-1\n");
+  write("/proc/self/mountinfo",
+        "30 23 0:26 /lxc/web /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+  write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "1000000\n");
+  expect(1'000'000, 0);
+}
+
 }  // namespace
 }  // namespace trireme

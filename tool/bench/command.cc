@@ -148,6 +148,9 @@ int run_command(BenchOptions options) {
   const std::string result =
       options.json ? json_of(subject, measured) : text_of(subject, measured, columns);
   int status = exit_status(measured);
+  // What is left may wait for whoever reads it: signals are no longer counted, but end it.
+  ::signal(SIGINT, SIG_DFL);
+  ::signal(SIGTERM, SIG_DFL);
   if (std::fputs(result.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
     status = fail(cannot_write("the result"));
   }
