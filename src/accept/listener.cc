@@ -74,6 +74,7 @@ void Listener::adopt_in_loop(int fd, uint32_t listening, const SocketAddress& pe
     loop_.counters.adopted.add();
     loop_.counters.descriptors_closed.add();
     loop_.counters.closed_by_reason[static_cast<size_t>(CloseReason::kOutOfMemory)].add();
+    if (core_.options.connections_per_address_max > 0) core_.leave_address(peer);
     return core_.leave_connection();
   }
   core_.loop(place_in_loop()).post(std::move(mail));

@@ -92,10 +92,7 @@ Job* IoWorker::dispatch_in_loop(Job* job) {
   const bool affords = core_.buffers.charge(cost);
   if (affords) job->charge = Charge(core_.buffers, cost);
   if (!affords || !own_requests_in_loop(*job)) {
-    connection.running_count -= 1;
-    connection.running = job->next_running;  // it is the newest
-    if (connection.running != nullptr) connection.running->previous_running = nullptr;
-    recycle_in_loop(*job);
+    unmake_job_in_loop(*job);
     close_in_loop(connection, CloseReason::kOutOfMemory);
     return nullptr;
   }
@@ -103,6 +100,15 @@ Job* IoWorker::dispatch_in_loop(Job* job) {
   put_aside_in_loop(*job);
   grant_writing_in_loop(connection, *job);  // last: a send that fails closes, and withdraws the job
   return nullptr;
+}
+
+// The job that was made last for its connection, and nobody has seen.
+void IoWorker::unmake_job_in_loop(Job& job) {
+  Connection& connection = *job.connection;
+  connection.running_count -= 1;
+  connection.running = job.next_running;
+  if (connection.running != nullptr) connection.running->previous_running = nullptr;
+  recycle_in_loop(job);
 }
 
 // For the ready queue, with the others of this turn.

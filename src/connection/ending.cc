@@ -13,10 +13,10 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   LoopCounters& counters = loop_.counters;
   const Listening& listening = *listenings_[listening_index];
   counters.adopted.add();
-  Connection* connection = take_slot_in_loop();
+  Connection* connection = take_slot_in_loop(peer);
   if (connection == nullptr) {
     // Every slot is held by a handler that outlives its socket, or there is no memory for more.
-    const bool all_used = slots_used_ == core_.connections_max();
+    const bool all_used = slots_used_ == core_.connections_max() && free_slots_.empty();
     const CloseReason reason = all_used ? CloseReason::kRefused : CloseReason::kOutOfMemory;
     core_.platform.kernel.close_socket(fd);
     counters.descriptors_closed.add();
@@ -25,6 +25,7 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
                          all_used ? "a client is refused: handlers that outlive their connections "
                                     "hold all places of connections_max"
                                   : "a client is refused: there is no memory for its connection");
+    if (core_.options.connections_per_address_max > 0) core_.leave_address(peer);
     return core_.leave_connection();
   }
   SlotRecord& record = core_.record(loop_.index(), connection->id.slot());
@@ -59,23 +60,24 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
 }
 
 // A free slot with a new generation, or null when all of them are taken, or there is no memory.
-Connection* IoWorker::take_slot_in_loop() {
+Connection* IoWorker::take_slot_in_loop(const SocketAddress& peer) {
+  const auto make = [&](uint32_t slot) {
+    return with_memory([&] {
+      loop_.assume_held();
+      core_.make_record(loop_.index(), slot, peer);
+      if (slot / kConnectionsPerChunk < chunks_.size()) return;
+      chunks_.push_back(std::make_unique<std::array<Connection, kConnectionsPerChunk>>());
+    });
+  };
+  const bool has_unused = slots_used_ < core_.connections_max();
+  const bool prefers_unused = has_unused && free_slots_.size() <= kConnectionsPerChunk;
   uint32_t slot = 0;
-  if (!free_slots_.empty() &&
-      (free_slots_.size() > kConnectionsPerChunk || slots_used_ == core_.connections_max())) {
+  if (prefers_unused && make(slots_used_)) {
+    slot = slots_used_++;
+  } else if (!free_slots_.empty() && make(free_slots_.front())) {
     slot = free_slots_.front();  // first in, first out: a stale id meets an old generation as late
                                  // as possible
     free_slots_.pop_front();
-  } else if (slots_used_ < core_.connections_max()) {
-    slot = slots_used_;
-    const auto make = [&] {
-      loop_.assume_held();
-      core_.make_record(loop_.index(), slot);
-      if (slot / kConnectionsPerChunk < chunks_.size()) return;
-      chunks_.push_back(std::make_unique<std::array<Connection, kConnectionsPerChunk>>());
-    };
-    if (!with_memory(make)) return nullptr;
-    ++slots_used_;
   } else {
     return nullptr;
   }

@@ -10,6 +10,12 @@
 #include "runtime/scarce.h"
 
 namespace trireme::inline v0 {
+namespace {
+
+constexpr Duration kRetryMemory = std::chrono::milliseconds(10);
+
+}  // namespace
+
 void IoWorker::on_received_in_loop(Connection& connection, const Completion& completion) {
   if (!connection.is_live() || connection.close_pending) return;
   if (completion.result < 0) {
@@ -89,7 +95,11 @@ Job* IoWorker::next_callback_in_loop(Connection& connection) {
       connection.close_done = true;
       return nullptr;
     }
-    return make_callback_in_loop(connection, JobKind::kClose);
+    Job* const job = make_job_in_loop(connection, JobKind::kClose);
+    loop_.timers().cancel(connection);
+    // on_close must come: without memory it is tried again.
+    if (job == nullptr) loop_.timers().arm(connection, time_after(loop_.now(), kRetryMemory));
+    return job;
   }
   if (!connection.session_opened) return make_callback_in_loop(connection, JobKind::kOpen);
   if (!connection.drain_due) return nullptr;
@@ -97,7 +107,7 @@ Job* IoWorker::next_callback_in_loop(Connection& connection) {
   return make_callback_in_loop(connection, JobKind::kDrain);
 }
 
-// Without memory the connection closes; on_close must come, so that is tried again.
+// Without memory the connection closes.
 Job* IoWorker::make_callback_in_loop(Connection& connection, JobKind kind) {
   Job* const job = make_job_in_loop(connection, kind);
   if (job == nullptr) close_in_loop(connection, CloseReason::kOutOfMemory);
@@ -105,7 +115,7 @@ Job* IoWorker::make_callback_in_loop(Connection& connection, JobKind kind) {
 }
 
 bool IoWorker::may_start_in_loop(const Connection& connection) const {
-  if (connection.close_pending) return false;
+  if (connection.close_pending || connection.protocol_failed) return false;
   if (connection.phase != Connection::Phase::kOpen || connection.decode_ended ||
       connection.write_blocked)
     return false;
@@ -157,8 +167,14 @@ Job* IoWorker::request_in_loop(Connection& connection, std::string_view input, c
     close_in_loop(connection, CloseReason::kOutOfMemory);
     return nullptr;
   }
-  loop_.counters.requests.add();
   job->number = open_request_in_loop(connection, job);
+  if (job->number == 0) {
+    unmake_job_in_loop(*job);
+    loop_.counters.partial_requests_dropped.add();
+    close_in_loop(connection, CloseReason::kOutOfMemory);
+    return nullptr;
+  }
+  loop_.counters.requests.add();
   job->requests_begin = input.data();
   job->requests[0] = {frame.payload, input.data() + frame.consumed, connection.decode_state,
                       frame.request_kind};
@@ -224,6 +240,10 @@ bool IoWorker::take_no_request_in_loop(Connection& connection, const Frame& fram
         refusal = std::move(refusal).close_after();
       }
       const uint64_t number = open_request_in_loop(connection, nullptr);
+      if (number == 0) {
+        close_in_loop(connection, CloseReason::kOutOfMemory);
+        return false;
+      }
       answer_in_loop(connection, number, std::move(refusal));
       return goes_on_in_loop();
     }
@@ -274,7 +294,8 @@ void IoWorker::end_batch_in_loop() {
   batch_frames_ = 0;
   // A flush may have opened what a full write queue had closed, or closed the connection.
   const bool callback_due = connection.phase == Connection::Phase::kClosed &&
-                            !connection.close_done && connection.running_count == 0;
+                            !connection.close_done && connection.running_count == 0 &&
+                            !connection.timer_armed();
   if (more || callback_due || connection.sequencer.holds_next() ||
       (may_start_in_loop(connection) && connection.input_bytes() > 0 && !connection.awaits_more)) {
     schedule_in_loop(connection);

@@ -124,6 +124,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   // --- dispatch.cc ---
   Job* make_job_in_loop(Connection& connection, JobKind kind) REQUIRES(loop_);
   Job* dispatch_in_loop(Job* job) REQUIRES(loop_);
+  void unmake_job_in_loop(Job& job) REQUIRES(loop_);
   void put_aside_in_loop(Job& job) REQUIRES(loop_);
   [[nodiscard]] bool withdraw_in_loop(Job& job) REQUIRES(loop_);
   void withdraw_all_in_loop(Connection& connection) REQUIRES(loop_);
@@ -195,7 +196,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   void open_deferred_in_loop(Connection& connection) REQUIRES(loop_);
 
   // --- ending.cc ---
-  Connection* take_slot_in_loop() REQUIRES(loop_);
+  Connection* take_slot_in_loop(const SocketAddress& peer) REQUIRES(loop_);
   void drain_in_loop(Connection& connection) REQUIRES(loop_);
   void drain_all_in_loop() REQUIRES(loop_);
   void finish_connection_in_loop(Connection& connection, CloseReason reason) REQUIRES(loop_);

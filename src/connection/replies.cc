@@ -43,9 +43,16 @@ void IoWorker::leave_held_in_loop(Connection& connection) {
   schedule_in_loop(connection);
 }
 
-// Gives a request that was read its number. `job`: what will handle it; null: nothing.
+// Gives a request that was read its number. `job`: what will handle it; null: nothing. 0: there is
+// no memory to note its deadline.
 uint64_t IoWorker::open_request_in_loop(Connection& connection, Job* job) {
-  if (connection.listening->has_deadline()) note_started_in_loop(connection, job);
+  if (connection.listening->has_deadline()) {
+    const auto note = [&] {
+      loop_.assume_held();
+      note_started_in_loop(connection, job);
+    };
+    if (!with_memory(note)) return 0;
+  }
   return connection.sequencer.open();
 }
 

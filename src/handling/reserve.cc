@@ -84,7 +84,9 @@ bool Crew::equip(Member& me) {
     me.kit.read_buffer = take_read_buffer();
     if (me.kit.read_buffer != nullptr) return true;
     held.has_reserve.store(false, std::memory_order_seq_cst);
-    if (held.ended.load(std::memory_order_seq_cst) || leave_watch()) return false;
+    if (held.ended.load(std::memory_order_seq_cst)) return false;
+    // Not while a handler runs with the loop lent: nobody would see it block.
+    if (LoopWord::state(held.loop().word()) != LoopWord::kLent && leave_watch()) return false;
     platform_.threads.park(me.spot, platform_.clock.now() + kRetryMemory);
   }
   return true;

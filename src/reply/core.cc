@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "runtime/check.h"
+#include "runtime/scarce.h"
 
 namespace trireme::inline v0 {
 
@@ -50,11 +51,17 @@ Core::~Core() {
   }
 }
 
-void Core::make_record(uint32_t index, uint32_t slot) {
+void Core::make_record(uint32_t index, uint32_t slot, const SocketAddress& address) {
   std::atomic<SlotRecord*>& chunk = records_[index][slot / kRecordsPerChunk];
   // Release: partner is the acquire in record(ConnectionId).
   if (chunk.load(std::memory_order_relaxed) == nullptr) {
     chunk.store(new SlotRecord[kRecordsPerChunk], std::memory_order_release);
+  }
+  std::atomic<WideAddress*>& wide = wide_addresses_[index][slot / kRecordsPerChunk];
+  const bool is_wide = address_of(address).word >> 48 == AF_INET6;
+  if (is_wide && wide.load(std::memory_order_relaxed) == nullptr) {
+    // Release: partner is the acquire in read_address.
+    wide.store(new WideAddress[kRecordsPerChunk]{}, std::memory_order_release);
   }
 }
 
@@ -150,13 +157,8 @@ void Core::publish_address(ConnectionId id, const SocketAddress& address) {
   const Address made = address_of(address);
   SlotRecord& slot = record(index_of(id), id.slot());
   if (made.word >> 48 == AF_INET6) {
-    std::atomic<WideAddress*>& chunk = wide_addresses_[index_of(id)][id.slot() / kRecordsPerChunk];
-    WideAddress* all = chunk.load(std::memory_order_relaxed);
-    if (all == nullptr) {
-      all = new WideAddress[kRecordsPerChunk]{};
-      // Release: partner is the acquire in read_address.
-      chunk.store(all, std::memory_order_release);
-    }
+    WideAddress* const all =
+        wide_addresses_[index_of(id)][id.slot() / kRecordsPerChunk].load(std::memory_order_relaxed);
     WideAddress& wide = all[id.slot() % kRecordsPerChunk];
     for (size_t i = 0; i < wide.size(); ++i) wide[i].store(made.wide[i], std::memory_order_relaxed);
   }
@@ -210,16 +212,23 @@ std::string Core::key_of(const Address& address) const {
 }
 
 bool Core::enter_address(const SocketAddress& address, size_t limit) {
-  const std::string key = key_of(address_of(address));
-  MutexLock lock(addresses_mutex_);
-  size_t& count = addresses_[key];
-  if (count >= limit) return false;
-  ++count;
-  return true;
+  bool fits = false;
+  const auto enter = [&] {
+    const std::string key = key_of(address_of(address));
+    MutexLock lock(addresses_mutex_);
+    size_t& count = addresses_[key];
+    fits = count < limit;
+    if (fits) ++count;
+  };
+  return with_memory(enter) && fits;
 }
 
-void Core::leave_address(ConnectionId id) {
-  const std::string key = key_of(read_address(id));
+void Core::leave_address(ConnectionId id) { leave_address(read_address(id)); }
+
+void Core::leave_address(const SocketAddress& address) { leave_address(address_of(address)); }
+
+void Core::leave_address(const Address& address) {
+  const std::string key = key_of(address);
   MutexLock lock(addresses_mutex_);
   auto found = addresses_.find(key);
   if (found != addresses_.end() && --found->second == 0) addresses_.erase(found);

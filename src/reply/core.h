@@ -76,8 +76,9 @@ class Core {
     return records_[index][slot / kRecordsPerChunk].load(
         std::memory_order_relaxed)[slot % kRecordsPerChunk];
   }
-  // The holder of the loop `index`, before it uses a slot for the first time.
-  void make_record(uint32_t index, uint32_t slot);
+  // The holder of the loop `index`, before it gives a slot to a client at `address`. Throws where
+  // the system has no memory.
+  void make_record(uint32_t index, uint32_t slot, const SocketAddress& address);
   size_t connections_max() const { return connections_max_; }
 
   // The holder of its loop. The slot of `id` has a record.
@@ -86,9 +87,11 @@ class Core {
   std::string describe(ConnectionId id) const;
   static std::string describe(const SocketAddress& address);
 
-  // Per-address limit. Any thread. False: the client of `address` has `limit` connections.
+  // Per-address limit. Any thread. False: the client of `address` has `limit` connections, or there
+  // is no memory to count one more.
   bool enter_address(const SocketAddress& address, size_t limit);
-  void leave_address(ConnectionId id);  // as it was published
+  void leave_address(ConnectionId id);               // as it was published
+  void leave_address(const SocketAddress& address);  // that was never published
 
   // Any thread. A place for one more connection; false: as many are open, or on their way to a
   // loop, as are allowed.
@@ -125,6 +128,7 @@ class Core {
     std::array<uint64_t, 2> wide{};
   };
   static std::string describe(const Address& address);
+  void leave_address(const Address& address);
   static Address address_of(const SocketAddress& address);
   // Equal for addresses that are counted as one client's: without the port, and of IPv6 the prefix.
   std::string key_of(const Address& address) const;

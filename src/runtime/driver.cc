@@ -6,9 +6,10 @@
 namespace trireme::inline v0 {
 
 Waiting waiting_at(Kernel& kernel, int fd) {
-  constexpr short kInput = POLLIN | POLLPRI | POLLRDHUP | POLLERR | POLLHUP;
+  // Not POLLPRI: a byte sent as urgent that stands alone is not received, and would wait for ever.
+  constexpr short kInput = POLLIN | POLLRDHUP | POLLERR | POLLHUP;
   constexpr short kRoom = POLLOUT | POLLERR | POLLHUP;
-  pollfd asked{fd, POLLIN | POLLPRI | POLLRDHUP | POLLOUT, 0};
+  pollfd asked{fd, POLLIN | POLLRDHUP | POLLOUT, 0};
   if (kernel.poll({&asked, 1}, 0) < 0) return {true, true};
   return {(asked.revents & kInput) != 0, (asked.revents & kRoom) != 0};
 }

@@ -120,7 +120,7 @@ class CoreTest : public ::testing::Test {
                                                     loop.counters, DriverKind::kEpoll);
     EXPECT_EQ(driver->open(), 0);
     loop.use_driver(std::move(driver));
-    core().make_record(0, 2);
+    core().make_record(0, 2, SocketAddress{});
     core().record(0, 2).generation = 7;
     core().record(0, 2).write_bytes_high = 100;
   }
