@@ -120,7 +120,9 @@ class CoreTest : public ::testing::Test {
                                                     loop.counters, DriverKind::kEpoll);
     EXPECT_EQ(driver->open(), 0);
     loop.use_driver(std::move(driver));
-    core().make_record(0, 2, SocketAddress{});
+    SocketAddress wide;
+    wide.storage.ss_family = AF_INET6;
+    core().make_record(0, 2, wide);
     core().record(0, 2).generation = 7;
     core().record(0, 2).write_bytes_high = 100;
   }
