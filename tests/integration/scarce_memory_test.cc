@@ -136,7 +136,8 @@ std::vector<Case> cases() {
   }
   for (const support::Setup& setup : setups) {
     for (const Flood flood : {Flood::kParts, Flood::kJobs, Flood::kReplies, Flood::kPushes}) {
-      // One loop that waits at the gate takes no further request; a ring keeps it in its buffers.
+      // One loop that waits at the gate takes no further request; of a ring the events of a turn
+      // are memory that must be there.
       const bool waits = setup.dispatch == tr::Dispatch::kInline || setup.uring;
       if (flood == Flood::kJobs && waits) continue;
       all.push_back({setup, flood});
