@@ -227,31 +227,32 @@ TEST_P(Stuck, InOnReadyItIsNamedWhenAnotherThreadHasDrained) {
 
 // The sink may be gone when the thread that was given up says something.
 TEST_P(Stuck, AnAbandonedServerCallsItsSinkNoMore) {
-  Gate gate;
-  std::atomic<bool> is_gone{false}, was_called{false}, threw{false};
-  tr::ServerOptions options = child_options();
-  options.log = [&](tr::LogLevel, std::string_view) {
-    if (is_gone) was_called = true;
-  };
-  {
-    tr::Server server(options);
-    server.listen("tcp://127.0.0.1:0", tr::lines(), [&](const tr::Request&) -> tr::Answer {
-      gate.wait();
-      threw = true;
-      throw std::runtime_error("too late");
-    });
-    ASSERT_TRUE(server.start().ok());
-    Client client(server.urls()[0]);
-    ASSERT_TRUE(client.send("x\n"));
-    ASSERT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
-    ASSERT_FALSE(server.drain().empty());
-    server.abandon();
-  }
-  is_gone = true;
-  gate.open();
-  ASSERT_TRUE(wait_until([&] { return threw.load(); }));
-  support::let_pass(20ms);
-  EXPECT_FALSE(was_called);
+  Child child([this] {
+    Gate gate;
+    std::atomic<bool> is_gone{false}, was_called{false}, threw{false};
+    tr::ServerOptions options = child_options();
+    options.log = [&](tr::LogLevel, std::string_view) { was_called = was_called || is_gone; };
+    {
+      tr::Server server(options);
+      server.listen("tcp://127.0.0.1:0", tr::lines(), [&](const tr::Request&) -> tr::Answer {
+        gate.wait();
+        threw = true;
+        throw std::runtime_error("too late");
+      });
+      if (!server.start()) return 2;
+      Client client(server.urls()[0]);
+      if (!client.send("x\n")) return 2;
+      if (!wait_until([&] { return gate.arrived() == 1; })) return 2;
+      if (server.drain().empty()) return 2;
+      server.abandon();
+    }
+    is_gone = true;
+    gate.open();
+    if (!wait_until([&] { return threw.load(); })) return 2;
+    support::let_pass(20ms);
+    return was_called ? 1 : 0;
+  });
+  EXPECT_EQ(child.wait_exit(10s), 0) << child.errors();
 }
 
 INSTANTIATE_TEST_SUITE_P(Setups, Stuck, ::testing::ValuesIn(one_of_each_policy()),
