@@ -11,6 +11,7 @@
 
 #include "support/client.h"
 #include "support/gate.h"
+#include "support/hand_clock.h"
 #include "support/test_server.h"
 #include "support/told_threads.h"
 
@@ -109,18 +110,6 @@ TEST(DataWorkers, EndAfterABurst) {
   EXPECT_EQ(Client(server.url()).ask("x"), "x");
 }
 
-class StoppedClock final : public tr::Clock {
- public:
-  void pass(tr::Duration time) { now_ns_ += time.count(); }
-  tr::TimePoint now() override { return tr::TimePoint(tr::Duration(now_ns_)); }
-  std::chrono::system_clock::time_point wall_now() override {
-    return std::chrono::system_clock::now();
-  }
-
- private:
-  std::atomic<int64_t> now_ns_{tr::real_platform().clock.now().time_since_epoch().count()};
-};
-
 // A handler that has just begun will be done soon, as far as anybody can tell: with one for each
 // CPU, a further data worker would only take a CPU from them. When time shows that they block, the
 // others come.
@@ -128,7 +117,7 @@ TEST(DataWorkers, NoneIsWokenBesideAsManyActiveOnesAsThereAreCpus) {
   constexpr size_t kCpus = 2, kRequests = 6;
   support::ToldThreads threads;
   threads.cpus = kCpus;
-  StoppedClock clock;
+  support::HandClock clock;
   const tr::Platform platform{tr::real_platform().kernel, clock, threads, 0};
   Gate closed;
   tr::Server server({.io_workers = 1,

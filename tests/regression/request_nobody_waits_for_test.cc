@@ -11,6 +11,7 @@
 #include "runtime/threads.h"
 #include "support/client.h"
 #include "support/gate.h"
+#include "support/hand_clock.h"
 #include "support/test_server.h"
 
 namespace {
@@ -181,21 +182,9 @@ TEST_P(RequestNobodyWaitsFor, IsForgottenBehindTheLastAnswer) {
 INSTANTIATE_TEST_SUITE_P(Setups, RequestNobodyWaitsFor,
                          ::testing::ValuesIn(support::blocking_setups()), support::name_of);
 
-class HandClock final : public tr::Clock {
- public:
-  void pass(tr::Duration time) { now_ns_ += time.count(); }
-  tr::TimePoint now() override { return tr::TimePoint(tr::Duration(now_ns_)); }
-  std::chrono::system_clock::time_point wall_now() override {
-    return std::chrono::system_clock::now();
-  }
-
- private:
-  std::atomic<int64_t> now_ns_{tr::real_platform().clock.now().time_since_epoch().count()};
-};
-
 // The loop sleeps and does not know yet that the time is over: the data worker sees it by itself.
 TEST(RequestNobodyWaitsForAlone, IsNotStartedByADataWorkerThatComesTooLate) {
-  HandClock clock;
+  support::HandClock clock;
   const tr::Platform platform{tr::real_platform().kernel, clock, tr::real_platform().threads, 0};
   Seen seen;
   tr::Server server({.io_workers = 1,

@@ -10,18 +10,13 @@
 
 #include "accept/admission.h"
 #include "runtime/readiness_driver.h"
+#include "support/hand_clock.h"
 #include "support/unit_doors.h"
 
 namespace trireme::inline v0 {
 namespace {
 
 using Site = FaultyKernel::Site;
-
-struct HandClock final : Clock {
-  TimePoint now() override { return time; }
-  std::chrono::system_clock::time_point wall_now() override { return {}; }
-  TimePoint time{std::chrono::hours(1)};
-};
 
 std::unique_ptr<Driver> make_epoll(Kernel& kernel, Buffers& buffers, LoopCounters& counters) {
   auto driver = std::make_unique<ReadinessDriver>(kernel, buffers, counters, DriverKind::kEpoll);
@@ -30,7 +25,7 @@ std::unique_ptr<Driver> make_epoll(Kernel& kernel, Buffers& buffers, LoopCounter
 }
 
 struct WithClock {
-  HandClock clock_;
+  support::HandClock clock_;
 };
 
 class AcceptTurns : public WithClock, public unit::DoorsFixture {
@@ -153,7 +148,7 @@ TEST_F(FourLoops, AFailureWakesNobody) {
   EXPECT_EQ(given(10), 1);
   EXPECT_EQ(taken_.size(), 3u) << "all of one loop";
   // The others look again by themselves, when their back-off is over.
-  clock_.time += std::chrono::seconds(1);
+  clock_.pass(std::chrono::seconds(1));
   turn_all();
   EXPECT_EQ(taken_.size(), 12u);
 }
@@ -169,7 +164,7 @@ TEST_F(ThreeLoops, APlaceThatAFailureGivesBackIsFoundByTheBackOff) {
   core().give_back_place();
   turn(0);  // no descriptor
   EXPECT_EQ(pauses(), 2u);
-  clock_.time += std::chrono::milliseconds(10);
+  clock_.pass(std::chrono::milliseconds(10));
   turn_all(6);
   EXPECT_EQ(taken_.size(), 1u);
 }
