@@ -148,10 +148,10 @@ void Admission::admit_in_loop(int fd, const SocketAddress& peer, uint32_t listen
   const size_t limit = core_.options.connections_per_address_max;
   if (limit > 0 && !core_.enter_address(peer, limit)) {
     loop_.counters.refused.add();
-    core_.address_gate.warn(core_.log, loop_.now(),
-                            Core::describe(peer) +
-                                " is refused: connections_per_address_max is reached, " +
-                                std::to_string(limit) + " of its address are open");
+    core_.address_gate.write(core_.log, LogLevel::kWarning, loop_.now(), [&] {
+      return Core::describe(peer) + " is refused: connections_per_address_max is reached, " +
+             std::to_string(limit) + " of its address are open";
+    });
     core_.platform.kernel.close_socket(fd);
     loop_.counters.descriptors_closed.add();
     return core_.leave_connection();
@@ -243,20 +243,21 @@ void Admission::stop_in_loop(bool take_waiting) {
 void Admission::log_limit_in_loop() {
   const bool full = core_.is_full();
   LogGate& gate = full ? core_.full_gate : core_.memory_gate;
-  gate.warn(core_.log, loop_.now(),
-            full ? "connections_max is reached: " + std::to_string(core_.connections_max()) +
-                       " connections are open, further clients wait"
-                 : "three quarters of buffer_bytes_max are in use: further clients wait");
+  gate.write(core_.log, LogLevel::kWarning, loop_.now(), [&]() -> std::string {
+    if (!full) return "three quarters of buffer_bytes_max are in use: further clients wait";
+    return "connections_max is reached: " + std::to_string(core_.connections_max()) +
+           " connections are open, further clients wait";
+  });
 }
 
 void Admission::log_failure(int error) {
-  uint64_t suppressed = 0;
-  if (!core_.accept_gate.open(core_.platform.clock.now(), suppressed)) return;
-  std::string line = "cannot accept: " + std::string(std::strerror(error));
-  if (error == EMFILE)
-    line += "; raise the descriptor limit (ulimit -n) or lower --connections-max";
-  if (suppressed > 0) line += " (" + std::to_string(suppressed) + " more)";
-  core_.log.warning(line);
+  const TimePoint now = core_.platform.clock.now();
+  core_.accept_gate.write(core_.log, LogLevel::kWarning, now, [&] {
+    std::string line = "cannot accept: " + std::string(std::strerror(error));
+    if (error == EMFILE)
+      line += "; raise the descriptor limit (ulimit -n) or lower --connections-max";
+    return line;
+  });
 }
 
 }  // namespace trireme

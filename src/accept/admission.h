@@ -16,8 +16,7 @@
 //
 // Turns, where several loops have paused. Whatever becomes free wakes one of them, not all:
 // 1. Each place that is left, and each descriptor that is closed, is the turn of one loop that
-// waits
-//    for such a thing, of each after the others.
+//    waits for such a thing, of each after the others.
 // 2. The turn is over when the loop has taken a client, pauses again, or has failed. A loop that
 //    has looked at its sockets and found nobody, although there is room, passes it on.
 // 3. A loop waits for a place only if there was none after it had said so. So there are never more

@@ -44,16 +44,14 @@ void IoWorker::judge_in_loop(Connection& connection, std::string_view input, boo
 // The codec has made a mistake, of which `what` tells: nothing more is decoded, replies to what was
 // read leave.
 void IoWorker::codec_failed_in_loop(Connection& connection, std::string_view what) {
-  uint64_t suppressed = 0;
-  if (core_.codec_gate.open(loop_.now(), suppressed)) {
+  core_.codec_gate.write(core_.log, LogLevel::kError, loop_.now(), [&] {
     const std::string client = core_.describe(connection.id);
     std::string line = "a connection is closed, the codec of '";
     line += connection.listening->name;
     line += "' has made a mistake with " + (client.empty() ? "its client" : client) + ": ";
     line += what;
-    if (suppressed > 0) line += " (" + std::to_string(suppressed) + " more)";
-    core_.log.error(line);
-  }
+    return line;
+  });
   finish_connection_in_loop(connection, CloseReason::kCodecError);
   connection.reason = CloseReason::kCodecError;  // also of one that was about to end
 }

@@ -21,10 +21,11 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
     core_.platform.kernel.close_socket(fd);
     counters.descriptors_closed.add();
     counters.closed_by_reason[static_cast<size_t>(reason)].add();
-    core_.full_gate.warn(core_.log, loop_.now(),
-                         all_used ? "a client is refused: handlers that outlive their connections "
-                                    "hold all places of connections_max"
-                                  : "a client is refused: there is no memory for its connection");
+    core_.full_gate.write(core_.log, LogLevel::kWarning, loop_.now(), [&]() -> std::string {
+      if (!all_used) return "a client is refused: there is no memory for its connection";
+      return "a client is refused: handlers that outlive their connections hold all places of "
+             "connections_max";
+    });
     if (core_.options.connections_per_address_max > 0) core_.leave_address(peer);
     return core_.leave_connection();
   }
@@ -38,12 +39,9 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   connection->silent = listening.options.limits.first_byte_time_max > Duration(0);
   const int result = loop_.driver().attach(*connection, Channel::Role::kStream, fd);
   if (result < 0) {
-    uint64_t suppressed = 0;
-    if (attach_gate_.open(loop_.now(), suppressed)) {
-      core_.log.warning(
-          "a connection was closed, it cannot be watched: " + why_not_watched(-result) +
-          (suppressed > 0 ? " (" + std::to_string(suppressed) + " more)" : ""));
-    }
+    attach_gate_.write(core_.log, LogLevel::kWarning, loop_.now(), [&] {
+      return "a connection was closed, it cannot be watched: " + why_not_watched(-result);
+    });
     connection->channel_closed = true;
     connection_gone_in_loop(*connection, CloseReason::kSystemError);
     connection->close_done = true;
@@ -220,9 +218,10 @@ void IoWorker::connection_gone_in_loop(Connection& connection, CloseReason reaso
   record.generation.store(0, std::memory_order_relaxed);
   record.unsent_bytes.store(0, std::memory_order_relaxed);
   if (reason == CloseReason::kOutOfMemory) {
-    core_.memory_gate.warn(core_.log, loop_.now(),
-                           "a connection is closed: there is no memory for its bytes, see "
-                           "buffer_bytes_max");
+    core_.memory_gate.write(core_.log, LogLevel::kWarning, loop_.now(), [] {
+      return std::string(
+          "a connection is closed: there is no memory for its bytes, see buffer_bytes_max");
+    });
   }
   if (connection.counts_address) core_.leave_address(connection.id);
   core_.give_turn(AcceptWait::kDescriptor);

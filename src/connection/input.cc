@@ -10,12 +10,6 @@
 #include "runtime/scarce.h"
 
 namespace trireme::inline v0 {
-namespace {
-
-constexpr Duration kRetryMemory = std::chrono::milliseconds(10);
-
-}  // namespace
-
 void IoWorker::on_received_in_loop(Connection& connection, const Completion& completion) {
   if (!connection.is_live() || connection.close_pending) return;
   if (completion.result < 0) {

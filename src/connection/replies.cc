@@ -150,13 +150,10 @@ void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
 // Requests behind the answer may have been decoded already: there is no place for another codec.
 // That a handler wants one is known only now; it costs this connection.
 Answer IoWorker::refuse_switch_in_loop(const Connection& connection) {
-  uint64_t suppressed = 0;
-  if (core_.switch_gate.open(loop_.now(), suppressed)) {
-    core_.log.error("a handler of '" + std::string(connection.listening->name) +
-                    "' answers with then(codec), which needs Ordering::kSerial: its connection is "
-                    "closed" +
-                    (suppressed > 0 ? " (" + std::to_string(suppressed) + " more)" : ""));
-  }
+  core_.switch_gate.write(core_.log, LogLevel::kError, loop_.now(), [&] {
+    return "a handler of '" + std::string(connection.listening->name) +
+           "' answers with then(codec), which needs Ordering::kSerial: its connection is closed";
+  });
   return error("internal").close_after();
 }
 

@@ -22,7 +22,6 @@ constexpr int kComputesShare = 8;
 // So long a handler may compute while no CPU is free: some time slices of the kernel's scheduler.
 constexpr Duration kBusyPatience = std::chrono::milliseconds(20);
 constexpr Duration kQuietTime = std::chrono::milliseconds(100);
-constexpr Duration kRetryMemory = std::chrono::milliseconds(10);
 constexpr size_t kReadBuffersKept = 4;
 
 }  // namespace

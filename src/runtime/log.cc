@@ -1,7 +1,6 @@
 #include "runtime/log.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "runtime/real_log.h"
@@ -36,29 +35,17 @@ bool LogGate::open(TimePoint now, uint64_t& suppressed) {
   return true;
 }
 
-void LogGate::warn(const Log& log, TimePoint now, std::string_view line) {
-  uint64_t suppressed = 0;
-  if (!open(now, suppressed)) return;
-  std::string text(line);
-  if (suppressed > 0) text += " (" + std::to_string(suppressed) + " more)";
-  log.warning(text);
+void LogGate::write_counted(const Log& log, LogLevel level, std::string line, uint64_t suppressed) {
+  if (suppressed > 0) line += " (" + std::to_string(suppressed) + " more)";
+  log.write(level, line);
 }
 
 bool LogGates::open(const void* source, TimePoint now, uint64_t& suppressed) {
   MutexLock lock(mutex_);
-  auto gate = std::find_if(gates_.begin(), gates_.end(),
-                           [source](const Gate& other) { return other.source == source; });
-  if (gate == gates_.end()) {
-    gates_.push_back({.source = source, .next = TimePoint::min(), .suppressed = 0});
-    gate = std::prev(gates_.end());
-  }
-  if (now < gate->next) {
-    ++gate->suppressed;
-    return false;
-  }
-  gate->next = now + std::chrono::seconds(1);
-  suppressed = std::exchange(gate->suppressed, 0);
-  return true;
+  auto found = std::find_if(gates_.begin(), gates_.end(),
+                            [source](const Gate& other) { return other.source == source; });
+  Gate& of_source = found != gates_.end() ? *found : gates_.emplace_back(source);
+  return of_source.gate.open(now, suppressed);
 }
 
 std::string printable(std::string_view text, size_t bytes_max) {

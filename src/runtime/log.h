@@ -5,9 +5,9 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "runtime/clock.h"
 #include "runtime/mutex.h"
@@ -43,10 +43,17 @@ class LogGate {
   // Any thread. True at most once a second; then `suppressed` is the number of calls refused since
   // the last time.
   bool open(TimePoint now, uint64_t& suppressed);
-  // The same, and the line is written: with the number of those that were not.
-  void warn(const Log& log, TimePoint now, std::string_view line);
+  // The same, and what `make_line()` returns is written, with the number of lines that were not. It
+  // is called only then: in a flood most lines need not be made.
+  template <class MakeLine>
+  void write(const Log& log, LogLevel level, TimePoint now, MakeLine make_line) {
+    uint64_t suppressed = 0;
+    if (open(now, suppressed)) write_counted(log, level, make_line(), suppressed);
+  }
 
  private:
+  static void write_counted(const Log& log, LogLevel level, std::string line, uint64_t suppressed);
+
   std::atomic<int64_t> next_ns_{0};  // relaxed: a lost race lets a line more or less through
   std::atomic<uint64_t> suppressed_{0};
 };
@@ -59,12 +66,12 @@ class LogGates {
 
  private:
   struct Gate {
-    const void* source;
-    TimePoint next;
-    uint64_t suppressed;
+    explicit Gate(const void* of) : source(of) {}
+    const void* const source;
+    LogGate gate;
   };
   Mutex mutex_;
-  std::vector<Gate> gates_ GUARDED_BY(mutex_);
+  std::deque<Gate> gates_ GUARDED_BY(mutex_);
 };
 
 // Bytes that somebody else chose, as a part of a line: what is not a printable character is written

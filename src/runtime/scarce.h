@@ -7,7 +7,12 @@
 #include <new>
 #include <utility>
 
+#include "runtime/clock.h"
+
 namespace trireme::inline v0 {
+
+// What must be, and found no memory, is tried again so much later.
+inline constexpr Duration kRetryMemory = std::chrono::milliseconds(10);
 
 // False: there was no memory for what `make` does. It has then done nothing.
 template <class F>
