@@ -13,14 +13,14 @@
 
 #include "accept/bind.h"
 #include "runtime/check.h"
-#include "runtime/driver_factory.h"
-#include "runtime/readiness_driver.h"
-#include "runtime/select_poller.h"
+#include "runtime/drivers/driver_factory.h"
+#include "runtime/drivers/readiness_driver.h"
+#include "runtime/drivers/select_poller.h"
 #include "server_impl.h"
 #include "server_stats.h"
 #include "server_validate.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr int64_t kDescriptorsReserved = 32;  // for handlers, logs and our own
@@ -233,4 +233,4 @@ Stats Server::stats() const {
   return stats;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

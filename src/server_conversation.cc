@@ -11,7 +11,7 @@
 #include "server_validate.h"
 #include "trireme/testing/conversation.h"
 
-namespace trireme::inline v0::testing {
+namespace trireme { inline namespace v0 { namespace testing {
 namespace {
 
 class ManualClock final : public Clock {
@@ -235,4 +235,4 @@ std::optional<CloseReason> Conversation::closed() const {
 
 Stats Conversation::stats() const { return collect_stats(*impl_->core.get(), 0); }
 
-}  // namespace trireme::testing
+}}}  // namespace trireme::testing

@@ -15,11 +15,11 @@
 #include "handling/crew.h"
 #include "reply/core.h"
 #include "runtime/log_thread.h"
-#include "runtime/mutex.h"
-#include "runtime/real_signals.h"
+#include "runtime/threads/mutex.h"
+#include "runtime/system/real_signals.h"
 #include "trireme/server.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // What is waited for a lookout: it ends in no time, unless its CPU is busy.
 constexpr Duration kLookoutPatience = std::chrono::milliseconds(100);
@@ -82,4 +82,4 @@ struct Server::Impl {
   RealSignals* run_signals GUARDED_BY(mutex) = nullptr;  // run() waits for these
 };
 
-}  // namespace trireme
+}}  // namespace trireme

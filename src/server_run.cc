@@ -7,7 +7,7 @@
 #include "runtime/log_thread.h"
 #include "server_impl.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr Duration kCutGrace = std::chrono::milliseconds(50);
@@ -273,4 +273,4 @@ int Server::run(const std::function<void()>& on_ready) {
   return status;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 void add_loop(Stats& stats, const LoopCounters& loop) {
@@ -126,4 +126,4 @@ std::string_view to_string(CloseReason reason) {
   return "unknown";
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -9,11 +9,11 @@
 #include "accept/endpoint.h"
 #include "handling/crew.h"
 #include "handling/placement.h"
-#include "runtime/buffers.h"
-#include "runtime/clock.h"
+#include "runtime/memory/buffers.h"
+#include "runtime/system/clock.h"
 #include "runtime/log.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr Duration kPollTimeMax = std::chrono::milliseconds(10);  // beyond it nothing is saved
@@ -142,4 +142,4 @@ void choose_budget(ServerOptions& options, Kernel& kernel) {
             ", half of the memory that this process may use");
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -9,11 +9,11 @@
 
 #include "connection/listening.h"
 #include "reply/core.h"
-#include "runtime/kernel.h"
+#include "runtime/system/kernel.h"
 #include "trireme/options.h"
 #include "trireme/result.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // A connection id has 22 bits for its slot.
 inline constexpr size_t kConnectionsMax = 0x3fffff;
@@ -33,4 +33,4 @@ Result<Done> validate_budget(Core& core, const std::vector<std::unique_ptr<Liste
 // other half is for threads, handlers, and what the kernel keeps for sockets.
 void choose_budget(ServerOptions& options, Kernel& kernel);
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -15,8 +15,7 @@
 #include "tool/bench/endpoint.h"
 #include "tool/bench/json.h"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 constexpr char kHelp[] =
     "ab_timer --a COMMAND --b COMMAND [option]...\n"

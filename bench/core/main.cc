@@ -7,11 +7,10 @@
 #include <cstring>
 
 #include "core/null_kernel.h"
-#include "runtime/threads.h"
+#include "runtime/threads/threads.h"
 #include "trireme/trireme.h"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 constexpr char kHelp[] =
     "usage: core_path [--requests N] [--depth N] [--dispatch inline|workers|adaptive]\n"

@@ -12,7 +12,7 @@
 #include <mutex>
 #include <string>
 
-#include "runtime/kernel.h"
+#include "runtime/system/kernel.h"
 
 namespace bench {
 

@@ -15,8 +15,7 @@
 #include "tool/bench/clocks.h"
 #include "tool/bench/histogram.h"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 constexpr char kHelp[] =
     "cpu_gaps [option]...\n"

@@ -21,8 +21,7 @@
 #include "tool/bench/json.h"
 #include "tool/bench/load.h"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 constexpr char kHelp[] =
     "latency_timer --a COMMAND --b COMMAND [option]...\n"

@@ -27,8 +27,7 @@
 #include "tool/bench/clocks.h"
 #include "tool/bench/endpoint.h"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 constexpr char kHelp[] =
     "pause_timer tcp://A.B.C.D:PORT [option]...\n"

@@ -9,9 +9,9 @@
 #include <cstdint>
 #include <cstring>
 
-#include "runtime/kernel.h"
+#include "runtime/system/kernel.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 // `host` in host order. 127.0.0.1 when left out.
 inline SocketAddress ipv4_address(uint16_t port, uint32_t host = INADDR_LOOPBACK) {
@@ -86,4 +86,4 @@ inline SocketAddress mapped_address(uint16_t port, uint32_t host) {
   return ipv6_address(port, mapped);
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

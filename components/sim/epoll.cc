@@ -4,7 +4,7 @@
 
 #include "sim/fail.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 constexpr uint32_t kFlags = EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE;
@@ -117,4 +117,4 @@ void Epoll::close_descriptor() {
   }
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -15,11 +15,11 @@
 #include <span>
 #include <vector>
 
-#include "runtime/kernel.h"
+#include "runtime/system/kernel.h"
 #include "sim/pollable.h"
 #include "sim/scheduler.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 class Epoll final : public Pollable {
  public:
@@ -61,4 +61,4 @@ class Epoll final : public Pollable {
   std::vector<Fiber*> waiting_;  // the first one is woken
 };
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

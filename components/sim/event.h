@@ -10,7 +10,7 @@
 
 #include "sim/pollable.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 class Event final : public Pollable {
  public:
@@ -40,4 +40,4 @@ class Event final : public Pollable {
   uint64_t count_ = 0;
 };
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

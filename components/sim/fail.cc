@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 void fail(std::string_view sentence) {
   std::fprintf(stderr, "simulator: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
@@ -11,4 +11,4 @@ void fail(std::string_view sentence) {
   std::abort();
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

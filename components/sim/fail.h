@@ -5,10 +5,10 @@
 
 #include <string_view>
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 // Any thread. For misuse of the seams (an unknown descriptor, a double close), deadlock and
 // livelock: states in which no result could be given that Linux would give.
 [[noreturn]] void fail(std::string_view sentence);
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

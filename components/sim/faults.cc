@@ -1,6 +1,6 @@
 #include "sim/faults.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 // Half of the faults of a hostile seed are off, so that each can be rare or alone.
@@ -68,4 +68,4 @@ Nature Nature::draw(Random& random) {
   return nature;
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -7,10 +7,10 @@
 
 #include <cstdint>
 
-#include "runtime/clock.h"
-#include "runtime/random.h"
+#include "runtime/system/clock.h"
+#include "runtime/system/random.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 // Chances are in 10,000. All zero, as default-constructed: the loopback of an idle machine.
 struct Faults {
@@ -54,4 +54,4 @@ struct Nature {
   static Nature draw(Random& random);
 };
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -9,7 +9,7 @@
 #include <exception>
 #include <utility>
 
-#include "runtime/threads.h"
+#include "runtime/threads/threads.h"
 #include "sim/fail.h"
 
 #if defined(__has_feature)
@@ -35,7 +35,7 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 namespace fcontext = boost::context::detail;
 
@@ -175,4 +175,4 @@ Stack Fiber::take_stack() {
   return stack;
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

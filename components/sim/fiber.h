@@ -15,9 +15,9 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/clock.h"
+#include "runtime/system/clock.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 // A mapped stack with a guard page below it: overflow is a fault, not damage.
 class Stack {
@@ -93,4 +93,4 @@ class Fiber {
   Context* scheduler_ = nullptr;
 };
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

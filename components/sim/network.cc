@@ -6,7 +6,7 @@
 #include "sim/address.h"
 #include "sim/fail.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 constexpr int kSynTriesMax = 7;  // net.ipv4.tcp_syn_retries + 1: about two minutes
@@ -149,4 +149,4 @@ void Network::arrive_syn(const std::shared_ptr<Socket>& socket, int tries) {
   listener->notify(EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND);
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

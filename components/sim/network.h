@@ -8,12 +8,12 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/random.h"
+#include "runtime/system/random.h"
 #include "sim/faults.h"
 #include "sim/scheduler.h"
 #include "sim/socket.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 class Network {
  public:
@@ -48,4 +48,4 @@ class Network {
   uint16_t last_port_ = 32'767;
 };
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 // One entry of a wait queue.
 class Watch {
@@ -49,4 +49,4 @@ class Pollable {
   std::vector<Watch*> watches_;  // in the order of registration
 };
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

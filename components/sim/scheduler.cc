@@ -4,7 +4,7 @@
 
 #include "sim/fail.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 constexpr uint64_t kChanceOf = 10'000;
@@ -230,4 +230,4 @@ std::string Scheduler::list_fibers() const {
   return list;
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -20,13 +20,13 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/clock.h"
-#include "runtime/random.h"
+#include "runtime/system/clock.h"
+#include "runtime/system/random.h"
 #include "sim/faults.h"
 #include "sim/fiber.h"
 #include "sim/trace.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 class Scheduler {
  public:
@@ -118,4 +118,4 @@ class Scheduler {
   Context native_;
 };
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -10,7 +10,7 @@
 #include "sim/socket.h"
 #include "sim/world.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 constexpr size_t kReadBytes = 65'536;
@@ -178,4 +178,4 @@ void SimClient::close() {
 
 SocketAddress SimClient::local_address() const { return socket("getsockname").local_address(); }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -14,11 +14,11 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/clock.h"
-#include "runtime/kernel.h"
+#include "runtime/system/clock.h"
+#include "runtime/system/kernel.h"
 #include "sim/trace.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 class Scheduler;
 class Socket;
@@ -76,4 +76,4 @@ class SimClient {
   uint64_t received_bytes_ = 0;
 };
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

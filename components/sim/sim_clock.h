@@ -3,10 +3,10 @@
 // Step: below all steps. Thread: any fiber of the world.
 #pragma once
 
-#include "runtime/clock.h"
+#include "runtime/system/clock.h"
 #include "sim/scheduler.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 class SimClock final : public Clock {
  public:
@@ -32,4 +32,4 @@ class SimClock final : public Clock {
   const TimePoint start_;
 };
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

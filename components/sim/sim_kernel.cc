@@ -8,7 +8,7 @@
 #include "sim/fail.h"
 #include "sim/socket.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 constexpr int kFirstDescriptor = 3;  // 0, 1 and 2 are the standard streams
@@ -201,4 +201,4 @@ int64_t SimKernel::raise_descriptor_limit() {
   return call(Call::kRaiseDescriptorLimit, 0, 0, [&] { return int64_t{descriptors_max_}; });
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

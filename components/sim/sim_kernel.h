@@ -12,13 +12,13 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/kernel.h"
-#include "runtime/random.h"
+#include "runtime/system/kernel.h"
+#include "runtime/system/random.h"
 #include "sim/faults.h"
 #include "sim/network.h"
 #include "sim/scheduler.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 class Epoll;
 class Event;
@@ -112,4 +112,4 @@ auto SimKernel::call(Call name, int64_t first, int64_t second, Body body) {
   return result;
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -7,7 +7,7 @@
 #include "sim/fail.h"
 #include "sim/sim_kernel.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 std::shared_ptr<Epoll> SimKernel::epoll_of(int fd, const char* call) const {
   auto epoll = std::dynamic_pointer_cast<Epoll>(object_of(fd, call));
@@ -72,4 +72,4 @@ int SimKernel::event_clear(int fd) {
   });
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -5,7 +5,7 @@
 #include "sim/fail.h"
 #include "sim/sim_kernel.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 // One descriptor of a set, on the wait queue of what it stands for, for the length of one call.
@@ -113,4 +113,4 @@ int SimKernel::select(int end, fd_set& read, fd_set& write, int timeout_ms) {
   });
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -6,7 +6,7 @@
 
 #include "sim/fail.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 constexpr size_t kNameBytesMax = 15;
@@ -146,4 +146,4 @@ Duration SimThreads::cpu_time(uint64_t thread) {
   return time;
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

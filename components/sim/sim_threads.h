@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/threads.h"
+#include "runtime/threads/threads.h"
 #include "sim/scheduler.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 class SimThreads final : public Threads {
  public:
@@ -49,4 +49,4 @@ class SimThreads final : public Threads {
   std::shared_ptr<int> living_ = std::make_shared<int>(0);
 };
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -13,7 +13,7 @@
 #include "sim/fail.h"
 #include "sim/network.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 constexpr int kBacklogMax = 4'096;  // net.core.somaxconn
@@ -337,4 +337,4 @@ void Socket::announce_room() {
   notify(kWritable);
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -7,7 +7,7 @@
 //                      kConnecting --RST, too many tries--> kClosed
 //   kClosed (refused) --connect--> ECONNABORTED once, then as kFresh
 //
-// Rules, each compared with the real kernel by tests/sim/parity_test.cc:
+// Rules, each compared with the real kernel by tests/simulator/parity_test.cc:
 // 1. What has arrived can be read after a RST; then comes the error, once; then end of stream.
 //    After a FIN has been seen, reading gives end of stream even if a RST follows.
 // 2. A RST sets EPIPE when the peer's FIN has come and ours has not gone, ECONNREFUSED while
@@ -24,11 +24,11 @@
 #include <span>
 #include <string>
 
-#include "runtime/kernel.h"
+#include "runtime/system/kernel.h"
 #include "sim/pollable.h"
 #include "sim/scheduler.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 class Network;
 
@@ -130,4 +130,4 @@ class Socket final : public Pollable, public std::enable_shared_from_this<Socket
   std::deque<std::shared_ptr<Socket>> accept_queue_;
 };
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -8,7 +8,7 @@
 #include "sim/network.h"
 #include "sim/socket.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 constexpr size_t kPiecesMax = 64;  // of one send, however small the segments are
@@ -162,4 +162,4 @@ void Socket::cut_link() {
   peer->peer_.reset();
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -3,7 +3,7 @@
 #include <cinttypes>
 #include <cstring>
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 const char* name_of(Call call) {
@@ -52,4 +52,4 @@ void Trace::add_bytes(std::string_view bytes) {
   }
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

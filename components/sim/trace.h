@@ -8,9 +8,9 @@
 #include <cstdio>
 #include <string_view>
 
-#include "runtime/clock.h"
+#include "runtime/system/clock.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 enum class Call : uint8_t {
   kSocket,
@@ -87,4 +87,4 @@ class Trace {
   std::FILE* log_ = nullptr;
 };
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -4,7 +4,7 @@
 
 #include "sim/fail.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 constexpr Duration kLookAgain = std::chrono::microseconds(50);
@@ -101,4 +101,4 @@ void World::Task::join() {
   }
 }
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -28,9 +28,9 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/home_numbers.h"
-#include "runtime/random.h"
-#include "runtime/threads.h"
+#include "runtime/system/home_numbers.h"
+#include "runtime/system/random.h"
+#include "runtime/threads/threads.h"
 #include "sim/faults.h"
 #include "sim/network.h"
 #include "sim/scheduler.h"
@@ -38,7 +38,7 @@
 #include "sim/sim_kernel.h"
 #include "sim/sim_threads.h"
 
-namespace trireme::inline v0::sim {
+namespace trireme { inline namespace v0 { namespace sim {
 
 struct WorldOptions {
   std::optional<Faults> faults;  // drawn from the seed when left out
@@ -122,4 +122,4 @@ class World {
   uint32_t clients_made_ = 0;
 };
 
-}  // namespace trireme::inline v0::sim
+}}}  // namespace trireme::sim

@@ -23,7 +23,7 @@
 #include <mutex>
 #include <string>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr int kFramesMax = 24;
@@ -195,4 +195,4 @@ void use_stacks(ServerOptions& options) {
   options.stack_reader = [](uint64_t thread) { return stacks.read(thread); };
 }
 
-}  // namespace trireme
+}}  // namespace trireme

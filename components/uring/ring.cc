@@ -11,7 +11,7 @@
 
 #include "runtime/check.h"
 
-namespace trireme::inline v0::uring {
+namespace trireme { inline namespace v0 { namespace uring {
 namespace {
 
 // Of Linux 6.1, and of 6.0, the first that receives as we need it.
@@ -162,4 +162,4 @@ int BufferedRing::open(Faults* faults) {
   return result;
 }
 
-}  // namespace trireme::inline v0::uring
+}}}  // namespace trireme::uring

@@ -13,10 +13,10 @@
 #include <memory>
 #include <span>
 
-#include "runtime/clock.h"
-#include "runtime/kernel.h"
+#include "runtime/system/clock.h"
+#include "runtime/system/kernel.h"
 
-namespace trireme::inline v0::uring {
+namespace trireme { inline namespace v0 { namespace uring {
 
 // What an operation is for. In the lowest byte of its user_data; above it, who it is for. kPeer is
 // a system call beside the ring.
@@ -177,4 +177,4 @@ struct BufferedRing {
   const size_t age;
 };
 
-}  // namespace trireme::inline v0::uring
+}}}  // namespace trireme::uring

@@ -13,13 +13,13 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/annotations.h"
-#include "runtime/driver_factory.h"
-#include "runtime/mutex.h"
-#include "runtime/threads.h"
+#include "runtime/threads/annotations.h"
+#include "runtime/drivers/driver_factory.h"
+#include "runtime/threads/mutex.h"
+#include "runtime/threads/threads.h"
 #include "uring/uring_driver.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 using Rings = std::vector<std::unique_ptr<uring::BufferedRing>>;
@@ -184,4 +184,4 @@ Result<Done> use_io_uring(ServerOptions& options) {
   return Done{};
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -5,7 +5,7 @@
 
 #include "uring/uring_driver.h"
 
-namespace trireme::inline v0::uring {
+namespace trireme { inline namespace v0 { namespace uring {
 
 void UringDriver::start_accept(State& state, uint32_t who) {
   const bool many = accepts_many_ && !state.accepts_one;
@@ -47,4 +47,4 @@ bool UringDriver::give_accepted(const State& state, int32_t result, Completion& 
   return true;
 }
 
-}  // namespace trireme::inline v0::uring
+}}}  // namespace trireme::uring

@@ -10,7 +10,7 @@
 #include "runtime/check.h"
 #include "uring/uring_driver.h"
 
-namespace trireme::inline v0::uring {
+namespace trireme { inline namespace v0 { namespace uring {
 namespace {
 
 constexpr uint8_t kAttached = 1;  // Channel::flags
@@ -290,4 +290,4 @@ bool UringDriver::wake() noexcept {
   return false;
 }
 
-}  // namespace trireme::inline v0::uring
+}}}  // namespace trireme::uring

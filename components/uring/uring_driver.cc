@@ -9,7 +9,7 @@
 
 #include "runtime/check.h"
 
-namespace trireme::inline v0::uring {
+namespace trireme { inline namespace v0 { namespace uring {
 
 UringDriver::UringDriver(Kernel& kernel, Buffers& buffers, LoopCounters& counters,
                          const Sizes& sizes, Faults* faults, std::unique_ptr<BufferedRing> opened)
@@ -392,4 +392,4 @@ void UringDriver::give_back_last() {
   last_held_ = Block();
 }
 
-}  // namespace trireme::inline v0::uring
+}}}  // namespace trireme::uring

@@ -31,10 +31,10 @@
 #include <vector>
 
 #include "runtime/counters.h"
-#include "runtime/driver.h"
+#include "runtime/drivers/driver.h"
 #include "uring/ring.h"
 
-namespace trireme::inline v0::uring {
+namespace trireme { inline namespace v0 { namespace uring {
 
 class UringDriver final : public Driver {
  public:
@@ -191,4 +191,4 @@ class UringDriver final : public Driver {
   SocketAddress last_peer_;
 };
 
-}  // namespace trireme::inline v0::uring
+}}}  // namespace trireme::uring

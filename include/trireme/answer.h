@@ -8,7 +8,7 @@
 
 #include "trireme/codec.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // The answer to one request: bytes for the codec to wrap, or an error, a refusal, or nothing.
 // Move-only. A `std::string` is moved in, never copied. A `std::string_view` is borrowed, and read
@@ -102,4 +102,4 @@ inline Answer no_answer() {
   return answer;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

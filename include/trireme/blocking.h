@@ -7,7 +7,7 @@
 
 #include <chrono>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Handler code: what follows may block. The loop that runs this handler is given to a spare thread
 // now; costs some 5 us. Does nothing on a data worker, with Dispatch::kInline, when it was called
@@ -22,4 +22,4 @@ void blocking();
 // threads that are not the server's it sleeps; in loop code it ends the process.
 bool wait_for(std::chrono::nanoseconds time);
 
-}  // namespace trireme
+}}  // namespace trireme

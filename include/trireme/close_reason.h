@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 enum class CloseReason : uint8_t {
   kPeerClosed,       // the peer ended its stream and got all its replies
@@ -28,4 +28,4 @@ inline constexpr int kCloseReasonCount = 15;
 // A name for logs and statistics, such as "peer closed".
 std::string_view to_string(CloseReason reason);
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -15,7 +15,7 @@
 #include <string>
 #include <string_view>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // What a codec remembers of one connection. Zero at the start and after every `switch` of codecs.
 struct DecodeState {
@@ -115,4 +115,4 @@ std::shared_ptr<const Codec> bytes();
 // error and skipped to its newline; an unterminated last line is dropped and counted.
 std::shared_ptr<const Codec> lines();
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // {home, slot, generation}, 64 bits. Value type, usable from any thread, safe to keep: using the id
 // of a connection that is gone is harmless, counted, and reported as closed. The generation is
@@ -26,7 +26,7 @@ struct ConnectionId {
   friend bool operator==(ConnectionId, ConnectionId) = default;
 };
 
-}  // namespace trireme
+}}  // namespace trireme
 
 template <>
 struct std::hash<trireme::ConnectionId> {

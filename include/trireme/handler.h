@@ -17,7 +17,7 @@
 #include "trireme/reply.h"
 #include "trireme/request.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Gives the one answer of a request, or hands out the right to give it later.
 class Responder {
@@ -203,4 +203,4 @@ class SessionService final : public Service {
   std::tuple<Shared&...> shared_;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Where handlers run (docs/dispatch.md).
 enum class Dispatch : uint8_t {
@@ -173,4 +173,4 @@ struct ServerOptions {
   LogSink log{};  // empty: standard error
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -8,7 +8,7 @@
 
 #include "trireme/connection_id.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 class Core;
 
@@ -74,4 +74,4 @@ class Peer {
   CoreRef core_;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -6,7 +6,7 @@
 #include "trireme/answer.h"
 #include "trireme/peer.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Move-only: at most one answer is in the type. One that is dropped unanswered sends the codec's
 // error reply, so no client waits for ever. May outlive the connection and the server; then the
@@ -34,4 +34,4 @@ class Reply {
   CoreRef core_;  // empty once answered or moved from
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -9,7 +9,7 @@
 
 #include "trireme/peer.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Why a request is no longer wanted.
 enum class CancelReason : uint8_t { kNone = 0, kPeerGone, kDeadline, kDrain };
@@ -57,4 +57,4 @@ class Request {
   const std::atomic<uint8_t>& cancelled_;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 struct Error {
   enum class Code {
@@ -36,4 +36,4 @@ class [[nodiscard]] Result {
 
 struct Done {};  // the value of a Result that has nothing to say
 
-}  // namespace trireme
+}}  // namespace trireme

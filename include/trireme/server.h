@@ -15,7 +15,7 @@
 #include "trireme/result.h"
 #include "trireme/stats.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 struct Platform;
 
@@ -109,4 +109,4 @@ class Server {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

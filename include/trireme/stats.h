@@ -9,7 +9,7 @@
 
 #include "trireme/close_reason.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Where requests of one kind start under `adaptive`, and why. All loops together.
 struct KindStats {
@@ -87,4 +87,4 @@ struct Stats {
 // names the first account that does not balance.
 bool books_balance(const Stats& stats, const char** why);
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 class AcceptBatch {
  public:
@@ -43,4 +43,4 @@ class AcceptBatch {
   uint32_t calm_turns_ = 0;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

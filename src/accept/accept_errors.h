@@ -3,7 +3,7 @@
 
 #include <cerrno>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 enum class AcceptFailure {
   kNextClient,  // this client is gone; the next one may be waiting
@@ -22,4 +22,4 @@ inline AcceptFailure accept_failure(int error) {
   }
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -8,7 +8,7 @@
 #include "accept/accept_errors.h"
 #include "runtime/check.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr Duration kBackOffMin = std::chrono::milliseconds(10);
@@ -260,4 +260,4 @@ void Admission::log_failure(int error) {
   });
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -31,7 +31,7 @@
 #include "reply/core.h"
 #include "runtime/event_loop.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 class Admission final : public Acceptor {
  public:
@@ -97,4 +97,4 @@ class Admission final : public Acceptor {
   TimePoint resume_at_ GUARDED_BY(loop_) = kNever;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -9,9 +9,9 @@
 #include <system_error>
 
 #include "accept/endpoint.h"
-#include "runtime/driver.h"
+#include "runtime/drivers/driver.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 enum class Sharing {
@@ -127,4 +127,4 @@ Result<Done> bind_listening(Kernel& kernel, Listening& listening,
   return Done{};
 }
 
-}  // namespace trireme
+}}  // namespace trireme

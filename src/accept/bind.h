@@ -9,7 +9,7 @@
 #include "connection/listening.h"
 #include "trireme/result.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Before start(). One listening socket for each of `doors`, all at the URL of `listening`, which
 // gets its real port. Several share the port by SO_REUSEPORT. A sentence that says what to change
@@ -17,4 +17,4 @@ namespace trireme::inline v0 {
 Result<Done> bind_listening(Kernel& kernel, Listening& listening,
                             std::span<Admission* const> doors);
 
-}  // namespace trireme
+}}  // namespace trireme

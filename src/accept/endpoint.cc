@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cstring>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 Error usage(std::string_view url, const char* what) {
@@ -110,4 +110,4 @@ std::string to_url(const SocketAddress& address, std::string_view zone) {
   return "tcp://" + std::string(text) + port;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

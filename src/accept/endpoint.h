@@ -6,10 +6,10 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/kernel.h"
+#include "runtime/system/kernel.h"
 #include "trireme/result.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 struct Endpoint {
   SocketAddress address;
@@ -31,4 +31,4 @@ void set_scope(SocketAddress& address, uint32_t scope);  // of an IPv6 address
 // or "0.0.0.0". `zone`: as in Endpoint.
 std::string to_url(const SocketAddress& address, std::string_view zone = {});
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -6,7 +6,7 @@
 
 #include "runtime/check.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 Listener::Listener(Core& core)
     : core_(core),
@@ -99,4 +99,4 @@ uint32_t Listener::place_in_loop() {
   return best;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

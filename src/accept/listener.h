@@ -12,7 +12,7 @@
 #include "reply/core.h"
 #include "runtime/event_loop.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 class Listener final : private Adopter {
  public:
@@ -42,4 +42,4 @@ class Listener final : private Adopter {
   std::unique_ptr<Thread> thread_;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

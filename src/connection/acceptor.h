@@ -6,9 +6,9 @@
 
 #include <cstdint>
 
-#include "runtime/driver.h"
+#include "runtime/drivers/driver.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Takes in a client that was admitted: an I/O worker, for its own loop; the Listener, for any.
 class Adopter {
@@ -37,4 +37,4 @@ class Acceptor {
   virtual bool stopped_in_loop() const = 0;  // and the last channel was given back
 };
 
-}  // namespace trireme
+}}  // namespace trireme

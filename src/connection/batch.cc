@@ -7,7 +7,7 @@
 #include "connection/codec_calls.h"
 #include "runtime/check.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 // How long a finished reply may wait for a later request of its job.
@@ -203,4 +203,4 @@ TimePoint IoWorker::look_at_jobs_out_in_loop() {
   return out_head_ != nullptr ? out_head_->look_at : kNever;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

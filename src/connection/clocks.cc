@@ -15,7 +15,7 @@
 
 #include "connection/io_worker.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 // At a client that takes slowly, or has not been heard yet.
@@ -179,4 +179,4 @@ void IoWorker::look_again_in_loop(Connection& connection) {
   loop_.timers().arm(connection, time_after(loop_.now(), kLookAgain));
 }
 
-}  // namespace trireme
+}}  // namespace trireme

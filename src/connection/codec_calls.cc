@@ -9,7 +9,7 @@
 #include "reply/envelope_guard.h"
 #include "runtime/thrown.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 // Requests and refusals of one connection, one after the other, without a byte consumed. One may
@@ -109,4 +109,4 @@ void IoWorker::say_goodbye_in_loop(Connection& connection) {
   write_in_loop(connection, words);
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -6,7 +6,7 @@
 #include "connection/io_worker.h"
 #include "framing/frame_guard.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // What the codec finds at the front of `input`. When it throws: the end.
 [[gnu::always_inline]] inline Frame IoWorker::decode_or_end_in_loop(Connection& connection,
@@ -62,4 +62,4 @@ namespace trireme::inline v0 {
   return found;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -22,10 +22,10 @@
 #include "connection/write_queue.h"
 #include "handling/job.h"
 #include "reply/sequencer.h"
-#include "runtime/channel.h"
+#include "runtime/drivers/channel.h"
 #include "runtime/timer_wheel.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc)
                     Channel {
@@ -125,4 +125,4 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   bool is_live() const { return phase != Phase::kFree && phase != Phase::kClosed; }
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -5,7 +5,7 @@
 
 #include "connection/io_worker.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Null: there is no memory for one.
 Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
@@ -154,4 +154,4 @@ void IoWorker::withdraw_all_in_loop(Connection& connection) {
   }
 }
 
-}  // namespace trireme
+}}  // namespace trireme

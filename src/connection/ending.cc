@@ -4,9 +4,9 @@
 
 #include "connection/io_worker.h"
 #include "runtime/check.h"
-#include "runtime/scarce.h"
+#include "runtime/memory/scarce.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddress& peer) {
   loop_.assume_held();
@@ -251,4 +251,4 @@ void IoWorker::try_release_in_loop(Connection& connection) {
   core_.leave_connection();
 }
 
-}  // namespace trireme
+}}  // namespace trireme

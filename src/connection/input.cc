@@ -7,9 +7,9 @@
 
 #include "connection/codec_calls.h"
 #include "runtime/check.h"
-#include "runtime/scarce.h"
+#include "runtime/memory/scarce.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 void IoWorker::on_received_in_loop(Connection& connection, const Completion& completion) {
   if (!connection.is_live() || connection.close_pending) return;
   if (completion.result < 0) {
@@ -370,4 +370,4 @@ void IoWorker::balance_reading_in_loop(Connection& connection) {
   }
 }
 
-}  // namespace trireme
+}}  // namespace trireme

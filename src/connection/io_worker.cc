@@ -5,7 +5,7 @@
 
 #include "runtime/check.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr size_t kSmallReadBytes = 4 << 10;
@@ -38,7 +38,7 @@ IoWorker::~IoWorker() {
   }
 }
 
-// Inlined into hold(), as the next one is, for the reason in runtime/real_calls.h.
+// Inlined into hold(), as the next one is, for the reason in runtime/system/real_calls.h.
 //
 // One step of this turn: a mail, a completion, a connection of the run list. `here`: the job that
 // it led to at once, if that is to run on this thread. False: the turn is over.
@@ -298,4 +298,4 @@ Connection* IoWorker::find_in_loop(ConnectionId id) {
   return nullptr;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -28,10 +28,10 @@
 #include "connection/connection.h"
 #include "handling/crew.h"
 #include "handling/placement.h"
-#include "runtime/block_cache.h"
+#include "runtime/memory/block_cache.h"
 #include "runtime/event_loop.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 class IoWorker final : public HeldLoop, public Adopter {
  public:
@@ -278,4 +278,4 @@ class IoWorker final : public HeldLoop, public Adopter {
   LogGate attach_gate_ GUARDED_BY(loop_);
 };
 
-}  // namespace trireme
+}}  // namespace trireme

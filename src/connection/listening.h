@@ -9,12 +9,12 @@
 
 #include "framing/frame_guard.h"
 #include "reply/envelope_guard.h"
-#include "runtime/clock.h"
+#include "runtime/system/clock.h"
 #include "trireme/codec.h"
 #include "trireme/handler.h"
 #include "trireme/options.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 struct Listening {
   // First what every request reads.
@@ -57,4 +57,4 @@ struct Listening {
   uint64_t in_flight_max() const { return pipelined() ? options.limits.in_flight_max : 1; }
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -9,7 +9,7 @@
 #include "connection/io_worker.h"
 #include "runtime/check.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr Duration kRetryWrite =
@@ -367,4 +367,4 @@ void IoWorker::after_write_in_loop(Connection& connection) {
   if (unsent > 0) arm_in_loop(connection);
 }
 
-}  // namespace trireme
+}}  // namespace trireme

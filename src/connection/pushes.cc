@@ -5,7 +5,7 @@
 
 #include "connection/io_worker.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 void IoWorker::push_in_loop(std::unique_ptr<PushMail> mail) {
   Connection* connection = find_in_loop(mail->id);
@@ -72,4 +72,4 @@ void IoWorker::open_deferred_in_loop(Connection& connection) {
   }
 }
 
-}  // namespace trireme
+}}  // namespace trireme

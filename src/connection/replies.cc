@@ -4,9 +4,9 @@
 
 #include "connection/io_worker.h"
 #include "runtime/check.h"
-#include "runtime/scarce.h"
+#include "runtime/memory/scarce.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // The reply to request `number`: leaves if it is its turn, and takes the held ones behind it along.
 void IoWorker::answer_in_loop(Connection& connection, uint64_t number, Answer answer) {
@@ -157,4 +157,4 @@ Answer IoWorker::refuse_switch_in_loop(const Connection& connection) {
   return error("internal").close_after();
 }
 
-}  // namespace trireme
+}}  // namespace trireme

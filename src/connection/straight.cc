@@ -8,7 +8,7 @@
 // little, the number of places that they are in costs a lot.
 #include "connection/codec_calls.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Bytes that have arrived for a connection without any past: they become a job. False: nothing was
 // done. True: they are taken, and what is left of them waits at batch_; `here` is the job if it is
@@ -137,4 +137,4 @@ bool IoWorker::finish_written_straight_in_loop(Job& job) {
   return true;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

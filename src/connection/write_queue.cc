@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "runtime/check.h"
-#include "runtime/scarce.h"
+#include "runtime/memory/scarce.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 WriteQueue::State& WriteQueue::state() {
   if (state_ == nullptr) state_ = std::make_unique<State>();
@@ -114,4 +114,4 @@ void WriteQueue::set_retry_at(TimePoint time) {
   state().retry_at = time;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

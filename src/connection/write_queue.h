@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "reply/mail.h"
-#include "runtime/buffers.h"
-#include "runtime/clock.h"
+#include "runtime/memory/buffers.h"
+#include "runtime/system/clock.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 class WriteQueue {
  public:
@@ -72,4 +72,4 @@ class WriteQueue {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -3,7 +3,7 @@
 
 #include "trireme/codec.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 class BytesCodec final : public Codec {
@@ -27,4 +27,4 @@ std::shared_ptr<const Codec> bytes() {
   return codec;  // one immutable object for all: it has no state
 }
 
-}  // namespace trireme
+}}  // namespace trireme

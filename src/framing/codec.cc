@@ -2,7 +2,7 @@
 
 #include "framing/frame_guard.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 size_t Codec::decode_requests(DecodeState& state, std::string_view input, bool ended,
                               size_t frame_bytes_max, uint32_t kind,
@@ -28,4 +28,4 @@ size_t Codec::decode_requests(DecodeState& state, std::string_view input, bool e
   return count;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -1,6 +1,6 @@
 #include "framing/frame_guard.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 bool is_tested(const Codec& codec) { return &codec == lines().get() || &codec == bytes().get(); }
 
@@ -28,4 +28,4 @@ const char* mistake_in(const Frame& frame, std::string_view input, bool ended,
   return "its frame is of no kind";
 }
 
-}  // namespace trireme
+}}  // namespace trireme

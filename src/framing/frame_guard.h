@@ -13,7 +13,7 @@
 
 #include "trireme/codec.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // What may be around a request in its frame, and what one receive brings: a codec that has not
 // found a frame in so many bytes more than frame_bytes_max will never find one.
@@ -63,4 +63,4 @@ inline bool follow_each_other(std::span<const DecodedRequest> found, std::string
   return true;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -3,7 +3,7 @@
 
 #include "trireme/codec.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr uint64_t kSkipping = 1;  // DecodeState::flags: the rest of a line that was too long
@@ -101,4 +101,4 @@ std::shared_ptr<const Codec> lines() {
   return codec;  // one immutable object for all: it has no state
 }
 
-}  // namespace trireme
+}}  // namespace trireme

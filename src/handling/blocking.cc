@@ -3,7 +3,7 @@
 #include "handling/job.h"
 #include "runtime/check.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 Job* current_job() {
@@ -30,4 +30,4 @@ bool wait_for(std::chrono::nanoseconds time) {
   return job->wait_until(platform.threads, platform.clock, until);
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -6,7 +6,7 @@
 
 #include "runtime/check.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr Duration kIdleTime = std::chrono::milliseconds(500);  // before a thread ends
@@ -309,4 +309,4 @@ void Crew::note_running(Member& member, const char* service, ConnectionId id, Ti
   member.running_service.store(service, std::memory_order_relaxed);
 }
 
-}  // namespace trireme
+}}  // namespace trireme

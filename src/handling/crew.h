@@ -45,14 +45,14 @@
 #include "handling/job.h"
 #include "handling/lookout.h"
 #include "handling/ready_queue.h"
-#include "runtime/annotations.h"
+#include "runtime/threads/annotations.h"
 #include "runtime/event_loop.h"
 #include "runtime/log.h"
-#include "runtime/mutex.h"
-#include "runtime/threads.h"
+#include "runtime/threads/mutex.h"
+#include "runtime/threads/threads.h"
 #include "trireme/server.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // What a reserve has ready, so that taking a loop allocates nothing.
 struct SpareKit {
@@ -309,4 +309,4 @@ class Crew : public std::enable_shared_from_this<Crew> {
   LogGate gate_;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

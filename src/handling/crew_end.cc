@@ -6,7 +6,7 @@
 
 #include "handling/crew.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 // So long a turn of a loop that has lost its connections may take where all CPUs are busy.
@@ -139,4 +139,4 @@ std::vector<StuckJob> Crew::running_jobs() {
   return jobs;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

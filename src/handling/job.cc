@@ -11,7 +11,7 @@
 #include "reply/envelope_guard.h"
 #include "runtime/check.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 bool is_plain(const Answer& answer) {
@@ -256,4 +256,4 @@ bool Job::write_directly(Kernel& kernel) {
   return written_bytes == total && write_error == 0;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

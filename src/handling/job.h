@@ -28,12 +28,12 @@
 #include "reply/core.h"
 #include "reply/mail.h"
 #include "reply/outbox.h"
-#include "runtime/buffers.h"
-#include "runtime/clock.h"
-#include "runtime/threads.h"
+#include "runtime/memory/buffers.h"
+#include "runtime/system/clock.h"
+#include "runtime/threads/threads.h"
 #include "trireme/handler.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 struct Connection;  // opaque here: a job never looks into it
 class KindRecord;   // likewise
@@ -200,4 +200,4 @@ struct alignas(64) Job final : Mail, private Responder {
   Reply take_reply() override;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

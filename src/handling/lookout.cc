@@ -2,7 +2,7 @@
 
 #include <string>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 bool Lookout::alert(TimePoint now) {
   until_.store(now + kAlertTime, std::memory_order_relaxed);
@@ -121,4 +121,4 @@ void Lookout::wait_until_called(bool asleep) {
   if (asleep) window_.waited(platform_.clock.now() - asleep_since_);
 }
 
-}  // namespace trireme
+}}  // namespace trireme

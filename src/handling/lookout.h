@@ -20,12 +20,12 @@
 #include <memory>
 #include <utility>
 
-#include "runtime/clock.h"
+#include "runtime/system/clock.h"
 #include "runtime/event_loop.h"
-#include "runtime/poll_window.h"
-#include "runtime/threads.h"
+#include "runtime/threads/poll_window.h"
+#include "runtime/threads/threads.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 class Lookout {
  public:
@@ -94,4 +94,4 @@ class Lookout {
   int cpu_ = -1;              // on which it stays
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 void KindRecord::ran_inline(uint32_t requests, bool sampled, Duration time, TimePoint now) {
   age(now);
@@ -94,4 +94,4 @@ Duration LossPrice::at(TimePoint now) const {
   return KindRecord::kAtOnceCost + Duration(static_cast<int64_t>(left));
 }
 
-}  // namespace trireme
+}}  // namespace trireme

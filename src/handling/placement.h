@@ -29,11 +29,11 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/clock.h"
+#include "runtime/system/clock.h"
 #include "runtime/counters.h"
 #include "trireme/options.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 class KindRecord {
  public:
@@ -133,4 +133,4 @@ struct Kinds {
 // Of one loop, by listener.
 using KindTable = std::vector<std::unique_ptr<Kinds>>;
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -8,7 +8,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 template <template <class> class Atomic = std::atomic>
 class BasicPublishedReplies {
@@ -31,4 +31,4 @@ class BasicPublishedReplies {
 
 using PublishedReplies = BasicPublishedReplies<>;
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -6,7 +6,7 @@
 #include "handling/crew.h"
 #include "runtime/check.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr Duration kStartBackOff =
@@ -154,4 +154,4 @@ bool Crew::queue_is_old(TimePoint now) {
   return oldest != nullptr && now - oldest->queued_at >= kOldHead;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

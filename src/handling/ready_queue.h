@@ -18,10 +18,10 @@
 #include <atomic>
 #include <cstddef>
 
-#include "runtime/annotations.h"
-#include "runtime/mutex.h"
+#include "runtime/threads/annotations.h"
+#include "runtime/threads/mutex.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // `Item` has two members: `next` points to an Item, or to a base of it, and `previous` to an Item.
 // They belong to the queue while it holds the item. Who has it else sees `previous` null.
@@ -111,4 +111,4 @@ class BasicReadyQueue {
   Atomic<size_t> length_{0};
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -4,9 +4,9 @@
 
 #include "handling/crew.h"
 #include "runtime/check.h"
-#include "runtime/scarce.h"
+#include "runtime/memory/scarce.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(1);
@@ -318,4 +318,4 @@ void Crew::force_take(HeldLoop& held, Job& job) {
   }
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -6,7 +6,7 @@
 
 #include "handling/crew.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr Duration kMinute = std::chrono::minutes(1);
@@ -112,4 +112,4 @@ void Crew::report(const Stall& stall, TimePoint now) {
   core_.log.write(moved ? LogLevel::kDebug : LogLevel::kWarning, line);
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -4,7 +4,7 @@
 #include "handling/job.h"
 #include "runtime/thrown.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 std::string who_threw(const Job& job) {
@@ -43,4 +43,4 @@ void Job::log_thrown() const noexcept {
   }
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -24,7 +24,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 template <template <class> class Atomic = std::atomic>
 class BasicWriteToken {
@@ -57,4 +57,4 @@ class BasicWriteToken {
 
 using WriteToken = BasicWriteToken<>;
 
-}  // namespace trireme
+}}  // namespace trireme

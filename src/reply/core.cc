@@ -7,9 +7,9 @@
 #include <cstring>
 
 #include "runtime/check.h"
-#include "runtime/scarce.h"
+#include "runtime/memory/scarce.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 CoreRef::CoreRef(Core* core) : core_(core) {
   if (core_ != nullptr) core_->add_reference();
@@ -234,4 +234,4 @@ void Core::leave_address(const Address& address) {
   if (found != addresses_.end() && --found->second == 0) addresses_.erase(found);
 }
 
-}  // namespace trireme
+}}  // namespace trireme

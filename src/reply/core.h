@@ -14,14 +14,14 @@
 
 #include "reply/mail.h"
 #include "reply/return_flag.h"
-#include "runtime/buffers.h"
+#include "runtime/memory/buffers.h"
 #include "runtime/event_loop.h"
-#include "runtime/home_numbers.h"
+#include "runtime/system/home_numbers.h"
 #include "runtime/log.h"
-#include "runtime/mutex.h"
+#include "runtime/threads/mutex.h"
 #include "trireme/options.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // What other threads may know of a slot. Written by the holder of its loop, read by any.
 struct SlotRecord {
@@ -155,4 +155,4 @@ class Core {
   std::unordered_map<std::string, size_t> addresses_ GUARDED_BY(addresses_mutex_);
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -1,6 +1,6 @@
 #include "reply/envelope_guard.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 bool ask_envelope(const Codec& codec, size_t body_bytes, Envelope& into) noexcept {
   try {
@@ -19,4 +19,4 @@ bool ask_fixed_envelope(const Codec& codec, Envelope& into) noexcept {
   }
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -9,7 +9,7 @@
 
 #include "trireme/codec.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 inline bool is_within_bounds(const Envelope& envelope) {
   return envelope.head_bytes <= envelope.head.size() && envelope.tail_bytes <= envelope.tail.size();
@@ -22,4 +22,4 @@ inline bool is_within_bounds(const Envelope& envelope) {
 // mistake, and makes it again when it is asked about an answer.
 [[nodiscard]] bool ask_fixed_envelope(const Codec& codec, Envelope& into) noexcept;
 
-}  // namespace trireme
+}}  // namespace trireme

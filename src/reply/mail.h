@@ -6,13 +6,13 @@
 #include <string>
 #include <utility>
 
-#include "runtime/buffers.h"
-#include "runtime/kernel.h"
+#include "runtime/memory/buffers.h"
+#include "runtime/system/kernel.h"
 #include "runtime/mailbox.h"
 #include "trireme/answer.h"
 #include "trireme/peer.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 enum MailKind : int {
   kMailJob,     // a Job that lost its loop, or ran on a data worker (handling/job.h)
@@ -74,4 +74,4 @@ struct PlainMail final : Mail {
   explicit PlainMail(MailKind what) : Mail(what) {}
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "reply/mail.h"
-#include "runtime/threads.h"
+#include "runtime/threads/threads.h"
 #include "trireme/answer.h"
 #include "trireme/connection_id.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 struct Job;
 
@@ -74,4 +74,4 @@ class Outbox {
   std::vector<std::unique_ptr<Mail>> mail_;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

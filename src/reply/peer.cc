@@ -7,9 +7,9 @@
 #include "reply/core.h"
 #include "reply/outbox.h"
 #include "runtime/check.h"
-#include "runtime/scarce.h"
+#include "runtime/memory/scarce.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 // False: there is no memory for it. What is for a connection of another server does not wait for
@@ -65,4 +65,4 @@ std::string Peer::address() const {
                      : std::string();  // the slot may have changed hands while it was read
 }
 
-}  // namespace trireme
+}}  // namespace trireme

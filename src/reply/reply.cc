@@ -4,9 +4,9 @@
 
 #include "reply/core.h"
 #include "reply/outbox.h"
-#include "runtime/scarce.h"
+#include "runtime/memory/scarce.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 Reply::Reply(ConnectionId id, uint64_t request_number, CoreRef core)
     : id_(id), request_number_(request_number), core_(std::move(core)) {}
@@ -49,4 +49,4 @@ void Reply::deliver(Answer answer) {
   }
 }
 
-}  // namespace trireme
+}}  // namespace trireme

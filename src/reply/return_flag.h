@@ -12,7 +12,7 @@
 
 #include <atomic>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 template <template <class> class Atomic = std::atomic>
 class BasicReturnFlag {
@@ -30,4 +30,4 @@ class BasicReturnFlag {
 
 using ReturnFlag = BasicReturnFlag<>;
 
-}  // namespace trireme
+}}  // namespace trireme

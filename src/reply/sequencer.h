@@ -10,11 +10,11 @@
 #include <unordered_map>
 #include <utility>
 
-#include "runtime/buffers.h"
+#include "runtime/memory/buffers.h"
 #include "runtime/check.h"
 #include "trireme/answer.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 class Sequencer {
  public:
@@ -78,4 +78,4 @@ class Sequencer {
   uint32_t in_flight_ = 0;       // the latest requests: their replies have not left
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "runtime/real_log.h"
+#include "runtime/system/real_log.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 void check_failed(const char* file, int line, const char* condition, const char* sentence,
                   int64_t value_a, int64_t value_b) {
@@ -20,4 +20,4 @@ void check_failed(const char* file, int line, const char* condition, const char*
   std::abort();
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -6,13 +6,13 @@
 
 #include <cstdint>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Prints file, line, the condition and two values to standard error and aborts.
 [[noreturn]] void check_failed(const char* file, int line, const char* condition,
                                const char* sentence, int64_t value_a, int64_t value_b);
 
-}  // namespace trireme
+}}  // namespace trireme
 
 // Misuse of the API or a broken invariant. `sentence` says what it means for the reader of the
 // crash.

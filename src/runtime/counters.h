@@ -11,7 +11,7 @@
 
 #include "trireme/close_reason.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 class Counter {
  public:
@@ -50,4 +50,4 @@ struct LoopCounters {
   SharedCounter hand_overs, hand_overs_asked, hand_overs_told, stalls;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

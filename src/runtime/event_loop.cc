@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 // Polling lets others run this often: that costs as much as a look.
@@ -97,4 +97,4 @@ void EventLoop::wake_watcher() {
   if (ParkSpot* watcher = sleep_.watcher()) platform_.threads.unpark(*watcher);
 }
 
-}  // namespace trireme
+}}  // namespace trireme

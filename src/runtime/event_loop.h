@@ -5,23 +5,23 @@
 // knows no request; what is done with its completions and its mail is the business of the I/O
 // worker (or the Listener) that is built around it.
 //
-// Sleeping, waking and watching share one atomic: src/runtime/sleep_word.h.
+// Sleeping, waking and watching share one atomic: src/runtime/threads/sleep_word.h.
 #pragma once
 
 #include <atomic>
 #include <memory>
 
-#include "runtime/annotations.h"
+#include "runtime/threads/annotations.h"
 #include "runtime/counters.h"
-#include "runtime/driver.h"
-#include "runtime/loop_word.h"
+#include "runtime/drivers/driver.h"
+#include "runtime/threads/loop_word.h"
 #include "runtime/mailbox.h"
-#include "runtime/poll_window.h"
-#include "runtime/sleep_word.h"
-#include "runtime/threads.h"
+#include "runtime/threads/poll_window.h"
+#include "runtime/threads/sleep_word.h"
+#include "runtime/threads/threads.h"
 #include "runtime/timer_wheel.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 class CAPABILITY("event loop") EventLoop {
  public:
@@ -125,4 +125,4 @@ class CAPABILITY("event loop") EventLoop {
   TimePoint now_;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "runtime/real_log.h"
+#include "runtime/system/real_log.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 Log::Log(LogSink sink, LogLevel level) : sink_(std::move(sink)), level_(level) {}
 
@@ -62,4 +62,4 @@ std::string printable(std::string_view text, size_t bytes_max) {
   return text.size() > bytes_max ? made + "..." : made;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

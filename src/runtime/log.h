@@ -9,11 +9,11 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/clock.h"
-#include "runtime/mutex.h"
+#include "runtime/system/clock.h"
+#include "runtime/threads/mutex.h"
 #include "trireme/options.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 class Log {
  public:
@@ -78,4 +78,4 @@ class LogGates {
 // as \xHH, bytes above 0x7f pass (UTF-8), and what is longer than `bytes_max` ends in "...".
 std::string printable(std::string_view text, size_t bytes_max);
 
-}  // namespace trireme
+}}  // namespace trireme

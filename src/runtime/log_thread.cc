@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "runtime/log.h"
-#include "runtime/mutex.h"
+#include "runtime/threads/mutex.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr Duration kStuck = std::chrono::milliseconds(200);  // a sink that takes no line
@@ -247,4 +247,4 @@ LogSink LogThread::queue() const {
 
 void LogThread::flush() const { static_cast<void>(state_->flush()); }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -17,10 +17,10 @@
 
 #include <memory>
 
-#include "runtime/threads.h"
+#include "runtime/threads/threads.h"
 #include "trireme/options.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 class LogThread {
  public:
@@ -53,4 +53,4 @@ class LogThread {
   const std::shared_ptr<State> state_;
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -18,7 +18,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Base of everything that travels to a loop. `kind` belongs to the receiver's vocabulary.
 struct Mail {
@@ -95,4 +95,4 @@ class BasicMailbox {
 
 using Mailbox = BasicMailbox<>;
 
-}  // namespace trireme
+}}  // namespace trireme

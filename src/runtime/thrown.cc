@@ -8,7 +8,7 @@
 
 #include "runtime/log.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr size_t kTextBytesMax = 400;
@@ -34,4 +34,4 @@ std::string describe_thrown() {
   }
 }
 
-}  // namespace trireme
+}}  // namespace trireme

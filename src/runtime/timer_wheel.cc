@@ -5,7 +5,7 @@
 
 #include "runtime/check.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 namespace {
 
 void make_empty(Timer& head) { head.previous_timer = head.next_timer = &head; }
@@ -166,4 +166,4 @@ TimePoint TimerWheel::next_wake() const {
   return kNever;
 }
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -12,10 +12,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "runtime/clock.h"
+#include "runtime/system/clock.h"
 #include "runtime/counters.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // One timer, a base of the object it belongs to. Must be cancelled before it is destroyed.
 struct Timer {
@@ -73,4 +73,4 @@ class TimerWheel {
   Timer due_;                                             // list head
 };
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/faulty_kernel.h"
+#include "support/faulty_kernel.h"
 
 namespace fault {
 

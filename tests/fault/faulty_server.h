@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "fault/expectations.h"
-#include "runtime/faulty_threads.h"
+#include "support/faulty_threads.h"
 #include "support/client.h"
 #include "support/gate.h"
 #include "support/test_server.h"

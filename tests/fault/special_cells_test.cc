@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "fault/faulty_server.h"
-#include "runtime/readiness_driver.h"
+#include "runtime/drivers/readiness_driver.h"
 
-namespace fault {
-namespace {
+namespace fault { namespace {
 
 using support::wait_until;
 

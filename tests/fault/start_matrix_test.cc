@@ -6,8 +6,7 @@
 
 #include "fault/faulty_server.h"
 
-namespace fault {
-namespace {
+namespace fault { namespace {
 
 constexpr uint64_t kPositions[] = {1, 2, 3};
 constexpr Site kStartSites[] = {Site::kSocket,       Site::kBind,      Site::kListen,

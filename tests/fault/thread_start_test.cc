@@ -3,8 +3,7 @@
 // Method: FaultyThreads fails the n-th start, once, three times, or until healed.
 #include "fault/faulty_server.h"
 
-namespace fault {
-namespace {
+namespace fault { namespace {
 
 class ThreadStart : public ::testing::TestWithParam<std::tuple<size_t, uint64_t>> {};
 

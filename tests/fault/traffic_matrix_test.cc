@@ -9,8 +9,7 @@
 
 #include "fault/faulty_server.h"
 
-namespace fault {
-namespace {
+namespace fault { namespace {
 
 using support::wait_until;
 

@@ -13,7 +13,7 @@
 #include <thread>
 #include <utility>
 
-#include "runtime/faulty_threads.h"
+#include "support/faulty_threads.h"
 #include "support/client.h"
 #include "support/gate.h"
 #include "support/test_server.h"

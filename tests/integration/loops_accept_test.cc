@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/driver_factory.h"
+#include "runtime/drivers/driver_factory.h"
 #include "support/child.h"
 #include "support/client.h"
 #include "support/gate.h"

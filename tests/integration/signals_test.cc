@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/real_signals.h"
+#include "runtime/system/real_signals.h"
 #include "support/child.h"
 #include "support/client.h"
 #include "support/collect_rounds.h"

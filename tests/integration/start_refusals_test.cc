@@ -14,8 +14,7 @@
 #include "trireme/testing/conversation.h"
 #include "trireme/trireme.h"
 
-namespace trireme::inline v0 {
-namespace {
+namespace trireme { inline namespace v0 { namespace {
 
 struct Plain {
   Answer on_request(const Request& request) { return request.own(); }
@@ -230,4 +229,4 @@ TEST(ThenWithPipelined, TheServerGoesOnAndSaysWhy) {
 }
 
 }  // namespace
-}  // namespace trireme
+}}  // namespace trireme

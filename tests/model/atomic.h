@@ -10,7 +10,7 @@
 
 #include "model/execution.h"
 #include "model/model.h"
-#include "runtime/annotations.h"
+#include "runtime/threads/annotations.h"
 
 namespace trireme::model {
 

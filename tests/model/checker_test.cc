@@ -11,8 +11,7 @@
 
 #include "model/atomic.h"
 
-namespace trireme::model {
-namespace {
+namespace trireme::model { namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr auto kAcquire = std::memory_order_acquire;

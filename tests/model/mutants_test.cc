@@ -18,8 +18,7 @@
 #include "model/scenarios.h"
 #include "model/survivors.h"
 
-namespace trireme::model {
-namespace {
+namespace trireme::model { namespace {
 
 struct Explored {
   NamedScenario scenario;

@@ -1,6 +1,6 @@
 // The park spot: a permit is not lost, is taken once, and carries what was done before unpark.
 #include "model/scenarios.h"
-#include "runtime/park_word.h"
+#include "runtime/threads/park_word.h"
 
 namespace trireme::model {
 namespace {

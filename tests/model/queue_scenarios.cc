@@ -4,7 +4,7 @@
 
 #include "handling/ready_queue.h"
 #include "model/scenarios.h"
-#include "runtime/sleep_word.h"
+#include "runtime/threads/sleep_word.h"
 
 namespace trireme::model {
 namespace {

@@ -10,8 +10,7 @@
 #include "model/atomic.h"
 #include "support/unit_seed.h"
 
-namespace trireme::model {
-namespace {
+namespace trireme::model { namespace {
 
 constexpr size_t kThreads = 4, kLocations = 2;
 

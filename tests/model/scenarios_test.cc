@@ -8,8 +8,7 @@
 
 #include "model/scenarios.h"
 
-namespace trireme::model {
-namespace {
+namespace trireme::model { namespace {
 
 constexpr int kDepth = 1;
 

@@ -4,7 +4,7 @@
 
 #include "model/scenarios.h"
 #include "reply/return_flag.h"
-#include "runtime/sleep_word.h"
+#include "runtime/threads/sleep_word.h"
 
 namespace trireme::model {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "handling/published_replies.h"
 #include "model/scenarios.h"
-#include "runtime/loop_word.h"
+#include "runtime/threads/loop_word.h"
 
 namespace trireme::model {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/threads.h"
+#include "runtime/threads/threads.h"
 #include "support/client.h"
 #include "support/gate.h"
 #include "support/hand_clock.h"

@@ -9,8 +9,7 @@
 #include "services/collect.h"
 #include "support.h"
 
-namespace services {
-namespace {
+namespace services { namespace {
 
 using testing::is_error_line;
 using testing::line_of;

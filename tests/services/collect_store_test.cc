@@ -19,8 +19,7 @@
 #include "services/collect.h"
 #include "support.h"
 
-namespace services {
-namespace {
+namespace services { namespace {
 
 using testing::DiskFaults;
 using testing::eventually;

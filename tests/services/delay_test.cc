@@ -10,8 +10,7 @@
 
 #include "support.h"
 
-namespace services {
-namespace {
+namespace services { namespace {
 
 using std::chrono::microseconds;
 using std::chrono::nanoseconds;

@@ -14,8 +14,7 @@
 
 #include "support.h"
 
-namespace services {
-namespace {
+namespace services { namespace {
 
 using testing::eventually;
 

@@ -6,8 +6,7 @@
 
 #include <string>
 
-namespace tool {
-namespace {
+namespace tool { namespace {
 
 using namespace std::chrono_literals;
 

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <cstdint>
 
-#include "runtime/clock.h"
-#include "runtime/threads.h"
+#include "runtime/system/clock.h"
+#include "runtime/threads/threads.h"
 
 namespace support {
 

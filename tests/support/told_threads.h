@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "runtime/threads.h"
+#include "runtime/threads/threads.h"
 
 namespace support {
 

@@ -12,12 +12,12 @@
 #include "accept/admission.h"
 #include "accept/bind.h"
 #include "connection/io_worker.h"
-#include "runtime/faulty_kernel.h"
+#include "support/faulty_kernel.h"
 #include "server_stats.h"
 #include "support/client.h"
 #include "trireme/trireme.h"
 
-namespace trireme::inline v0::unit {
+namespace trireme { inline namespace v0 { namespace unit {
 
 using MakeDriver = std::unique_ptr<Driver> (*)(Kernel&, Buffers&, LoopCounters&);
 
@@ -125,4 +125,4 @@ inline void drain_takes_who_waits_first(MakeDriver make_driver, size_t turn_at) 
   }));
 }
 
-}  // namespace trireme
+}}}  // namespace trireme::unit

@@ -20,10 +20,10 @@
 #include <vector>
 
 #include "runtime/counters.h"
-#include "runtime/driver.h"
-#include "runtime/threads.h"
+#include "runtime/drivers/driver.h"
+#include "runtime/threads/threads.h"
 
-namespace trireme::inline v0::unit {
+namespace trireme { inline namespace v0 { namespace unit {
 
 struct Happened {
   Completion::Kind kind;
@@ -240,4 +240,4 @@ inline std::string driver_name(const ::testing::TestParamInfo<DriverCase>& info)
   return name;
 }
 
-}  // namespace trireme
+}}}  // namespace trireme::unit

@@ -15,7 +15,7 @@
 #include "connection/io_worker.h"
 #include "server_stats.h"
 
-namespace trireme::inline v0::unit {
+namespace trireme { inline namespace v0 { namespace unit {
 
 class FullSocket {
  public:
@@ -115,4 +115,4 @@ inline void expect_others_stay(FullSocket::MakeDriver make_driver) {
   EXPECT_EQ(other.hear(" new").size(), large.size() + 4);
 }
 
-}  // namespace trireme::inline v0::unit
+}}}  // namespace trireme::unit

@@ -8,9 +8,9 @@
 #include <random>
 #include <string>
 
-#include "runtime/random.h"
+#include "runtime/system/random.h"
 
-namespace trireme::inline v0::unit {
+namespace trireme { inline namespace v0 { namespace unit {
 
 inline Random seeded_random() {
   const char* given = std::getenv("TRIREME_TEST_SEED");
@@ -20,4 +20,4 @@ inline Random seeded_random() {
   return Random(seed);
 }
 
-}  // namespace trireme
+}}}  // namespace trireme::unit

@@ -10,8 +10,7 @@
 
 #include "tool/bench/clocks.h"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 int calls = 0;
 int refusal = 0;

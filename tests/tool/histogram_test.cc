@@ -12,8 +12,7 @@
 #include "support/unit_seed.h"
 #include "tool/bench/tally.h"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 using trireme::unit::seeded_random;
 

@@ -17,8 +17,7 @@
 #include "tool/bench/clocks.h"
 #include "tool/bench/process.h"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 // Answers as the service delay does, and keeps every ID.
 class Ids {

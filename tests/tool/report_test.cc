@@ -9,8 +9,7 @@
 #include "tool/bench/json.h"
 #include "tool/bench/plot.h"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 TEST(BenchReport, TimesHaveThreeDigits) {
   EXPECT_EQ(show_time(0), "0 ns");

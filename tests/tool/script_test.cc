@@ -10,8 +10,7 @@
 
 #include "tool/bench/traffic.h"
 
-namespace bench {
-namespace {
+namespace bench { namespace {
 
 TEST(BenchScript, RefusesWithLineAndReason) {
   const struct {

@@ -9,8 +9,7 @@
 #include "trireme/uring.h"
 #include "uring/uring_driver.h"
 
-namespace trireme::inline v0 {
-namespace {
+namespace trireme { inline namespace v0 { namespace {
 
 using support::Client;
 
@@ -203,4 +202,4 @@ TEST_F(RingDoors, TheDrainTakesWhoWaitsFirst) {
 }
 
 }  // namespace
-}  // namespace trireme
+}}  // namespace trireme

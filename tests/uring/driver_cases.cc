@@ -4,7 +4,7 @@
 #include "trireme/uring.h"
 #include "uring/uring_driver.h"
 
-namespace trireme::inline v0::unit {
+namespace trireme { inline namespace v0 { namespace unit {
 namespace {
 
 using Sizes = uring::UringDriver::Sizes;
@@ -45,4 +45,4 @@ std::vector<DriverCase> drivers() {
           ring("io_uring of 6.0", make<1>), ring("io_uring single accepts", make_single)};
 }
 
-}  // namespace trireme
+}}}  // namespace trireme::unit

@@ -8,8 +8,7 @@
 #include "trireme/uring.h"
 #include "uring/uring_driver.h"
 
-namespace trireme::inline v0 {
-namespace {
+namespace trireme { inline namespace v0 { namespace {
 
 using uring::Op;
 
@@ -306,4 +305,4 @@ TEST_P(RingFaults, GatheredSendsThatDoNotFitAreNotLost) {
 }
 
 }  // namespace
-}  // namespace trireme
+}}  // namespace trireme

@@ -1,11 +1,10 @@
-// Goal: as tests/unit/latest_push_test.cc, with a driver that takes bytes and gives them back when
-// the socket is full. Method: the same.
+// Goal: as tests/unit/connection/latest_push_test.cc, with a driver that takes bytes and gives them
+// back when the socket is full. Method: the same.
 #include "support/test_server.h"
 #include "support/unit_pushes.h"
 #include "uring/uring_driver.h"
 
-namespace trireme::inline v0 {
-namespace {
+namespace trireme { inline namespace v0 { namespace {
 
 std::unique_ptr<Driver> make_ring(Kernel& kernel, Buffers& buffers, LoopCounters& counters) {
   auto driver =
@@ -25,4 +24,4 @@ TEST_F(RingLatestPush, IsReplacedAtAFullSocket) { unit::expect_latest_is_replace
 TEST_F(RingLatestPush, LeavesOthersWhereTheyAre) { unit::expect_others_stay(make_ring); }
 
 }  // namespace
-}  // namespace trireme
+}}  // namespace trireme

@@ -8,8 +8,7 @@
 #include "trireme/uring.h"
 #include "uring/uring_driver.h"
 
-namespace trireme::inline v0 {
-namespace {
+namespace trireme { inline namespace v0 { namespace {
 
 std::unique_ptr<Driver> make(Kernel& kernel, Buffers& buffers, LoopCounters& counters) {
   const uring::UringDriver::Sizes few{.small_count = 4, .large_count = 4};
@@ -54,4 +53,4 @@ TEST_P(LostBuffers, ComeBackFromChannelsThatCloseBeforeTheyAreTold) {
 }
 
 }  // namespace
-}  // namespace trireme
+}}  // namespace trireme

@@ -10,8 +10,7 @@
 #include "trireme/uring.h"
 #include "uring/uring_driver.h"
 
-namespace trireme::inline v0 {
-namespace {
+namespace trireme { inline namespace v0 { namespace {
 
 using uring::Op;
 
@@ -142,4 +141,4 @@ TEST_P(RandomSends, ArriveOnceAndInOrder) {
 }
 
 }  // namespace
-}  // namespace trireme
+}}  // namespace trireme

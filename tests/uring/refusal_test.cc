@@ -18,7 +18,7 @@
 #include <string>
 #include <utility>
 
-#include "runtime/driver_factory.h"
+#include "runtime/drivers/driver_factory.h"
 #include "support/child.h"
 #include "support/client.h"
 #include "support/test_server.h"

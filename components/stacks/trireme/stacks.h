@@ -10,11 +10,11 @@
 
 #include "trireme/options.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Before start(). Any thread. Sets `options.stack_reader`. Reads the tables of all loaded objects,
 // which takes some ten milliseconds the first time in a process. Keeps a descriptor open for the
 // program and for each library that a stack has led through.
 void use_stacks(ServerOptions& options);
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -10,7 +10,7 @@
 #include "trireme/options.h"
 #include "trireme/result.h"
 
-namespace trireme::inline v0 {
+namespace trireme { inline namespace v0 {
 
 // Before start(), any thread. Tries io_uring out, with as many rings as `options.io_workers` will
 // need; if this system has and allows all that, servers made of `options` use it, the first one the
@@ -18,4 +18,4 @@ namespace trireme::inline v0 {
 // they are.
 Result<Done> use_io_uring(ServerOptions& options);
 
-}  // namespace trireme
+}}  // namespace trireme

@@ -15,7 +15,7 @@
 #include "trireme/options.h"
 #include "trireme/stats.h"
 
-namespace trireme::inline v0::testing {
+namespace trireme { inline namespace v0 { namespace testing {
 
 // One connection to one service, run by the calling thread with the very code that serves sockets:
 // limits, clocks, order of replies and endings are the real ones; only time is manual. Handlers run
@@ -58,4 +58,4 @@ class Conversation {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace trireme::testing
+}}}  // namespace trireme::testing

@@ -1,0 +1,388 @@
+#!/usr/bin/env python3
+"""Refuses what the project's rules forbid and no compiler sees. Usage: scripts/tidy.py [ROOT]
+
+Prints one line a finding, `file:line: sentence`, and ends with status 1 if there is one. STYLE.md
+holds the rules. A deviation needs its reason beside it: `why-long: ...` for length, `why: ...` for
+what a test may not do.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+# Ratchets: these numbers may only fall.
+LINES_MAX = 400
+FUNCTION_LINES_MAX = 70
+COLUMNS_MAX = 100
+FILE_BYTES_MAX = 256 << 10
+RESULTS_BYTES_MAX = 2 << 20  # of the one page that bench/results holds
+PAGE_COLUMNS_MAX = 120  # of Markdown, tables and code excepted
+PAGE_LINES_MAX = {"README.md": 120, "ARCHITECTURE.md": 300}
+
+STEPS = ["accept", "connection", "framing", "handling", "reply", "runtime"]  # of src, in order
+TOP_FOLDERS = ["bench", "cmake", "components", "docs", "examples", "include", "scripts",
+               "services", "src", "tests", "tool"]  # what a path in a document may begin with
+CPP = {".h", ".cc", ".c"}
+CODE = CPP | {".py", ".sh", ".cmake"}
+BANNED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
+STANDARD_HEADER = re.compile(r"[a-z_0-9]+")
+SYSTEM_HEADER = re.compile(
+    r"[a-z_0-9]+|(sys|netinet|arpa|net|linux)/[a-z_0-9]+\.h|"
+    r"(cxxabi|dirent|errno|fcntl|limits|malloc|netdb|poll|pthread|sched|signal|"
+    r"stdio|stdlib|string|time|unistd)\.h")
+
+
+def function_blocks(text):
+    """Yields (first line, last line), counted from 1, of every outermost function.
+
+    Needs no compiler: a brace at namespace or class level opens a function if the statement before
+    it has a parameter list and does not begin a type, a namespace or an initializer.
+    """
+    clean = blank_comments_and_strings(text)
+    stack, statement, line, statement_line = [], "", 1, 1
+    for char in clean:
+        if char == "\n":
+            line += 1
+        if char == "{":
+            kind = "block" if "function" in stack or "block" in stack else brace_kind(statement)
+            stack.append(kind)
+            if kind == "function":
+                first = statement_line
+            statement = "" if kind in ("scope", "function") else statement + "{"
+        elif char == "}":
+            kind = stack.pop() if stack else "scope"
+            if kind == "function":
+                yield first, line
+            statement = statement + "}" if kind == "value" else ""
+        elif char == ";" and not (stack and stack[-1] == "value"):
+            statement = ""
+        elif char == ":" and statement.strip() in ("public", "private", "protected"):
+            statement = ""
+        elif "function" not in stack:
+            if not statement.strip() and not char.isspace():
+                statement, statement_line = "", line
+            statement += char
+
+
+def brace_kind(statement):
+    statement = re.sub(r"^template\s*<[^{]*?>\s*(?=(class|struct|union|enum)\b)", "",
+                       statement.strip())
+    if not statement or re.match(r"(inline\s+)?namespace\b|extern\s+\S*\s*$|enum\b", statement):
+        return "scope"
+    is_type = re.match(r"(class|struct|union)\b", statement)
+    if is_type and not re.search(r"\)\s*(const|noexcept)?$", statement):
+        return "scope"
+    if re.search(r"[\w>)\]]\s*=$", statement):
+        return "value"
+    if re.search(r"(,|(?<!:):)\s*\w+(<[^>]*>)?$", statement) and ")" in statement:
+        return "value"  # a member initializer with braces: `: a_{1}, b_{2} {`
+    return "function" if "(" in statement else "value"
+
+
+def blank_comments_and_strings(text):
+    """Comments, strings, characters and directives become spaces; lines stay where they are."""
+    pattern = re.compile(
+        r'//[^\n]*|/\*.*?\*/|R"([^(\s]*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|'
+        r"(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'", re.S)
+    directive = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.M)
+
+    def blank(match):
+        return re.sub(r"[^\n]", " ", match.group())
+
+    return directive.sub(blank, pattern.sub(blank, text))
+
+
+class Tidy:
+    def __init__(self, root):
+        self.root = pathlib.Path(root).resolve()
+        self.findings = []
+        self.texts = {}
+        self.files = sorted(self.walk(self.root))
+        self.proofs = None
+
+    def walk(self, folder):
+        for entry in folder.iterdir():
+            name = entry.name
+            if name in (".git", "build", "__pycache__", ".cache") or entry.is_symlink():
+                continue
+            if entry.is_dir():
+                yield from self.walk(entry)
+            elif entry.suffix in CODE | {".md"} or name in ("CMakeLists.txt", "dev"):
+                yield entry.relative_to(self.root).as_posix()
+
+    def text(self, file):
+        if file not in self.texts:
+            self.texts[file] = (self.root / file).read_text(encoding="utf-8")
+        return self.texts[file]
+
+    def say(self, file, line, sentence):
+        self.findings.append(f"{file}:{line}: {sentence}")
+
+    def run(self):
+        for file in self.files:
+            suffix = pathlib.Path(file).suffix
+            self.check_lines(file, suffix)
+            if suffix in CPP:
+                self.check_lengths(file)
+                self.check_includes(file)
+                self.check_assembler(file)
+            if suffix == ".h":
+                self.check_pragma_once(file)
+            if suffix == ".md":
+                self.check_doc_paths(file)
+            if file.startswith("tests/") and suffix in CPP | {".py", ".sh"}:
+                self.check_test_manners(file)
+            if suffix == ".md" and (file.startswith("docs/") or file in PAGE_LINES_MAX):
+                self.check_page(file)
+        self.check_sizes()
+        self.check_promises()
+        return self.findings
+
+    # What the repository holds.
+
+    def tracked(self):
+        """The files that git knows, or all of a tree without git."""
+        done = subprocess.run(["git", "-C", self.root, "ls-files", "-z"], capture_output=True,
+                              text=True, check=False)
+        if done.returncode == 0 and done.stdout:
+            names = done.stdout.strip("\0").split("\0")
+        else:
+            names = [path.relative_to(self.root).as_posix() for path in self.root.rglob("*")]
+        return sorted(name for name in names if (self.root / name).is_file())
+
+    def check_sizes(self):
+        pages, results = set(), 0
+        for name in self.tracked():
+            size = (self.root / name).stat().st_size
+            if size > FILE_BYTES_MAX:
+                self.say(name, 1, f"{size >> 10} KiB; at most {FILE_BYTES_MAX >> 10}")
+            parts = name.split("/")
+            if parts[:2] == ["bench", "results"]:
+                pages.add(parts[2])
+                results += size
+                if parts[3:-1]:
+                    self.say(name, 1, "raw runs stay in build/bench-results")
+        if len(pages) > 1:
+            self.say("bench/results", 1, f"one page is kept, not {len(pages)}")
+        if results > RESULTS_BYTES_MAX:
+            self.say("bench/results", 1, f"{results >> 10} KiB; at most {RESULTS_BYTES_MAX >> 10}")
+
+    # Lines.
+
+    def check_lines(self, file, suffix):
+        is_code = suffix in CODE or file == "dev" or file.endswith("CMakeLists.txt")
+        for number, line in enumerate(self.text(file).split("\n"), 1):
+            if line != line.rstrip():
+                self.say(file, number, "white space at the end of the line")
+            if not is_code:
+                continue
+            if suffix in CPP | {".py", ".sh"} and len(line) > COLUMNS_MAX and "://" not in line:
+                self.say(file, number, f"{len(line)} columns; at most {COLUMNS_MAX}")
+            banned = BANNED.search(line)
+            if banned:
+                self.say(file, number, f"{banned.group()}: do it, or write down why not")
+        if self.text(file) and not self.text(file).endswith("\n"):
+            self.say(file, self.text(file).count("\n") + 1, "no newline at the end of the file")
+
+    def check_lengths(self, file):
+        lines = self.text(file).split("\n")
+        if len(lines) - 1 > LINES_MAX and not any("why-long:" in line for line in lines[:20]):
+            self.say(file, 1, f"{len(lines) - 1} lines; at most {LINES_MAX}")
+        for first, last in function_blocks(self.text(file)):
+            length = last - first + 1
+            around = "\n".join(lines[max(0, first - 6):first + 4])
+            if length > FUNCTION_LINES_MAX and "why-long:" not in around:
+                self.say(file, first, f"a function of {length} lines; at most {FUNCTION_LINES_MAX}")
+
+    # Layers.
+
+    def check_includes(self, file):
+        targets = []
+        for number, line in enumerate(self.text(file).split("\n"), 1):
+            include = re.match(r'\s*#\s*include\s+([<"])([^>"]+)[>"]', line)
+            if not include:
+                continue
+            mark, name = include.groups()
+            target = self.resolve(file, name)
+            targets.append((number, target))
+            if target is None and mark == '"':
+                self.say(file, number, f'no file "{name}"')
+            elif target is None:
+                self.check_system_include(file, number, name)
+            else:
+                reason = self.refusal(file, target)
+                if reason:
+                    self.say(file, number, f"may not include {target}: {reason}")
+        own = self.own_headers(file)
+        if own and not own & {target for _, target in targets[:1]}:
+            if own & {target for _, target in targets}:
+                self.say(file, targets[0][0], f"the own header {min(own)} comes first")
+            elif file[:file.rindex(".")] + ".h" in own:
+                self.say(file, 1, f"does not include its own header {min(own)}")
+
+    def check_assembler(self, file):
+        """check_seam.sh sees calls of libc only; a system call can be made without it."""
+        if not file.startswith("src/") or file.startswith("src/runtime/system/real_"):
+            return
+        for number, line in enumerate(self.text(file).split("\n"), 1):
+            if re.search(r"\b(asm|__asm__)\b", line.split("//")[0]):
+                self.say(file, number, "assembler is for src/runtime/system/real_* only: the seam")
+
+    def resolve(self, file, name):
+        """The path of an included file of ours, or None."""
+        top = file.split("/")[0]
+        for base in (pathlib.PurePosixPath(file).parent, "include", "src", "components",
+                     "components/stacks", "components/uring", top, "."):
+            path = (self.root / base / name).resolve()
+            if path.is_file() and path.is_relative_to(self.root):
+                return path.relative_to(self.root).as_posix()
+        return None
+
+    def check_system_include(self, file, number, name):
+        if file.startswith("include/") and not STANDARD_HEADER.fullmatch(name):
+            self.say(file, number, f"public headers include the standard library only: <{name}>")
+        elif file.startswith("src/") and not SYSTEM_HEADER.fullmatch(name):
+            self.say(file, number, f"the core needs libc and pthread only, not <{name}>")
+
+    def refusal(self, file, target):
+        """Why `file` may not include `target`, or None."""
+        area, to = file.split("/")[0], target.split("/")
+        if to[0] == "include" or area in ("tests", "bench"):
+            return None
+        if area == "include":
+            return "a public header includes public headers only"
+        if area == "src":
+            if to[0] != "src":
+                return "src includes public headers and src only"
+            if re.fullmatch(r"src/server[^/]*", file):
+                return None
+            step, to_step = file.split("/")[1], to[1]
+            if step not in STEPS:
+                return "only src/server* may stand outside the step folders"
+            if to_step not in STEPS or STEPS.index(to_step) < STEPS.index(step):
+                return f"{step} comes after {to_step} in the data path"
+            return None
+        if re.match(r"components/[^/]+/trireme/", target):
+            return None  # the public headers of a component
+        own = "/".join(file.split("/")[:2]) if area == "components" else area
+        allowed = {"components": [own, "src/runtime"], "tool": ["tool", "services"],
+                   "services": ["services"], "examples": ["examples"]}.get(area)
+        if allowed is None or any(target.startswith(prefix + "/") for prefix in allowed):
+            return None
+        return f"{area} includes public headers and {' and '.join(allowed)}"
+
+    def own_headers(self, file):
+        """The header beside a source file, or else the public one of the same name."""
+        path = pathlib.PurePosixPath(file)
+        if path.suffix == ".h" or path.parts[0] == "tests":
+            return set()
+        beside = path.with_suffix(".h").as_posix()
+        if beside in self.files:
+            return {beside}
+        return {header for header in self.files if path.parts[0] == "src"
+                and header.startswith("include/") and header.endswith(f"/{path.stem}.h")}
+
+    def check_pragma_once(self, file):
+        count = len(re.findall(r"^#pragma once$", self.text(file), re.M))
+        if count != 1:
+            self.say(file, 1, "a header has one `#pragma once`")
+
+    # Tests and documents.
+
+    def check_test_manners(self, file):
+        lines = self.text(file).split("\n")
+        for number, line in enumerate(lines, 1):
+            excused = any("why:" in near for near in lines[max(0, number - 4):number])
+            sleeps = re.search(
+                r"this_thread::sleep|(?<![.>\w])((u|nano)?sleep|sleep_for)\(|^\s*sleep\s+[0-9$]",
+                line)
+            if sleeps and not excused:
+                self.say(file, number, "a test that sleeps: wait for a condition, or say why: ...")
+            opens = re.search(r"listen|serve|connect|bind", line, re.I)
+            port = re.search(r"://[^\"'/\s]*:[1-9][0-9]*|--port[= ][1-9]", line)
+            if (opens and port or re.search(r"\bhtons\([1-9]", line)) and not excused:
+                self.say(file, number, "a fixed port: use 0, or say why: ...")
+
+    def check_doc_paths(self, file):
+        folder = (self.root / file).parent
+        in_fence = False
+        for number, line in enumerate(self.text(file).split("\n"), 1):
+            if line.lstrip().startswith("```"):
+                in_fence = not in_fence
+            if in_fence:
+                continue
+            for link in re.findall(r"\]\(([^)\s]+)\)", line):
+                path = link.split("#")[0]
+                if path and "://" not in link and not link.startswith("mailto:"):
+                    if not (folder / path).exists():
+                        self.say(file, number, f"the link {link} leads nowhere")
+            for path in re.findall(r"`([\w.-]+/[\w./-]*)`", line):
+                # A name in capitals stands for many: components/NAME.
+                if path.split("/")[0] not in TOP_FOLDERS or re.search(r"(^|/)[A-Z]+(/|$)", path):
+                    continue
+                if not (self.root / path).exists() and not (folder / path).exists():
+                    self.say(file, number, f"there is no {path}")
+
+    def check_page(self, file):
+        lines = self.text(file).split("\n")
+        if len(lines) - 1 > PAGE_LINES_MAX.get(file, len(lines)):
+            self.say(file, 1, f"{len(lines) - 1} lines; at most {PAGE_LINES_MAX[file]}")
+        in_fence = False
+        for number, line in enumerate(lines, 1):
+            if line.lstrip().startswith("```"):
+                in_fence = not in_fence
+            wide = len(line) > PAGE_COLUMNS_MAX and not (in_fence or line.startswith("|"))
+            if wide:
+                self.say(file, number, f"{len(line)} columns; at most {PAGE_COLUMNS_MAX}")
+
+    def check_promises(self):
+        """Every row of docs/promises.md names proofs in its last column, and all of them exist."""
+        file = "docs/promises.md"
+        if file not in self.files:
+            return
+        for number, line in enumerate(self.text(file).split("\n"), 1):
+            cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+            if not line.startswith("|") or set(line) <= set("|-: ") or cells[0] == "Promise":
+                continue
+            names = re.findall(r"`([^`]+)`", cells[-1])
+            if not names:
+                self.say(file, number, "a promise without a proof")
+            for name in names:
+                if not self.proof_exists(name):
+                    self.say(file, number, f"no test or benchmark is named {name}")
+
+    def proof_exists(self, name):
+        if self.proofs is None:
+            self.proofs = set(self.find_proofs())
+        if name in self.proofs or (self.root / name.split()[0]).is_file():
+            return True
+        # Of a parametrized test `Instance/Suite.Test/3`, the source knows `Suite.Test`.
+        plain = re.fullmatch(r"(?:[^./]+/)?([^./]+\.[^./]+)(?:/[^/]+)?", name)
+        return plain is not None and plain.group(1) in self.proofs
+
+    def find_proofs(self):
+        for file in self.files:
+            if not file.startswith(("tests/", "bench/")):
+                continue
+            text = self.text(file)
+            tests = re.findall(r"\b(?:TYPED_)?TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\s*\)", text)
+            for suite, test in tests:
+                yield from (suite, f"{suite}.*", f"{suite}.{test}")
+            if file.endswith("CMakeLists.txt"):
+                yield from re.findall(
+                    r"(?:add_test\(\s*NAME\s|trireme_\w*test\()\s*([\w.-]+)", text)
+
+
+def main():
+    root = sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent.parent
+    findings = Tidy(root).run()
+    for finding in findings:
+        print(finding)
+    if findings:
+        print(f"{len(findings)} finding{'s' if len(findings) > 1 else ''}")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+// The seam to the operating system: every system call of the data path is one virtual function
+// here.
+//
+// Step: below all steps. Thread: any; an implementation must be safe for concurrent calls on
+// different descriptors, exactly as the kernel is. Three implementations exist: `RealKernel`
+// (real_kernel.cc; with real_calls.h the only file of the library that may call the kernel),
+// `FaultyKernel` (a decorator that fails chosen calls) and the simulated kernel of components/sim.
+//
+// Convention: a result of zero or more is success, a negative one is `-errno`. `errno` itself is
+// never used, so a simulated kernel needs no thread-local state. No implementation may return
+// -EINTR from `close`.
+#pragma once
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace trireme { inline namespace v0 {
+
+// A socket address of any family, by value.
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;  // bytes of `storage` in use; 0: no address
+};
+
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  // True: the calls of real_calls.h are what `receive` and `send` do.
+  bool is_real() const { return is_real_; }
+
+  // socket(2), always with SOCK_NONBLOCK | SOCK_CLOEXEC added.
+  virtual int socket(int family, int type) = 0;
+  virtual int bind(int fd, const SocketAddress& address) = 0;
+  virtual int listen(int fd, int backlog) = 0;
+  virtual int connect(int fd, const SocketAddress& address) = 0;
+  // accept4(2) with SOCK_NONBLOCK | SOCK_CLOEXEC. The peer's address comes from here, never from
+  // getpeername: a client that reset while it waited has none any more.
+  virtual int accept(int fd, SocketAddress& peer) = 0;
+  virtual int set_option(int fd, int level, int name, int value) = 0;
+  virtual int socket_error(int fd) = 0;  // SO_ERROR: 0 or the pending errno as a positive number
+  virtual int local_address(int fd, SocketAddress& address) = 0;
+
+  virtual ssize_t receive(int fd, std::span<char> into) = 0;      // recv(2)
+  virtual ssize_t send(int fd, std::span<const iovec> from) = 0;  // sendmsg(2) with MSG_NOSIGNAL
+  virtual ssize_t bytes_readable(int fd) = 0;  // SIOCINQ: bytes that have arrived unread
+  virtual ssize_t bytes_unsent(int fd) = 0;    // SIOCOUTQ: bytes that the peer has not confirmed
+  // TCP_INFO: for how many milliseconds, at least, no byte has come or gone for the first time.
+  virtual int64_t quiet_ms(int fd) = 0;
+  virtual int shutdown(int fd, int how) = 0;
+  virtual int close(int fd) = 0;
+
+  virtual int epoll_create() = 0;  // EPOLL_CLOEXEC
+  virtual int epoll_control(int epoll_fd, int operation, int fd, uint32_t events, void* data) = 0;
+  // `timeout_ms` as in epoll_wait(2): -1 waits for ever.
+  virtual int epoll_wait(int epoll_fd, std::span<epoll_event> into, int timeout_ms) = 0;
+
+  // poll(2), `timeout_ms` as in epoll_wait.
+  virtual int poll(std::span<pollfd> set, int timeout_ms) = 0;
+  // select(2) of the descriptors below `end`; both sets are changed, and undefined after a failure.
+  virtual int select(int end, fd_set& read, fd_set& write, int timeout_ms) = 0;
+
+  virtual int event_create() = 0;        // eventfd(2), EFD_NONBLOCK | EFD_CLOEXEC
+  virtual int event_signal(int fd) = 0;  // adds 1; -EAGAIN means that it is already signalled
+  virtual int event_clear(int fd) = 0;   // sets it back to 0
+
+  // Raises the soft descriptor limit to the hard one. Returns the limit that holds now.
+  virtual int64_t raise_descriptor_limit() = 0;
+  // Fills those of the standard descriptors 0 to 2 that are closed: else the next one that is
+  // opened would be what everybody takes for standard input, output or error.
+  virtual void fill_standard_descriptors() {}
+  // if_nametoindex(3): more than 0, or -errno.
+  virtual int interface_index(const char*) { return -ENODEV; }
+
+  // True: this process has forked, so a child may hold copies of its descriptors.
+  virtual bool has_forked() const { return false; }
+  // Closes a socket, as `close` does. Its other side, or whoever would connect to it, must not have
+  // to wait for a child's copy of it to be closed, too: so where there may be one, the socket ends
+  // before. A call more only then.
+  int close_socket(int fd) {
+    if (has_forked()) shutdown(fd, SHUT_RDWR);
+    return close(fd);
+  }
+
+  // Bytes that this process may use, by its control groups and resource limits. 0: as many as there
+  // are. Reads files.
+  virtual int64_t memory_limit() { return 0; }
+
+ protected:
+  explicit Kernel(bool is_real = false) : is_real_(is_real) {}
+
+ private:
+  const bool is_real_;
+};
+
+}}  // namespace trireme

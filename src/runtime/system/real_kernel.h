@@ -1,0 +1,44 @@
+// The kernel of this machine.
+//
+// Step: below all steps. Thread: any; the object has no state (what forks must know is in
+// real_fork.h).
+#pragma once
+
+#include "runtime/system/kernel.h"
+
+namespace trireme { inline namespace v0 {
+
+class RealKernel final : public Kernel {
+ public:
+  RealKernel();
+  int socket(int family, int type) override;
+  int bind(int fd, const SocketAddress& address) override;
+  int listen(int fd, int backlog) override;
+  int connect(int fd, const SocketAddress& address) override;
+  int accept(int fd, SocketAddress& peer) override;
+  int set_option(int fd, int level, int name, int value) override;
+  int socket_error(int fd) override;
+  int local_address(int fd, SocketAddress& address) override;
+  ssize_t receive(int fd, std::span<char> into) override;
+  ssize_t send(int fd, std::span<const iovec> from) override;
+  ssize_t bytes_readable(int fd) override;
+  ssize_t bytes_unsent(int fd) override;
+  int64_t quiet_ms(int fd) override;
+  int shutdown(int fd, int how) override;
+  int close(int fd) override;
+  int epoll_create() override;
+  int epoll_control(int epoll_fd, int operation, int fd, uint32_t events, void* data) override;
+  int epoll_wait(int epoll_fd, std::span<epoll_event> into, int timeout_ms) override;
+  int poll(std::span<pollfd> set, int timeout_ms) override;
+  int select(int end, fd_set& read, fd_set& write, int timeout_ms) override;
+  int event_create() override;
+  int event_signal(int fd) override;
+  int event_clear(int fd) override;
+  int64_t raise_descriptor_limit() override;
+  void fill_standard_descriptors() override;
+  bool has_forked() const override;
+  int interface_index(const char* name) override;
+  int64_t memory_limit() override;
+};
+
+}}  // namespace trireme
