@@ -116,7 +116,7 @@ Result<Done> Server::Impl::build_loops(uint32_t io_count) {
 }
 
 Result<Done> Server::Impl::open_endpoints() {
-  std::vector<Admission*> of_loops;
+  std::vector<LoopDoor*> of_loops;
   if (accepts_by(Accepting::kLoops)) {
     const Driver::Traits driver = core.get()->loop(0).driver_traits();
     if (!driver.listens) {
@@ -125,17 +125,16 @@ Result<Done> Server::Impl::open_endpoints() {
                    "another driver");
     }
     for (auto& io_worker : io_workers) {
-      auto door = std::make_unique<Admission>(*core.get(), io_worker->loop(), *io_worker);
+      auto door = std::make_unique<LoopDoor>(*core.get(), io_worker->loop(), *io_worker);
       of_loops.push_back(door.get());
-      io_worker->use_acceptor(std::move(door));
+      io_worker->use_door(std::move(door));
     }
   }
-  Admission* const of_listener[] = {&listener->door()};
+  LoopDoor* const of_listener[] = {&listener->door()};
   for (auto& listening : listenings) {
     const bool in_loops = listening->options.accepting == Accepting::kLoops;
-    Result<Done> bound =
-        bind_listening(platform.kernel, *listening,
-                       in_loops ? std::span<Admission* const>(of_loops) : of_listener);
+    Result<Done> bound = bind_listening(
+        platform.kernel, *listening, in_loops ? std::span<LoopDoor* const>(of_loops) : of_listener);
     if (!bound) return bound;
   }
   return Done{};

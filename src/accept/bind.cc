@@ -105,7 +105,7 @@ Result<int> open_socket(Kernel& kernel, const Listening& listening, Endpoint& en
 }  // namespace
 
 Result<Done> bind_listening(Kernel& kernel, Listening& listening,
-                            std::span<Admission* const> doors) {
+                            std::span<LoopDoor* const> doors) {
   Result<Endpoint> parsed = parse_endpoint(listening.url);
   if (!parsed) return parsed.error();
   Endpoint endpoint = parsed.value();
@@ -116,7 +116,7 @@ Result<Done> bind_listening(Kernel& kernel, Listening& listening,
     set_scope(endpoint.address, static_cast<uint32_t>(scope));
   }
   Sharing sharing = doors.size() > 1 ? Sharing::kFirst : Sharing::kAlone;
-  for (Admission* door : doors) {
+  for (LoopDoor* door : doors) {
     Result<int> fd = open_socket(kernel, listening, endpoint, sharing);
     if (!fd) return fd.error();
     const int failed = door->attach(listening.index, fd.value());

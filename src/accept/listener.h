@@ -1,14 +1,14 @@
 // Step 1, the Listener: accepts, and hands each socket to an I/O worker.
 //
 // Thread: `listener`, with an event loop of its own that it never gives away. Who is accepted, and
-// when it pauses, is said in accept/admission.h.
+// when it pauses, is said in accept/loop_door.h.
 #pragma once
 
 #include <memory>
 #include <vector>
 
-#include "accept/admission.h"
-#include "connection/acceptor.h"
+#include "accept/loop_door.h"
+#include "connection/door.h"
 #include "reply/core.h"
 #include "runtime/event_loop.h"
 
@@ -20,7 +20,7 @@ class Listener final : private Adopter {
   ~Listener();
 
   // Before start(). Where its sockets are attached. Without any it starts no thread.
-  Admission& door() { return door_; }
+  LoopDoor& door() { return door_; }
   // Starts the thread: 0 or an errno value.
   int start();
   // Any thread. Accepts what waits in the backlog, closes the sockets, ends the thread; returns
@@ -36,7 +36,7 @@ class Listener final : private Adopter {
 
   Core& core_;
   EventLoop& loop_;
-  Admission door_;
+  LoopDoor door_;
   std::vector<uint64_t> placed_ GUARDED_BY(loop_);  // by I/O worker
   bool stopping_ GUARDED_BY(loop_) = false;
   std::unique_ptr<Thread> thread_;

@@ -90,7 +90,7 @@ Connection* IoWorker::take_slot_in_loop(const SocketAddress& peer) {
 }
 
 void IoWorker::drain_all_in_loop() {
-  if (acceptor_ != nullptr) acceptor_->stop_in_loop(!cut_);
+  if (door_ != nullptr) door_->stop_in_loop(!cut_);
   draining_ = true;
   for (uint32_t slot = 0; slot < slots_used_; ++slot) {
     Connection& connection = (*chunks_[slot / kConnectionsPerChunk])[slot % kConnectionsPerChunk];

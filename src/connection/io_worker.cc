@@ -175,7 +175,7 @@ void IoWorker::turn_until_idle() {
 void IoWorker::end_turn_in_loop(bool may_sleep) {
   expire_timers_in_loop();
   TimePoint until = out_head_ != nullptr ? look_at_jobs_out_in_loop() : kNever;
-  if (acceptor_ != nullptr) until = std::min(until, acceptor_->resume_in_loop());
+  if (door_ != nullptr) until = std::min(until, door_->resume_in_loop());
   flush_in_loop();
   if (to_workers_head_ != nullptr) {
     crew_->submit(std::exchange(to_workers_head_, nullptr));
@@ -229,7 +229,7 @@ void IoWorker::open_mail_in_loop() {
                     static_cast<AdoptMail&>(*mail).peer);
       break;
     case kMailResume:
-      if (acceptor_ != nullptr) acceptor_->room_in_loop();
+      if (door_ != nullptr) door_->room_in_loop();
       break;
     case kMailDrain:
       drain_all_in_loop();
@@ -245,7 +245,7 @@ void IoWorker::open_mail_in_loop() {
 
 void IoWorker::handle_in_loop(const Completion& completion) {
   if (completion.channel->role == Channel::Role::kListener) {
-    return acceptor_->handle_in_loop(completion);
+    return door_->handle_in_loop(completion);
   }
   auto& connection = static_cast<Connection&>(*completion.channel);
   switch (completion.kind) {
@@ -285,7 +285,7 @@ void IoWorker::schedule_in_loop(Connection& connection) {
 
 bool IoWorker::finished_in_loop() const {
   return draining_ && slots_live_ == 0 && mail_ == nullptr &&
-         (acceptor_ == nullptr || acceptor_->stopped_in_loop());
+         (door_ == nullptr || door_->stopped_in_loop());
 }
 
 // Null, and counted, when the connection is gone.

@@ -24,12 +24,12 @@
 #include <string_view>
 #include <vector>
 
-#include "connection/acceptor.h"
 #include "connection/connection.h"
+#include "connection/door.h"
 #include "handling/crew.h"
 #include "handling/placement.h"
-#include "runtime/memory/block_cache.h"
 #include "runtime/event_loop.h"
+#include "runtime/memory/block_cache.h"
 
 namespace trireme { inline namespace v0 {
 
@@ -42,7 +42,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   // Before start().
   void use_crew(Crew* crew) { crew_ = crew; }
   // Before start(). The listening sockets of this loop, if it accepts itself.
-  void use_acceptor(std::unique_ptr<Acceptor> acceptor) { acceptor_ = std::move(acceptor); }
+  void use_door(std::unique_ptr<Door> door) { door_ = std::move(door); }
 
   EventLoop& loop() override { return loop_; }
   End hold(void* as) override;
@@ -224,7 +224,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   Core& core_;
   EventLoop& loop_;
   Crew* crew_ = nullptr;
-  std::unique_ptr<Acceptor> acceptor_;  // null: the Listener accepts
+  std::unique_ptr<Door> door_;  // null: the Listener accepts
   const Driver::Traits driver_;
   const std::vector<std::unique_ptr<Listening>>& listenings_;
   const std::shared_ptr<KindTable> kinds_;  // what is in it is the holder's

@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "accept/admission.h"
 #include "accept/bind.h"
+#include "accept/loop_door.h"
 #include "connection/io_worker.h"
-#include "support/faulty_kernel.h"
 #include "server_stats.h"
 #include "support/client.h"
+#include "support/faulty_kernel.h"
 #include "trireme/trireme.h"
 
 namespace trireme { inline namespace v0 { namespace unit {
@@ -33,7 +33,7 @@ class DoorsFixture : public ::testing::Test, public Adopter {
     for (uint32_t index = 0; index < loops; ++index) {
       EventLoop& loop = core().loop(index);
       loop.use_driver(make_driver(kernel_, core().buffers, loop.counters));
-      doors_.push_back(std::make_unique<Admission>(core(), loop, *this));
+      doors_.push_back(std::make_unique<LoopDoor>(core(), loop, *this));
     }
   }
   ~DoorsFixture() override {
@@ -43,7 +43,7 @@ class DoorsFixture : public ::testing::Test, public Adopter {
   Core& core() { return *core_.get(); }
   // At the first `count` loops.
   void open(size_t count) {
-    std::vector<Admission*> doors;
+    std::vector<LoopDoor*> doors;
     for (size_t i = 0; i < count; ++i) doors.push_back(doors_[i].get());
     const Result<Done> bound = bind_listening(kernel_, listening_, doors);
     ASSERT_TRUE(bound.ok()) << bound.error().message;
@@ -78,7 +78,7 @@ class DoorsFixture : public ::testing::Test, public Adopter {
   const Platform platform_;
   CoreRef core_;
   Listening listening_;
-  std::vector<std::unique_ptr<Admission>> doors_;
+  std::vector<std::unique_ptr<LoopDoor>> doors_;
   std::vector<support::Client> clients_;
   std::vector<int> taken_;
   int turns_given_ = 0;  // of all loops
@@ -99,9 +99,9 @@ inline void drain_takes_who_waits_first(MakeDriver make_driver, size_t turn_at) 
   EventLoop& loop = core.get()->loop(0);
   loop.use_driver(make_driver(real_platform().kernel, core.get()->buffers, loop.counters));
   IoWorker worker(*core.get(), 0, listenings);
-  auto door = std::make_unique<Admission>(*core.get(), loop, worker);
-  Admission* const doors[] = {door.get()};
-  worker.use_acceptor(std::move(door));
+  auto door = std::make_unique<LoopDoor>(*core.get(), loop, worker);
+  LoopDoor* const doors[] = {door.get()};
+  worker.use_door(std::move(door));
   ASSERT_TRUE(bind_listening(real_platform().kernel, listening, doors).ok());
 
   std::vector<support::Client> clients;

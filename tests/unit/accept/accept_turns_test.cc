@@ -8,7 +8,7 @@
 #include <deque>
 #include <memory>
 
-#include "accept/admission.h"
+#include "accept/loop_door.h"
 #include "runtime/drivers/readiness_driver.h"
 #include "support/hand_clock.h"
 #include "support/unit_doors.h"
@@ -35,7 +35,7 @@ class AcceptTurns : public WithClock, public unit::DoorsFixture {
       Listening& own = listenings_.emplace_back();
       own.options.accepting = Accepting::kLoops;
       own.url = "tcp://127.0.0.1:0";
-      Admission* const door[] = {doors_[index].get()};
+      LoopDoor* const door[] = {doors_[index].get()};
       EXPECT_TRUE(bind_listening(kernel_, own, door).ok());
     }
   }

@@ -1,4 +1,4 @@
-#include "accept/admission.h"
+#include "accept/loop_door.h"
 
 #include <algorithm>
 #include <cstring>
@@ -20,10 +20,10 @@ constexpr int kWaitsMax = 100;      // until the channels have come back
 
 }  // namespace
 
-Admission::Admission(Core& core, EventLoop& loop, Adopter& adopter)
+LoopDoor::LoopDoor(Core& core, EventLoop& loop, Adopter& adopter)
     : core_(core), loop_(loop), adopter_(adopter), back_off_(kBackOffMin) {}
 
-Admission::~Admission() {
+LoopDoor::~LoopDoor() {
   loop_.assume_held();
   if (open_count_ == 0) return;
   stop_in_loop(false);
@@ -36,7 +36,7 @@ Admission::~Admission() {
   CHECK_EQUAL(open_count_, 0u, "a listening socket is still open");
 }
 
-int Admission::attach(uint32_t listening, int fd) {
+int LoopDoor::attach(uint32_t listening, int fd) {
   loop_.assume_held();
   loop_.counters.descriptors_opened.add();
   Socket& socket = sockets_.emplace_back();
@@ -50,7 +50,7 @@ int Admission::attach(uint32_t listening, int fd) {
   return result;
 }
 
-void Admission::handle_in_loop(const Completion& completion) {
+void LoopDoor::handle_in_loop(const Completion& completion) {
   loop_.assume_held();
   auto& socket = static_cast<Socket&>(*completion.channel);
   if (completion.kind == Completion::Kind::kAcceptable) return accept_in_loop(socket);
@@ -60,7 +60,7 @@ void Admission::handle_in_loop(const Completion& completion) {
   --open_count_;
 }
 
-void Admission::accept_in_loop(Socket& socket) {
+void LoopDoor::accept_in_loop(Socket& socket) {
   const uint32_t tries_max = socket.batch.begin(loop_.counters.loop_turns.get());
   for (uint32_t tries = 0; tries < tries_max; ++tries) {
     const Outcome outcome = accept_one_in_loop(socket);
@@ -70,7 +70,7 @@ void Admission::accept_in_loop(Socket& socket) {
 }
 
 // Whoever was first is in, or gone.
-Admission::Outcome Admission::accept_one_in_loop(const Socket& socket) {
+LoopDoor::Outcome LoopDoor::accept_one_in_loop(const Socket& socket) {
   if (!enter_in_loop()) {
     pause_in_loop(false);
     return Outcome::kPause;
@@ -91,7 +91,7 @@ Admission::Outcome Admission::accept_one_in_loop(const Socket& socket) {
   return Outcome::kTaken;
 }
 
-Admission::Outcome Admission::failed_in_loop(int error) {
+LoopDoor::Outcome LoopDoor::failed_in_loop(int error) {
   if (error == EINTR) return Outcome::kTaken;  // try again
   if (accept_failure(error) == AcceptFailure::kNextClient && ++aborted_in_a_row_ < kAbortedMax)
     return Outcome::kTaken;
@@ -102,7 +102,7 @@ Admission::Outcome Admission::failed_in_loop(int error) {
 }
 
 // The driver has accepted. Whoever was first is in, or gone, here too.
-void Admission::take_accepted_in_loop(const Socket& socket, const Completion& completion) {
+void LoopDoor::take_accepted_in_loop(const Socket& socket, const Completion& completion) {
   if (completion.result < 0) {
     failed_in_loop(-completion.result);
     return;
@@ -116,7 +116,7 @@ void Admission::take_accepted_in_loop(const Socket& socket, const Completion& co
   if (stopped_) close_early_in_loop();
 }
 
-void Admission::admit_early_in_loop() {
+void LoopDoor::admit_early_in_loop() {
   while (!early_.empty()) {
     if (enter_in_loop()) {
       const Early next = early_.front();
@@ -130,7 +130,7 @@ void Admission::admit_early_in_loop() {
 }
 
 // The server ends without them.
-void Admission::close_early_in_loop() {
+void LoopDoor::close_early_in_loop() {
   for (const Early& early : early_) {
     core_.platform.kernel.close_socket(early.fd);
     loop_.counters.descriptors_closed.add();
@@ -138,10 +138,10 @@ void Admission::close_early_in_loop() {
   early_.clear();
 }
 
-bool Admission::enter_in_loop() { return !core_.buffers.nearly_full() && core_.enter_connection(); }
+bool LoopDoor::enter_in_loop() { return !core_.buffers.nearly_full() && core_.enter_connection(); }
 
 // Has a place among all connections; is there one among those of its address?
-void Admission::admit_in_loop(int fd, const SocketAddress& peer, uint32_t listening) {
+void LoopDoor::admit_in_loop(int fd, const SocketAddress& peer, uint32_t listening) {
   back_off_ = kBackOffMin;
   aborted_in_a_row_ = 0;
   loop_.counters.accepted.add();
@@ -159,9 +159,9 @@ void Admission::admit_in_loop(int fd, const SocketAddress& peer, uint32_t listen
   adopter_.adopt_in_loop(fd, listening, peer);
 }
 
-bool Admission::over_limit() const { return core_.is_full() || core_.buffers.nearly_full(); }
+bool LoopDoor::over_limit() const { return core_.is_full() || core_.buffers.nearly_full(); }
 
-void Admission::pause_in_loop(bool failed) {
+void LoopDoor::pause_in_loop(bool failed) {
   if (paused_ || stopped_) return;
   const AcceptWait waits_for = failed ? AcceptWait::kDescriptor : AcceptWait::kPlace;
   core_.note_accept_waits(loop_.index(), waits_for);
@@ -179,26 +179,26 @@ void Admission::pause_in_loop(bool failed) {
   for (Socket& socket : sockets_) loop_.driver().pause(socket);
 }
 
-void Admission::room_in_loop() {
+void LoopDoor::room_in_loop() {
   loop_.assume_held();
   if (stopped_) return;
   begin_turn_in_loop();
   if (paused_) resume_at_ = loop_.now();
 }
 
-void Admission::begin_turn_in_loop() {
+void LoopDoor::begin_turn_in_loop() {
   turn_ = waits_for_;
   accepted_before_turn_ = loop_.counters.accepted.get();
 }
 
 // The sockets have been looked at since the turn began.
-void Admission::pass_on_in_loop() {
+void LoopDoor::pass_on_in_loop() {
   const AcceptWait turn = std::exchange(turn_, AcceptWait::kNothing);
   const bool took_nobody = loop_.counters.accepted.get() == accepted_before_turn_;
   if (took_nobody && !over_limit()) core_.give_turn(turn);
 }
 
-TimePoint Admission::resume_in_loop() {
+TimePoint LoopDoor::resume_in_loop() {
   loop_.assume_held();
   if (!paused_) {
     if (turn_ != AcceptWait::kNothing) pass_on_in_loop();
@@ -222,7 +222,7 @@ TimePoint Admission::resume_in_loop() {
   return loop_.now();  // it looks at them before it sleeps, and then comes here again
 }
 
-void Admission::stop_in_loop(bool take_waiting) {
+void LoopDoor::stop_in_loop(bool take_waiting) {
   loop_.assume_held();
   takes_waiting_ = takes_waiting_ && take_waiting;
   if (stopped_) return;
@@ -240,7 +240,7 @@ void Admission::stop_in_loop(bool take_waiting) {
 }
 
 // Clients wait in the backlog from now on.
-void Admission::log_limit_in_loop() {
+void LoopDoor::log_limit_in_loop() {
   const bool full = core_.is_full();
   LogGate& gate = full ? core_.full_gate : core_.memory_gate;
   gate.write(core_.log, LogLevel::kWarning, loop_.now(), [&]() -> std::string {
@@ -250,7 +250,7 @@ void Admission::log_limit_in_loop() {
   });
 }
 
-void Admission::log_failure(int error) {
+void LoopDoor::log_failure(int error) {
   const TimePoint now = core_.platform.clock.now();
   core_.accept_gate.write(core_.log, LogLevel::kWarning, now, [&] {
     std::string line = "cannot accept: " + std::string(std::strerror(error));

@@ -27,18 +27,18 @@
 #include <deque>
 
 #include "accept/accept_batch.h"
-#include "connection/acceptor.h"
+#include "connection/door.h"
 #include "reply/core.h"
 #include "runtime/event_loop.h"
 
 namespace trireme { inline namespace v0 {
 
-class Admission final : public Acceptor {
+class LoopDoor final : public Door {
  public:
   // Both outlive it. `adopter` gets the clients.
-  Admission(Core& core, EventLoop& loop, Adopter& adopter);
+  LoopDoor(Core& core, EventLoop& loop, Adopter& adopter);
   // Nobody turns the loop any more. Closes what is still open: a server that did not start.
-  ~Admission() override;
+  ~LoopDoor() override;
 
   // Before start(). Owns the descriptor of a listening socket from now on, failed or not. 0 or
   // -errno. `listening`: whose clients come there.

@@ -21,9 +21,9 @@ class Adopter {
 };
 
 // The listening sockets of one loop.
-class Acceptor {
+class Door {
  public:
-  virtual ~Acceptor() = default;
+  virtual ~Door() = default;
 
   // A completion of one of its channels.
   virtual void handle_in_loop(const Completion& completion) = 0;

@@ -1,7 +1,7 @@
 // Goal: clients are taken from a listening socket without a call for nothing where they come one by
 // one, in bounded shares where many come at once, never more than there are places for, and at the
 // end all who wait. Method: the door of one loop, turned by hand; a kernel that counts.
-#include "accept/admission.h"
+#include "accept/loop_door.h"
 
 #include <gtest/gtest.h>
 
@@ -90,7 +90,7 @@ TEST_F(FewPlaces, LoopsThatAcceptSideBySideShareThem) {
   }
 }
 
-TEST(AdmissionAtDrain, TakesWhoWaitsFirst) { unit::drain_takes_who_waits_first(make_epoll, 100); }
+TEST(DoorAtDrain, TakesWhoWaitsFirst) { unit::drain_takes_who_waits_first(make_epoll, 100); }
 
 }  // namespace
 }}  // namespace trireme
