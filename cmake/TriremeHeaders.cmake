@@ -2,7 +2,7 @@
 # that its own source file includes first, which proves the same in builds without precompiled headers.
 
 set(header_sources "")
-set(header_patterns include/*.h src/*.h services/*.h tool/*.h)
+set(header_patterns include/*.h src/*.h services/*.h load/*.h tool/*.h)
 if(TARGET trireme_sim)
   list(APPEND header_patterns components/sim/*.h)
 endif()

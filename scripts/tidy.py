@@ -21,7 +21,7 @@ PAGE_COLUMNS_MAX = 120  # of Markdown, tables and code excepted
 PAGE_LINES_MAX = {"README.md": 120, "ARCHITECTURE.md": 300}
 
 STEPS = ["accept", "connection", "framing", "handling", "reply", "runtime"]  # of src, in order
-TOP_FOLDERS = ["bench", "cmake", "components", "docs", "examples", "include", "scripts",
+TOP_FOLDERS = ["bench", "cmake", "components", "docs", "examples", "include", "load", "scripts",
                "services", "src", "tests", "tool"]  # what a path in a document may begin with
 CPP = {".h", ".cc", ".c"}
 CODE = CPP | {".py", ".sh", ".cmake"}
@@ -248,7 +248,11 @@ class Tidy:
     def refusal(self, file, target):
         """Why `file` may not include `target`, or None."""
         area, to = file.split("/")[0], target.split("/")
-        if to[0] == "include" or area in ("tests", "bench"):
+        if to[0] == "include":
+            return None
+        if area in ("tests", "bench"):
+            if to[0] == "tool" and not file.startswith("tests/tool/"):
+                return "tool is a program; what others share with it belongs in load"
             return None
         if area == "include":
             return "a public header includes public headers only"
@@ -266,8 +270,8 @@ class Tidy:
         if re.match(r"components/[^/]+/trireme/", target):
             return None  # the public headers of a component
         own = "/".join(file.split("/")[:2]) if area == "components" else area
-        allowed = {"components": [own, "src/runtime"], "tool": ["tool", "services"],
-                   "services": ["services"], "examples": ["examples"]}.get(area)
+        allowed = {"components": [own, "src/runtime"], "tool": ["tool", "load", "services"],
+                   "services": ["services"], "load": ["load"], "examples": ["examples"]}.get(area)
         if allowed is None or any(target.startswith(prefix + "/") for prefix in allowed):
             return None
         return f"{area} includes public headers and {' and '.join(allowed)}"

@@ -16,16 +16,16 @@
 #include <utility>
 #include <vector>
 
+#include "load/units.h"
 #include "tool/bench/command.h"
 #include "tool/bench/options.h"
 #include "tool/command_line.h"
 #include "tool/serve.h"
 #include "tool/start_up.h"
-#include "tool/units.h"
 
 namespace {
 
-using tool::CountRange;
+using load::CountRange;
 using tool::DriverChoice;
 using tool::ServeOptions;
 namespace tr = trireme;
@@ -55,9 +55,9 @@ void add(CLI::App& app, const char* name, T& target, Parse parse, Shown shown) {
 }
 
 template <class T>
-void add_count(CLI::App& app, const char* name, T& target, CountRange range, Shown shown) {
+void add_count(CLI::App& app, const char* name, T& target, load::CountRange range, Shown shown) {
   add(
-      app, name, target, [range](const auto& text) { return tool::parse_count(text, range); },
+      app, name, target, [range](const auto& text) { return load::parse_count(text, range); },
       shown);
 }
 
@@ -94,7 +94,7 @@ void add_threads(CLI::App& app, ServeOptions& options) {
       {{"listener", tr::Accepting::kListener}, {"loops", tr::Accepting::kLoops}},
       {"WHO", "listener", "who accepts: listener, a thread; loops, each by itself (SO_REUSEPORT)"});
   const auto poll_time = [](const std::string& text) {
-    return tool::parse_duration_in(text, {.max = std::chrono::milliseconds(10)});
+    return load::parse_duration_in(text, {.max = std::chrono::milliseconds(10)});
   };
   add(app, "--poll-time", options.server.poll_time_max, poll_time,
       {"TIME", "0", "how long threads look for work before they sleep; at most 10ms"});
@@ -126,7 +126,7 @@ void add_limits(CLI::App& app, ServeOptions& options) {
   add_count(app, "--address-prefix-bits", options.server.address_prefix_bits, {1, 128},
             {"N", "64", "of an IPv6 address, what counts as one client for that limit"});
   const auto size = [](const std::string& text) -> tr::Result<uint64_t> {
-    auto bytes = tool::parse_size(text);
+    auto bytes = load::parse_size(text);
     if (bytes && bytes.value() == 0) {
       return tr::Error{tr::Error::Code::kUsage, "expected at least 1 byte"};
     }
@@ -134,24 +134,24 @@ void add_limits(CLI::App& app, ServeOptions& options) {
   };
   add(app, "--frame-bytes-max", limits.frame_bytes_max, size,
       {"SIZE", "1MiB", "bytes of one request"});
-  add(app, "--buffer-bytes-max", options.server.buffer_bytes_max, tool::parse_size,
+  add(app, "--buffer-bytes-max", options.server.buffer_bytes_max, load::parse_size,
       {"SIZE", "0",
        "bytes held for all connections together; 0: 256 MiB, or half of what the process may use"});
 }
 
 void add_clocks(CLI::App& app, ServeOptions& options) {
   tr::Limits& limits = options.listen.limits;
-  add(app, "--idle-timeout", limits.idle_time_max, tool::parse_duration,
+  add(app, "--idle-timeout", limits.idle_time_max, load::parse_duration,
       {"TIME", "10m", "a connection without traffic is closed; 0: never"});
-  add(app, "--first-byte-timeout", limits.first_byte_time_max, tool::parse_duration,
+  add(app, "--first-byte-timeout", limits.first_byte_time_max, load::parse_duration,
       {"TIME", "60s", "the same until the first byte in either direction; 0: as the others"});
-  add(app, "--request-timeout", limits.request_time_max, tool::parse_duration,
+  add(app, "--request-timeout", limits.request_time_max, load::parse_duration,
       {"TIME", "30s", "from the first byte of a request to its last; 0: no limit"});
-  add(app, "--write-timeout", limits.write_time_max, tool::parse_duration,
+  add(app, "--write-timeout", limits.write_time_max, load::parse_duration,
       {"TIME", "30s", "without progress in taking replies; 0: no limit"});
-  add(app, "--handler-timeout", options.listen.handler_time_max, tool::parse_duration,
+  add(app, "--handler-timeout", options.listen.handler_time_max, load::parse_duration,
       {"TIME", "0", "then a request gets an error reply; 0: no limit"});
-  add(app, "--drain-timeout", options.server.drain_time_max, tool::parse_duration,
+  add(app, "--drain-timeout", options.server.drain_time_max, load::parse_duration,
       {"TIME", "30s", "what going down in good order may take"});
 }
 

@@ -21,10 +21,10 @@ std::vector<pid_t> children_of(pid_t pid) {
 
 }  // namespace
 
-ProcessUsage read_family_usage(pid_t pid) {
-  ProcessUsage sum = read_usage(pid);
+load::ProcessUsage read_family_usage(pid_t pid) {
+  load::ProcessUsage sum = load::read_usage(pid);
   for (const pid_t child : children_of(pid)) {
-    const ProcessUsage usage = read_usage(child);
+    const load::ProcessUsage usage = load::read_usage(child);
     sum.cpu_ns += usage.cpu_ns;
     sum.context_switches.voluntary += usage.context_switches.voluntary;
     sum.context_switches.involuntary += usage.context_switches.involuntary;
@@ -35,8 +35,8 @@ ProcessUsage read_family_usage(pid_t pid) {
 }
 
 int64_t wait_settled_family_cpu_ns(pid_t pid) {
-  int64_t sum = wait_settled_cpu_ns(pid);
-  for (const pid_t child : children_of(pid)) sum += read_cpu_ns(child);
+  int64_t sum = load::wait_settled_cpu_ns(pid);
+  for (const pid_t child : children_of(pid)) sum += load::read_cpu_ns(child);
   return sum;
 }
 

@@ -5,12 +5,12 @@
 
 #include <cstdint>
 
-#include "tool/bench/process.h"
+#include "load/process.h"
 
 namespace bench {
 
 // Like read_usage and wait_settled_cpu_ns. Of children that have ended nothing is counted.
-ProcessUsage read_family_usage(pid_t pid);
+load::ProcessUsage read_family_usage(pid_t pid);
 int64_t wait_settled_family_cpu_ns(pid_t pid);
 
 }  // namespace bench

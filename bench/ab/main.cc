@@ -8,12 +8,12 @@
 #include <cstdlib>
 
 #include "congestion.h"
+#include "load/endpoint.h"
+#include "load/json.h"
 #include "slices.h"
 #include "statistics.h"
 #include "support/arguments.h"
 #include "support/load_options.h"
-#include "tool/bench/endpoint.h"
-#include "tool/bench/json.h"
 
 namespace bench { namespace {
 
@@ -75,7 +75,7 @@ struct Setting {
   int server_cpu = -1;
   int load_cpu = -1;
   bool renew = false;
-  LoadOptions load;
+  load::LoadOptions load;
 };
 
 bool write_slices(const Setting& setting, const Side& a, const Side& b, const Result& result) {
@@ -83,14 +83,15 @@ bool write_slices(const Setting& setting, const Side& a, const Side& b, const Re
   if (file == nullptr) return false;
   const Interval interval = bootstrap_median(result.ratios);
   std::fprintf(file, "{\n  \"a\": {\"command\": %s, \"url\": %s},\n",
-               json_string(a.command()).c_str(), json_string(a.url()).c_str());
-  std::fprintf(file, "  \"b\": {\"command\": %s, \"url\": %s},\n", json_string(b.command()).c_str(),
-               json_string(b.url()).c_str());
+               load::json_string(a.command()).c_str(), load::json_string(a.url()).c_str());
+  std::fprintf(file, "  \"b\": {\"command\": %s, \"url\": %s},\n",
+               load::json_string(b.command()).c_str(), load::json_string(b.url()).c_str());
   std::fprintf(file,
                "  \"scenario\": %s, \"connections\": %u, \"depth\": %u, \"bytes\": %" PRIu64
                ", \"block\": %g, \"block_us\": %u,\n",
-               json_string(setting.scenario).c_str(), setting.load.connections, setting.load.depth,
-               setting.load.bytes, setting.load.block_fraction, setting.load.block_microseconds);
+               load::json_string(setting.scenario).c_str(), setting.load.connections,
+               setting.load.depth, setting.load.bytes, setting.load.block_fraction,
+               setting.load.block_microseconds);
   std::fprintf(file, "  \"slice_ms\": %d, \"server_cpu\": %d, \"load_cpu\": %d,\n",
                setting.slice_ms, setting.server_cpu, setting.load_cpu);
   std::fprintf(file, "  \"ratio\": %.5f, \"ratio_low\": %.5f, \"ratio_high\": %.5f,\n",
@@ -111,7 +112,7 @@ bool write_slices(const Setting& setting, const Side& a, const Side& b, const Re
 }
 
 // False: something was wrong on this side.
-bool check(const char* name, const Tally& tally) {
+bool check(const char* name, const load::Tally& tally) {
   if (!tally.failed()) return true;
   std::fprintf(stderr,
                "%s: %" PRIu64 " wrong bytes, %" PRIu64 " broken connections, %" PRIu64
@@ -188,7 +189,7 @@ int main_of(int argc, char** argv) {
     return 0;
   }
   const Setting setting = take_setting(arguments);
-  raise_descriptor_limit();
+  load::raise_descriptor_limit();
   Side a = take_side(arguments, 'A', setting.server_cpu);
   Side b = take_side(arguments, 'B', setting.server_cpu);
   if (!arguments.words().empty()) fail_usage("ab_timer takes options only");

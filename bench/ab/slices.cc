@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "family.h"
-#include "tool/bench/clocks.h"
-#include "tool/bench/endpoint.h"
+#include "load/clocks.h"
+#include "load/endpoint.h"
 
 namespace bench {
 
@@ -20,15 +20,15 @@ Side::Side(char name, const std::string& command, int server_cpu, std::string ur
   pid_ = process_->pid();
 }
 
-bool Side::connect(const LoadOptions& options) {
+bool Side::connect(const load::LoadOptions& options) {
   options_ = options;
-  if (read_cpu_ns(pid_) != 0) return open();
+  if (load::read_cpu_ns(pid_) != 0) return open();
   std::fprintf(stderr, "%c: no process %d\n", name_, pid_);
   return false;
 }
 
 bool Side::open() {
-  const auto server = resolve_url(url_);
+  const auto server = load::resolve_url(url_);
   if (!server) {
     std::fprintf(stderr, "%c: %s\n", name_, server.error().message.c_str());
     return false;
@@ -44,8 +44,8 @@ void Side::close() {
   load_.reset();
 }
 
-Tally Side::tally() {
-  Tally sum = closed_;
+load::Tally Side::tally() {
+  load::Tally sum = closed_;
   if (load_.has_value()) sum.merge(load_->tally());
   return sum;
 }
@@ -54,18 +54,18 @@ Slice Side::run_slice(int64_t duration_ns) {
   Slice slice{.side = name_};
   if (renews_) {
     if (!load_.has_value() && !open()) std::exit(1);
-    load_->run_until(now_ns() + duration_ns);
-    load_->drain(5 * kNanosecondsPerSecond);
+    load_->run_until(load::now_ns() + duration_ns);
+    load_->drain(5 * load::kNanosecondsPerSecond);
     wait_settled_family_cpu_ns(pid_);
   }
-  const ProcessUsage before = read_family_usage(pid_);
+  const load::ProcessUsage before = read_family_usage(pid_);
   const uint64_t requests_before = load_->tally().requests;
-  const int64_t own_before = own_cpu_ns();
-  const int64_t start = now_ns();
+  const int64_t own_before = load::own_cpu_ns();
+  const int64_t start = load::now_ns();
   load_->run_until(start + duration_ns);
-  load_->drain(5 * kNanosecondsPerSecond);
-  slice.seconds = static_cast<double>(now_ns() - start) / kNanosecondsPerSecond;
-  slice.load_cpu_ns = own_cpu_ns() - own_before;
+  load_->drain(5 * load::kNanosecondsPerSecond);
+  slice.seconds = static_cast<double>(load::now_ns() - start) / load::kNanosecondsPerSecond;
+  slice.load_cpu_ns = load::own_cpu_ns() - own_before;
   slice.server_cpu_ns = wait_settled_family_cpu_ns(pid_) - before.cpu_ns;
   slice.requests = load_->tally().requests - requests_before;
   const uint64_t switches = read_family_usage(pid_).context_switches.sum();

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "load/load.h"
+#include "load/process.h"
 #include "support/server_process.h"
-#include "tool/bench/load.h"
-#include "tool/bench/process.h"
 
 namespace bench {
 
@@ -37,7 +37,7 @@ class Side {
   Side(char name, const std::string& command, int server_cpu, std::string url, pid_t pid);
 
   // Before the first slice. False: said why on standard error.
-  bool connect(const LoadOptions& options);
+  bool connect(const load::LoadOptions& options);
   // From now on each slice has connections of its own, which have carried load for as long as it
   // lasts before it is measured: where the kernel's buffers lie in the caches is drawn again each
   // time, not once for all slices.
@@ -49,7 +49,7 @@ class Side {
   const std::string& url() const { return url_; }
   const std::string& command() const { return command_; }
   // Of all connections that there were.
-  Tally tally();
+  load::Tally tally();
   bool alive() const { return load_.has_value() ? load_->alive() : !closed_.failed(); }
 
  private:
@@ -61,10 +61,11 @@ class Side {
   std::string url_;
   pid_t pid_ = 0;
   std::optional<ServerProcess> process_;
-  LoadOptions options_;
+  load::LoadOptions options_;
   bool renews_ = false;
-  Tally closed_;              // of connections that were renewed
-  std::optional<Load> load_;  // destroyed before the server, which then sees its clients leave
+  load::Tally closed_;  // of connections that were renewed
+  std::optional<load::Load>
+      load_;  // destroyed before the server, which then sees its clients leave
 };
 
 struct Result {

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tool/bench/clocks.h"
+#include "load/clocks.h"
 
 namespace bench {
 namespace {
@@ -45,7 +45,7 @@ BothEnds::BothEnds(int client, int server, uint64_t bytes, double rate)
       server_(server),
       message_(bytes, '\0'),
       arrived_(bytes, '\0'),
-      interval_ns_(rate > 0 ? kNanosecondsPerSecond / rate : 0) {
+      interval_ns_(rate > 0 ? load::kNanosecondsPerSecond / rate : 0) {
   for (uint64_t i = 0; i < bytes; ++i) message_[i] = static_cast<char>('a' + i % 26);
 }
 
@@ -62,14 +62,14 @@ bool BothEnds::carry(int from, int to) {
 }
 
 void BothEnds::run_until(int64_t deadline_ns) {
-  int64_t now = now_ns();
+  int64_t now = load::now_ns();
   if (start_ns_ == 0) start_ns_ = now;
   while (now < deadline_ns) {
     int64_t due = now;
     if (interval_ns_ > 0) {
       due = start_ns_ + static_cast<int64_t>(static_cast<double>(requests_) * interval_ns_);
       if (due >= deadline_ns) break;
-      while (now < due) now = now_ns();
+      while (now < due) now = load::now_ns();
     }
     ++requests_;
     if (!carry(client_, server_) || !carry(server_, client_)) {
@@ -77,11 +77,11 @@ void BothEnds::run_until(int64_t deadline_ns) {
       tally_.note("both ends: what arrived is not what was sent");
       return;
     }
-    now = now_ns();
+    now = load::now_ns();
     ++tally_.requests;
     tally_.fast.add(now - due);
   }
-  while (now < deadline_ns) now = now_ns();
+  while (now < deadline_ns) now = load::now_ns();
 }
 
 }  // namespace bench

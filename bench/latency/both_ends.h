@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "tool/bench/tally.h"
+#include "load/tally.h"
 
 namespace bench {
 
@@ -24,7 +24,7 @@ class BothEnds {
 
   // Sends and receives until then, and counts as a Load does: latency from when a request was due.
   void run_until(int64_t deadline_ns);
-  Tally& tally() { return tally_; }
+  load::Tally& tally() { return tally_; }
 
  private:
   BothEnds(int client, int server, uint64_t bytes, double rate);
@@ -35,7 +35,7 @@ class BothEnds {
   double interval_ns_;  // 0: no schedule
   int64_t start_ns_ = 0;
   uint64_t requests_ = 0;
-  Tally tally_;
+  load::Tally tally_;
 };
 
 }  // namespace bench

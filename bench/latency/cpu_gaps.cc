@@ -10,10 +10,10 @@
 #include <thread>
 #include <vector>
 
+#include "load/clocks.h"
+#include "load/histogram.h"
 #include "support/arguments.h"
 #include "support/server_process.h"
-#include "tool/bench/clocks.h"
-#include "tool/bench/histogram.h"
 
 namespace bench { namespace {
 
@@ -27,7 +27,7 @@ struct Gaps {
   bool pinned = false;
   double seconds = 0;
   int64_t lost_ns = 0;
-  Histogram lengths;
+  load::Histogram lengths;
 };
 
 // Those that the process may use.
@@ -44,17 +44,17 @@ std::vector<int> own_cpus() {
 void look(int cpu, int64_t duration_ns, int64_t least_ns, Gaps& gaps) {
   gaps.pinned = pin(0, cpu);
   if (!gaps.pinned) return;
-  const int64_t start = now_ns();
+  const int64_t start = load::now_ns();
   int64_t last = start;
   while (last - start < duration_ns) {
-    const int64_t now = now_ns();
+    const int64_t now = load::now_ns();
     if (now - last >= least_ns) {
       gaps.lengths.add(now - last);
       gaps.lost_ns += now - last;
     }
     last = now;
   }
-  gaps.seconds = seconds_of(last - start);
+  gaps.seconds = load::seconds_of(last - start);
 }
 
 void print(int cpu, const Gaps& gaps) {
@@ -65,7 +65,7 @@ void print(int cpu, const Gaps& gaps) {
       "{\"cpu\": %d, \"per_second\": %.0f, \"share\": %.4f, \"p50_us\": %.1f, "
       "\"p99_us\": %.1f, \"max_us\": %.1f}\n",
       cpu, static_cast<double>(gaps.lengths.count()) / gaps.seconds,
-      seconds_of(gaps.lost_ns) / gaps.seconds, microseconds(0.5), microseconds(0.99),
+      load::seconds_of(gaps.lost_ns) / gaps.seconds, microseconds(0.5), microseconds(0.99),
       static_cast<double>(gaps.lengths.max()) / 1000);
 }
 

@@ -13,13 +13,13 @@
 
 #include "ab/family.h"
 #include "latency/both_ends.h"
+#include "load/clocks.h"
+#include "load/endpoint.h"
+#include "load/json.h"
+#include "load/load.h"
 #include "support/arguments.h"
 #include "support/load_options.h"
 #include "support/server_process.h"
-#include "tool/bench/clocks.h"
-#include "tool/bench/endpoint.h"
-#include "tool/bench/json.h"
-#include "tool/bench/load.h"
 
 namespace bench { namespace {
 
@@ -49,7 +49,7 @@ struct Setting {
   int warmup_slices = 2;
   int server_cpu = -1;
   int load_cpu = -1;
-  LoadOptions load;
+  load::LoadOptions load;
 };
 
 struct LatencySlice {
@@ -58,7 +58,7 @@ struct LatencySlice {
   int64_t server_cpu_ns = 0;
   uint64_t context_switches = 0;
   uint64_t usage_requests = 0;  // answered meanwhile: with the warm-up's last part and the drain
-  Tally tally;
+  load::Tally tally;
 };
 
 Setting take_setting(Arguments& arguments) {
@@ -78,26 +78,26 @@ Setting take_setting(Arguments& arguments) {
 
 std::optional<LatencySlice> run_slice(const Setting& setting, char side,
                                       const ServerProcess& server) {
-  const auto address = resolve_url(server.url());
+  const auto address = load::resolve_url(server.url());
   if (!address) return std::nullopt;
-  Load load(address.value(), setting.load);
+  load::Load load(address.value(), setting.load);
   if (!load.connect_all()) return std::nullopt;
   // Looking at the server takes as long as 20 requests of a fixed rate last, which would then be
   // late: 1 % of a slice. So it is done before the warm-up's last part, and after the drain.
-  load.run_until(now_ns() + setting.warmup_ns / 2);
-  const ProcessUsage before = read_family_usage(server.pid());
+  load.run_until(load::now_ns() + setting.warmup_ns / 2);
+  const load::ProcessUsage before = read_family_usage(server.pid());
   const uint64_t requests_before = load.tally().requests;
-  load.run_until(now_ns() + setting.warmup_ns / 2);
+  load.run_until(load::now_ns() + setting.warmup_ns / 2);
   const uint64_t requests_looked_at = load.tally().requests - requests_before;
   load.restart();
-  const int64_t start = now_ns();
+  const int64_t start = load::now_ns();
   load.run_until(start + setting.slice_ns);
   LatencySlice slice{.side = side};
-  slice.seconds = static_cast<double>(now_ns() - start) / kNanosecondsPerSecond;
+  slice.seconds = static_cast<double>(load::now_ns() - start) / load::kNanosecondsPerSecond;
   const uint64_t in_time = load.tally().requests;
   load.count_unsent();
-  load.drain(10 * kNanosecondsPerSecond);
-  const ProcessUsage after = read_family_usage(server.pid());
+  load.drain(10 * load::kNanosecondsPerSecond);
+  const load::ProcessUsage after = read_family_usage(server.pid());
   slice.server_cpu_ns = after.cpu_ns - before.cpu_ns;
   slice.context_switches = after.context_switches.sum() -
                            std::min(before.context_switches.sum(), after.context_switches.sum());
@@ -111,18 +111,18 @@ std::optional<LatencySlice> run_slice(const Setting& setting, char side,
 std::optional<LatencySlice> run_slice_alone(const Setting& setting, char side) {
   const auto ends = BothEnds::open(setting.load.bytes, setting.load.rate);
   if (!ends) return std::nullopt;
-  ends->run_until(now_ns() + setting.warmup_ns);
+  ends->run_until(load::now_ns() + setting.warmup_ns);
   ends->tally().restart();
-  const int64_t start = now_ns();
+  const int64_t start = load::now_ns();
   ends->run_until(start + setting.slice_ns);
   LatencySlice slice{.side = side};
-  slice.seconds = static_cast<double>(now_ns() - start) / kNanosecondsPerSecond;
+  slice.seconds = static_cast<double>(load::now_ns() - start) / load::kNanosecondsPerSecond;
   slice.tally = ends->tally();
   slice.usage_requests = slice.tally.requests;
   return slice;
 }
 
-void print_latencies(const char* name, const Histogram& latencies) {
+void print_latencies(const char* name, const load::Histogram& latencies) {
   const auto microseconds = [&](double fraction) {
     return static_cast<double>(latencies.percentile(fraction)) / 1000;
   };
@@ -151,13 +151,13 @@ int measure(const Setting& setting, const ServerProcess* a, const ServerProcess*
     return 1;
   }
   constexpr char kOrder[] = {'A', 'B', 'B', 'A'};
-  const double slice_seconds = static_cast<double>(setting.slice_ns) / kNanosecondsPerSecond;
+  const double slice_seconds = static_cast<double>(setting.slice_ns) / load::kNanosecondsPerSecond;
   const int counted = 4 * std::max(1, static_cast<int>(setting.seconds / slice_seconds / 4));
   bool good = true;
   const char* separator = "\n";
   std::printf("{\n  \"scenario\": %s, \"connections\": %u, \"depth\": %u, \"rate\": %g,\n",
-              json_string(setting.scenario).c_str(), setting.load.connections, setting.load.depth,
-              setting.load.rate);
+              load::json_string(setting.scenario).c_str(), setting.load.connections,
+              setting.load.depth, setting.load.rate);
   std::printf("  \"block\": %g, \"block_us\": %u,\n  \"slices\": [", setting.load.block_fraction,
               setting.load.block_microseconds);
   for (int i = -setting.warmup_slices; i < counted; ++i) {
@@ -190,7 +190,7 @@ int main_of(int argc, char** argv) {
   const std::string b_command = arguments.text("--b", "");
   if (!arguments.words().empty()) fail_usage("latency_timer takes options only");
   if (a_command.empty() || b_command.empty()) fail_usage("--a COMMAND and --b COMMAND are needed");
-  raise_descriptor_limit();
+  load::raise_descriptor_limit();
   const bool a_alone = a_command == kBothEnds, b_alone = b_command == kBothEnds;
   const bool one_at_a_time = setting.load.depth == 1 || setting.load.rate > 0;
   if ((a_alone || b_alone) &&

@@ -23,9 +23,9 @@
 #include <string>
 #include <vector>
 
+#include "load/clocks.h"
+#include "load/endpoint.h"
 #include "support/arguments.h"
-#include "tool/bench/clocks.h"
-#include "tool/bench/endpoint.h"
 
 namespace bench { namespace {
 
@@ -63,7 +63,7 @@ void send_line(int fd, const std::string& line) {
 
 // One request there and back; how long it took.
 int64_t ask(int fd, const std::string& line, const std::string& answer) {
-  const int64_t begin = now_ns();
+  const int64_t begin = load::now_ns();
   send_line(fd, line);
   std::string got;
   while (got.size() < answer.size()) {
@@ -78,7 +78,7 @@ int64_t ask(int fd, const std::string& line, const std::string& answer) {
     if (poll(&waiting, 1, kAnswerWithinMs) == 0) fail("no answer within 10 s");
   }
   if (got != answer) fail("a wrong answer");
-  return now_ns() - begin;
+  return load::now_ns() - begin;
 }
 
 struct Window {
@@ -88,17 +88,17 @@ struct Window {
 
 // What a prober sees in the next `length_ns`. `sleeper`: asks for the sleep a tenth into it.
 Window probe(int prober, int64_t length_ns, int sleeper, const std::string& sleep) {
-  const int64_t begin = now_ns();
+  const int64_t begin = load::now_ns();
   Window window;
-  while (now_ns() - begin < length_ns) {
+  while (load::now_ns() - begin < length_ns) {
     int64_t asleep = 0;
-    if (sleeper >= 0 && now_ns() - begin > length_ns / 10) {
-      asleep = now_ns();
+    if (sleeper >= 0 && load::now_ns() - begin > length_ns / 10) {
+      asleep = load::now_ns();
       send_line(sleeper, sleep);
       sleeper = -1;
     }
     window.longest_ns = std::max(window.longest_ns, ask(prober, "p 0\n", "p\n"));
-    if (asleep > 0) window.first_ns = now_ns() - asleep;
+    if (asleep > 0) window.first_ns = load::now_ns() - asleep;
   }
   return window;
 }
@@ -115,9 +115,9 @@ void print(const char* name, std::vector<int64_t> values) {
               values.back() / 1000);
 }
 
-int measure(const Endpoint& server, const Setting& setting) {
+int measure(const load::Endpoint& server, const Setting& setting) {
   std::mt19937_64 random(setting.seed);
-  const int prober = open_client_blocking(server);
+  const int prober = load::open_client_blocking(server);
   if (prober < 0) fail("cannot connect");
   const std::string sleep = "s " + std::to_string(setting.sleep_us) + "\n";
   probe(prober, 1000 * kMillisecond, -1, sleep);
@@ -131,7 +131,7 @@ int measure(const Endpoint& server, const Setting& setting) {
       int sleeper = -1;
       const bool sleeps = (turn == 0) == first;
       if (sleeps) {
-        sleeper = open_client_blocking(server);
+        sleeper = load::open_client_blocking(server);
         if (sleeper < 0) fail("cannot connect");
         sleepers.push_back(sleeper);
       }
@@ -179,7 +179,7 @@ int main(int argc, char** argv) {
   setting.seed = static_cast<uint64_t>(arguments.number("--seed", 1, 0, 1e15));
   const std::vector<std::string> words = arguments.words();
   if (words.size() != 1) bench::fail_usage("pause_timer needs one URL, tcp://HOST:PORT");
-  const auto server = bench::resolve_url(words[0]);
+  const auto server = load::resolve_url(words[0]);
   if (!server) bench::fail_usage(server.error().message);
   return bench::measure(server.value(), setting);
 }

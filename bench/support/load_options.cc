@@ -13,16 +13,16 @@ const char kLoadOptionsHelp[] =
     "  --busy 1          the load never sleeps: what is left of a round trip is the server's (0)\n"
     "  --sources N       spread connections over 127.0.0.1 to 127.0.0.N (1; churn: 16)\n";
 
-LoadOptions take_load_options(Arguments& arguments, std::string_view scenario) {
-  LoadOptions options;
+load::LoadOptions take_load_options(Arguments& arguments, std::string_view scenario) {
+  load::LoadOptions options;
   if (scenario == "lines") {
-    options.scenario = Scenario::kLines;
+    options.scenario = load::Scenario::kLines;
   } else if (scenario == "churn") {
-    options.scenario = Scenario::kChurn;
+    options.scenario = load::Scenario::kChurn;
   } else if (scenario != "echo") {
     fail_usage("the scenario is one of echo, lines, churn");
   }
-  const bool churn = options.scenario == Scenario::kChurn;
+  const bool churn = options.scenario == load::Scenario::kChurn;
   options.rate = arguments.number("--rate", 0, 0, 1e8);
   options.connections = static_cast<uint32_t>(arguments.number("--connections", 64, 1, 1e6));
   const double depth = options.rate > 0 ? 64 : 1;
@@ -34,7 +34,7 @@ LoadOptions take_load_options(Arguments& arguments, std::string_view scenario) {
   options.block_fraction = arguments.number("--block", 0, 0, 1);
   options.block_microseconds =
       static_cast<uint32_t>(arguments.number("--block-us", 20'000, 1, 60'000'000));
-  if (options.block_fraction > 0 && options.scenario != Scenario::kLines) {
+  if (options.block_fraction > 0 && options.scenario != load::Scenario::kLines) {
     fail_usage("--block belongs to the scenario lines");
   }
   return options;

@@ -3,12 +3,12 @@
 
 #include <string_view>
 
+#include "load/load.h"
 #include "support/arguments.h"
-#include "tool/bench/load.h"
 
 namespace bench {
 
 extern const char kLoadOptionsHelp[];
-LoadOptions take_load_options(Arguments& arguments, std::string_view scenario);
+load::LoadOptions take_load_options(Arguments& arguments, std::string_view scenario);
 
 }  // namespace bench

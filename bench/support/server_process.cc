@@ -13,14 +13,14 @@
 #include <cstring>
 #include <utility>
 
-#include "tool/bench/clocks.h"
+#include "load/clocks.h"
 
 namespace bench {
 namespace {
 
 void sleep_ns(int64_t duration_ns) {
-  const timespec duration{.tv_sec = duration_ns / kNanosecondsPerSecond,
-                          .tv_nsec = duration_ns % kNanosecondsPerSecond};
+  const timespec duration{.tv_sec = duration_ns / load::kNanosecondsPerSecond,
+                          .tv_nsec = duration_ns % load::kNanosecondsPerSecond};
   nanosleep(&duration, nullptr);
 }
 
@@ -63,7 +63,7 @@ std::optional<ServerProcess> ServerProcess::start(const std::string& command, in
 
 bool ServerProcess::wait_for_url() {
   constexpr std::string_view kBefore = "listening on ";
-  const int64_t deadline = now_ns() + 10 * kNanosecondsPerSecond;
+  const int64_t deadline = load::now_ns() + 10 * load::kNanosecondsPerSecond;
   std::string said;
   for (;;) {
     const size_t begin = said.find(std::string(kBefore) + "tcp://");
@@ -73,7 +73,7 @@ bool ServerProcess::wait_for_url() {
       return true;
     }
     pollfd readable{.fd = output_fd_, .events = POLLIN, .revents = 0};
-    const int64_t left_ms = (deadline - now_ns()) / 1'000'000;
+    const int64_t left_ms = (deadline - load::now_ns()) / 1'000'000;
     if (left_ms <= 0 || poll(&readable, 1, static_cast<int>(left_ms)) <= 0) return false;
     char text[512];
     const ssize_t size = read(output_fd_, text, sizeof text);

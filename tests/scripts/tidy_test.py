@@ -78,8 +78,13 @@ class TidyTest(unittest.TestCase):
                 ("services/a.cc", "include/trireme/b.h"),
                 ("tool/a.cc", "services/b.h"),
                 ("tool/a.cc", "tool/b.h"),
+                ("tool/a.cc", "load/b.h"),
+                ("bench/a/a.cc", "load/b.h"),
+                ("load/a.cc", "load/b.h"),
+                ("load/a.cc", "include/trireme/b.h"),
+                ("tests/tool/a.cc", "tool/b.h"),
                 ("tests/unit/a.cc", "src/connection/b.h"),
-                ("bench/load/a.cc", "bench/load/b.h")]:
+                ("bench/ab/a.cc", "bench/ab/b.h")]:
             with self.subTest(file=file, target=target):
                 self.passes(self.includes(file, target))
 
@@ -97,6 +102,10 @@ class TidyTest(unittest.TestCase):
                 ("services/a.cc", "src/runtime/b.h"),
                 ("services/a.cc", "tool/b.h"),
                 ("tool/a.cc", "src/runtime/b.h"),
+                ("bench/a/a.cc", "tool/b.h"),
+                ("tests/load/a.cc", "tool/b.h"),
+                ("load/a.cc", "tool/b.h"),
+                ("load/a.cc", "src/runtime/b.h"),
                 ("examples/a.cc", "services/b.h")]:
             with self.subTest(file=file, target=target):
                 self.refused(self.includes(file, target), "may not include " + target)

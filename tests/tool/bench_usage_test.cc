@@ -27,8 +27,8 @@ TEST(BenchProgram, SaysThatDescriptorsDoNotSuffice) {
 }
 
 TEST(BenchOptions, ManyConnectionsHaveManySources) {
-  const auto ipv4 = bench::resolve_url("tcp://127.0.0.1:1");  // why: looked up, not connected to
-  const auto ipv6 = bench::resolve_url("tcp://[::1]:1");      // why: looked up, not connected to
+  const auto ipv4 = load::resolve_url("tcp://127.0.0.1:1");  // why: looked up, not connected to
+  const auto ipv6 = load::resolve_url("tcp://[::1]:1");      // why: looked up, not connected to
   ASSERT_TRUE(ipv4.ok() && ipv6.ok());
   const struct {
     const char* scenario;

@@ -3,10 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <limits>
+#include <string>
+#include <vector>
 
-#include "tool/bench/framing.h"
-#include "tool/bench/json.h"
 #include "tool/bench/plot.h"
 
 namespace bench { namespace {
@@ -32,27 +31,9 @@ TEST(BenchReport, BytesAndCounts) {
   EXPECT_EQ(show_count(12'345'678), "12,345,678");
 }
 
-TEST(BenchReport, JsonTextsAreValidUtf8) {
-  EXPECT_EQ(json_string("a\"b\\c"), "\"a\\\"b\\\\c\"");
-  EXPECT_EQ(json_string(std::string_view("\0\n\x1f", 3)), "\"\\u0000\\u000a\\u001f\"");
-  EXPECT_EQ(json_string("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x9a\xa2"),
-            "\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x9a\xa2\"");
-  for (const char* wrong : {"\xff", "\x80", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf5\x80\x80\x80",
-                            "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80"}) {
-    EXPECT_EQ(json_string(wrong).find("\"\\ufffd"), 0u) << json_string(wrong);
-  }
-}
-
-TEST(BenchReport, JsonNumbersAreFinite) {
-  EXPECT_EQ(json_number(0.1), "0.1");
-  EXPECT_EQ(json_number(1e300), "1e+300");
-  EXPECT_EQ(json_number(std::numeric_limits<double>::infinity()), "null");
-  EXPECT_EQ(json_number(std::numeric_limits<double>::quiet_NaN()), "null");
-}
-
 TEST(BenchReport, ARunOfNothingIsShown) {
   const Subject subject{"echo", "tcp://<a>&\"b\"", {}};
-  const Measured nothing;
+  const load::Measured nothing;
   EXPECT_EQ(exit_status(nothing), 1);
   EXPECT_NE(text_of(subject, nothing).find("FAILED"), std::string::npos);
   EXPECT_NE(json_of(subject, nothing).find("\"requests_per_second\": 0,"), std::string::npos);
@@ -80,7 +61,7 @@ TEST(BenchPlot, TicksAreRoundAndReachTheEnd) {
 TEST(BenchPlot, EveryPointIsOnThePage) {
   for (const std::vector<int64_t>& values :
        {std::vector<int64_t>{5'000}, {1, 1'000'000'000'000}, {0, 0, 0}, {0, 1'000'000}}) {
-    Measured measured;
+    load::Measured measured;
     measured.connected = true;
     measured.seconds = 0.3;
     for (const int64_t value : values) measured.tally.fast.add(value);
@@ -91,30 +72,6 @@ TEST(BenchPlot, EveryPointIsOnThePage) {
     EXPECT_EQ(plot.find("inf"), std::string::npos) << plot;
     EXPECT_EQ(plot.find("=\"-"), std::string::npos) << "left of or above the page: " << plot;
     EXPECT_EQ(plot.find(",-"), std::string::npos) << plot;
-  }
-}
-
-TEST(BenchFraming, MessagesCarryWhatTheirCodecAdds) {
-  const struct {
-    std::string codec;
-    uint64_t message_bytes;
-  } all[] = {{"bytes", 300}, {"lines", 301}, {"length-prefix:2", 302}, {"length-prefix:8", 308}};
-  for (const auto& each : all) {
-    const auto framing = parse_framing(each.codec);
-    ASSERT_TRUE(framing.ok()) << each.codec;
-    EXPECT_EQ(name_of(framing.value()), each.codec);
-    const Stream stream = make_stream(framing.value(), 300, 1000);
-    EXPECT_EQ(stream.message_bytes, each.message_bytes);
-    EXPECT_EQ(stream.bytes.size(), stream.period + 1000);
-    EXPECT_EQ(stream.bytes.substr(0, 1000), stream.bytes.substr(stream.period));
-    for (uint64_t at = 0; each.codec != "bytes" && at < stream.period; at += stream.message_bytes) {
-      const std::string message = stream.bytes.substr(at, stream.message_bytes);
-      if (each.codec == "lines") {
-        ASSERT_EQ(message.find_first_of("\r\n"), 300u);
-      } else if (each.codec == "length-prefix:2") {
-        ASSERT_EQ(message.substr(0, 2), "\x01\x2c");
-      }
-    }
   }
 }
 

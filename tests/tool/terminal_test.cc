@@ -101,7 +101,7 @@ TEST(NarrowReport, FitsTwentyFourColumns) {
   bench::Subject subject{"lines", "tcp://127.0.0.1:7000", {}};  // why: only printed
   subject.options.load.rate = 1000;
   subject.options.load.block_fraction = 0.5;
-  bench::Measured measured;
+  load::Measured measured;
   measured.connected = true;
   measured.seconds = 12;
   measured.requests = 1'000'000;
@@ -121,18 +121,18 @@ TEST(NarrowReport, FitsTwentyFourColumns) {
 }
 
 TEST(NarrowReport, ProgressIsOneLine) {
-  bench::RunOptions options;
-  using Phase = bench::Progress::Phase;
+  load::RunOptions options;
+  using Phase = load::Progress::Phase;
   for (const Phase phase :
        {Phase::kConnecting, Phase::kWarmingUp, Phase::kMeasuring, Phase::kDraining}) {
-    const bench::Progress progress{phase, 5, 1000, 123'456, 1};
+    const load::Progress progress{phase, 5, 1000, 123'456, 1};
     for (size_t columns = 0; columns < 100; ++columns) {
       const std::string line = bench::progress_of(options, progress, columns);
       EXPECT_LE(line.size(), columns);
       EXPECT_EQ(line.find_first_of("\n\r\t\x1b"), line.npos);
     }
   }
-  const bench::Progress measuring{Phase::kMeasuring, 3, 64, 123'456, 1};
+  const load::Progress measuring{Phase::kMeasuring, 3, 64, 123'456, 1};
   EXPECT_EQ(bench::progress_of(options, measuring, 79), "measuring, 3 of 10 s: 123,456 requests/s");
   EXPECT_EQ(bench::progress_of(options, measuring, 23), "3/10 s, 123,456/s");
 }

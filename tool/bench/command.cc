@@ -14,7 +14,7 @@
 #include <new>
 #include <string>
 
-#include "tool/bench/clocks.h"
+#include "load/clocks.h"
 #include "tool/bench/plot.h"
 #include "tool/bench/report.h"
 #include "tool/terminal.h"
@@ -34,7 +34,7 @@ std::atomic<int64_t> first_interrupt_ns{0};
 
 // Supervisors and process groups send SIGTERM twice within milliseconds: that is one wish.
 void count_interrupt(int number) {
-  const int64_t now = now_ns();
+  const int64_t now = load::now_ns();
   if (number == SIGTERM && interrupts > 0 && now - first_interrupt_ns < kOneWishNs) return;
   if (++interrupts == 1) first_interrupt_ns = now;
 }
@@ -58,9 +58,9 @@ int fail(const BenchOptions& options, const tr::Error& error) {
 // One line on a terminal that is written over and over.
 class ProgressLine {
  public:
-  ProgressLine(const RunOptions& options, bool shown) : options_(options), shown_(shown) {}
+  ProgressLine(const load::RunOptions& options, bool shown) : options_(options), shown_(shown) {}
 
-  void show(const Progress& progress) {
+  void show(const load::Progress& progress) {
     if (!shown_ || !is_taken()) return;
     // One less: a line that fills the last column would begin the next one.
     const size_t columns = tool::columns_of(STDERR_FILENO) - 1;
@@ -79,7 +79,7 @@ class ProgressLine {
     return ::poll(&terminal, 1, 0) == 1 && (terminal.revents & POLLOUT) != 0;
   }
 
-  const RunOptions& options_;
+  const load::RunOptions& options_;
   const bool shown_;
 };
 
@@ -91,8 +91,8 @@ class ProgressLine {
 }
 
 // Nothing, or why there cannot be so many connections.
-std::string check_descriptors(const RunOptions& options) {
-  const uint64_t limit = raise_descriptor_limit();
+std::string check_descriptors(const load::RunOptions& options) {
+  const uint64_t limit = load::raise_descriptor_limit();
   const uint64_t needed = uint64_t{options.load.connections} + options.threads + kOwnDescriptors;
   if (needed <= limit) return {};
   return std::to_string(options.load.connections) + " connections need " + std::to_string(needed) +
@@ -104,20 +104,21 @@ std::string cannot_write(const std::string& what) {
   return "cannot write " + what + ": " + std::strerror(errno);
 }
 
-bool write_plot(const Subject& subject, const Measured& measured, const std::string& file) {
+bool write_plot(const Subject& subject, const load::Measured& measured, const std::string& file) {
   std::ofstream stream(file, std::ios::binary | std::ios::trunc);
   stream << plot_of(subject, measured);
   stream.close();
   return !stream.fail();
 }
 
-Measured run(const Endpoint& server, const RunOptions& options) {
+load::Measured run(const load::Endpoint& server, const load::RunOptions& options) {
   struct sigaction action {};
   action.sa_handler = count_interrupt;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
   ProgressLine line(options, tool::can_redraw(STDERR_FILENO));
-  return run_load(server, options, [&line](const Progress& progress) { line.show(progress); });
+  return load::run_load(server, options,
+                        [&line](const load::Progress& progress) { line.show(progress); });
 }
 
 }  // namespace
@@ -127,11 +128,11 @@ int run_command(BenchOptions options) {
   std::set_new_handler(end_without_memory);
   const auto completed = complete(options);
   if (!completed) return fail(options, completed.error());
-  const auto server = resolve_url(options.url, options.run.load.connect_time_max);
+  const auto server = load::resolve_url(options.url, options.run.load.connect_time_max);
   if (!server) return fail(options, server.error());
   const auto checked = check_endpoint(options, server.value());
   if (!checked) return fail(options, checked.error());
-  if (options.run.pid > 0 && read_cpu_ns(options.run.pid) == 0) {
+  if (options.run.pid > 0 && load::read_cpu_ns(options.run.pid) == 0) {
     return refuse(options, "--pid: there is no process " + std::to_string(options.run.pid));
   }
   // A run of minutes must not end with a file that cannot be written.
@@ -142,7 +143,7 @@ int run_command(BenchOptions options) {
   if (!refusal.empty()) return fail(refusal);
 
   options.run.load.interrupts = &interrupts;
-  const Measured measured = run(server.value(), options.run);
+  const load::Measured measured = run(server.value(), options.run);
   const Subject subject{options.scenario, options.url, options.run};
   const size_t columns = ::isatty(STDOUT_FILENO) == 1 ? tool::columns_of(STDOUT_FILENO) : SIZE_MAX;
   const std::string result =

@@ -5,10 +5,12 @@
 #include <cmath>
 #include <utility>
 
-#include "tool/units.h"
+#include "load/units.h"
 
 namespace bench {
 namespace {
+
+using load::Scenario;
 
 constexpr uint32_t kInFlightMax = 20'000'000;  // of all connections; 24 bytes each
 constexpr const char* kLoadGroup = "What is sent";
@@ -21,9 +23,9 @@ using Take = std::function<tr::Result<tr::Done>(const std::string&)>;
 tr::Error usage(std::string message) { return {tr::Error::Code::kUsage, std::move(message)}; }
 
 template <class T>
-Take count(T& target, tool::CountRange range) {
+Take count(T& target, load::CountRange range) {
   return [&target, range](const std::string& text) -> tr::Result<tr::Done> {
-    const auto number = tool::parse_count(text, range);
+    const auto number = load::parse_count(text, range);
     if (!number) return number.error();
     target = static_cast<T>(number.value());
     return tr::Done{};
@@ -31,10 +33,10 @@ Take count(T& target, tool::CountRange range) {
 }
 
 Take duration(std::chrono::nanoseconds& target, bool may_be_zero) {
-  const tool::DurationRange range{.min = may_be_zero ? std::chrono::nanoseconds(0)
-                                                     : tool::kDurationMin};
+  const load::DurationRange range{.min = may_be_zero ? std::chrono::nanoseconds(0)
+                                                     : load::kDurationMin};
   return [&target, range](const std::string& text) -> tr::Result<tr::Done> {
-    const auto time = tool::parse_duration_in(text, range);
+    const auto time = load::parse_duration_in(text, range);
     if (!time) return time.error();
     target = time.value();
     return tr::Done{};
@@ -64,7 +66,7 @@ Take words(std::string& target) {
 
 Take size(uint64_t& target) {
   return [&target](const std::string& text) -> tr::Result<tr::Done> {
-    const auto bytes = tool::parse_size_in(text, {1, kMessageBytesMax});
+    const auto bytes = load::parse_size_in(text, {1, load::kMessageBytesMax});
     if (!bytes) return bytes.error();
     target = bytes.value();
     return tr::Done{};
@@ -109,7 +111,7 @@ class Table {
   }
 
   void add_load() {
-    LoadOptions& load = options_.run.load;
+    load::LoadOptions& load = options_.run.load;
     add({"--connections", "N", std::to_string(load.connections),
          is(Scenario::kIdle) ? "connections open at once, active ones among them"
                              : "connections open at once",
@@ -129,7 +131,7 @@ class Table {
     add_contents(load);
   }
 
-  void add_contents(LoadOptions& load) {
+  void add_contents(load::LoadOptions& load) {
     add({"--bytes", "SIZE", is(Scenario::kStream) ? "64KiB" : "64",
          is(Scenario::kStream) ? "bytes of a chunk, which counts as one request"
                                : "bytes of a message, without what the codec adds",
@@ -138,7 +140,7 @@ class Table {
         : is(Scenario::kScript) ? "a script says itself what is sent: there is no size"
                                 : nullptr);
     const auto codec = [&load](const std::string& text) -> tr::Result<tr::Done> {
-      const auto framing = parse_framing(text);
+      const auto framing = load::parse_framing(text);
       if (!framing) return framing.error();
       load.framing = framing.value();
       return tr::Done{};
@@ -156,7 +158,7 @@ class Table {
         only(Scenario::kLines, lines_only));
     const auto block_time = [&load](const std::string& text) -> tr::Result<tr::Done> {
       const auto time =
-          tool::parse_duration_in(text, {tool::kDurationMin, std::chrono::seconds(60)});
+          load::parse_duration_in(text, {load::kDurationMin, std::chrono::seconds(60)});
       if (!time) return time.error();
       const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time.value()).count();
       load.block_microseconds = static_cast<uint32_t>(us);
@@ -178,7 +180,7 @@ class Table {
   }
 
   void add_times() {
-    RunOptions& run = options_.run;
+    load::RunOptions& run = options_.run;
     add({"--duration", "TIME", "10s", "measure for so long", kTimeGroup,
          duration(run.duration, false)});
     add({"--warm-up", "TIME", "1s", "load before that, not counted", kTimeGroup,
@@ -193,13 +195,13 @@ class Table {
   }
 
   void add_sockets() {
-    RunOptions& run = options_.run;
+    load::RunOptions& run = options_.run;
     add({"--threads", "N", "1", "threads that send and receive, each with its own epoll set",
          kSocketGroup, count(run.threads, {1, 256})});
     add({"--sources", "N", std::to_string(run.load.sources),
          "spread connections over 127.0.0.1 to 127.0.0.N; if not given, one more for every "
          "5,000 connections",
-         kSocketGroup, count(run.load.sources, {1, kSourcesMax})});
+         kSocketGroup, count(run.load.sources, {1, load::kSourcesMax})});
     add({"--congestion", "NAME", "",
          "TCP congestion control of the client's sockets, as the kernel knows it: cubic, reno",
          kSocketGroup, words(run.load.congestion)});
@@ -253,7 +255,7 @@ const std::vector<ScenarioHelp>& scenarios() {
 }
 
 std::vector<Option> option_table(BenchOptions& options) {
-  LoadOptions& load = options.run.load;
+  load::LoadOptions& load = options.run.load;
   for (const Known& known : known_scenarios()) {
     if (options.scenario != known.help.name) continue;
     load.scenario = known.scenario;
@@ -269,7 +271,7 @@ std::vector<Option> option_table(BenchOptions& options) {
 }
 
 tr::Result<tr::Done> complete(BenchOptions& options) {
-  LoadOptions& load = options.run.load;
+  load::LoadOptions& load = options.run.load;
   const auto given = [&options](const char* name) { return options.given.contains(name); };
   const bool has_depth = load.scenario != Scenario::kChurn && load.scenario != Scenario::kScript;
   if (load.one_way) {
@@ -288,13 +290,13 @@ tr::Result<tr::Done> complete(BenchOptions& options) {
   if (given("--block-time") && !given("--block")) {
     return usage("--block-time without --block: no request would ask for it");
   }
-  if (load.framing.kind == Framing::Kind::kFixed) {
+  if (load.framing.kind == load::Framing::Kind::kFixed) {
     if (given("--bytes") && load.bytes != load.framing.number) {
       return usage("--bytes and --codec fixed:N contradict each other");
     }
     load.bytes = load.framing.number;
   }
-  const std::string refusal = refusal_of(load.framing, load.bytes);
+  const std::string refusal = load::refusal_of(load.framing, load.bytes);
   if (!refusal.empty()) return usage("--bytes: " + refusal);
   if (load.rate > 0 && has_depth && !load.one_way && !given("--depth")) {
     load.depth = std::clamp(kInFlightMax / active, 1u, 64u);
@@ -306,18 +308,18 @@ tr::Result<tr::Done> complete(BenchOptions& options) {
   }
   if (load.scenario == Scenario::kScript) {
     if (options.script.empty()) return usage("--script FILE is needed");
-    auto script = read_script(options.script);
+    auto script = load::read_script(options.script);
     if (!script) return script.error();
     if (load.rate > 0 && script.value().pauses()) {
       return usage("--rate: a script with a pause has a rhythm of its own");
     }
-    load.script = std::make_shared<const Script>(std::move(script.value()));
+    load.script = std::make_shared<const load::Script>(std::move(script.value()));
   }
   return tr::Done{};
 }
 
-tr::Result<tr::Done> check_endpoint(BenchOptions& options, const Endpoint& server) {
-  LoadOptions& load = options.run.load;
+tr::Result<tr::Done> check_endpoint(BenchOptions& options, const load::Endpoint& server) {
+  load::LoadOptions& load = options.run.load;
   if (!server.is_loopback4()) {
     if (options.given.contains("--sources") && load.sources > 1) {
       return usage("--sources needs a URL on 127.0.0.0/8: only there is every address ours");
@@ -325,11 +327,11 @@ tr::Result<tr::Done> check_endpoint(BenchOptions& options, const Endpoint& serve
     load.sources = 1;
   } else if (!options.given.contains("--sources")) {
     // An address has 28,000 ports, and the kernel takes long to find one when half are in use.
-    load.sources = std::max(load.sources, std::min(1 + load.connections / 5000, kSourcesMax));
+    load.sources = std::max(load.sources, std::min(1 + load.connections / 5000, load::kSourcesMax));
   }
   if (!load.congestion.empty()) {
     if (!server.is_tcp()) return usage("--congestion needs tcp: a unix socket has none");
-    const std::string problem = check_congestion(load.congestion);
+    const std::string problem = load::check_congestion(load.congestion);
     if (!problem.empty()) return usage("--congestion: " + problem);
   }
   return tr::Done{};

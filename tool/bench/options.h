@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tool/bench/runner.h"
+#include "load/runner.h"
 #include "trireme/result.h"
 
 namespace bench {
@@ -19,7 +19,7 @@ namespace tr = trireme;
 struct BenchOptions {
   std::string scenario;
   std::string url;
-  RunOptions run;
+  load::RunOptions run;
   bool json = false;
   std::string plot;    // a file; empty: none
   std::string script;  // a file
@@ -56,6 +56,6 @@ std::vector<Option> option_table(BenchOptions& options);
 // sentence about options that contradict each other.
 tr::Result<tr::Done> complete(BenchOptions& options);
 // Once the URL is resolved: as complete().
-tr::Result<tr::Done> check_endpoint(BenchOptions& options, const Endpoint& server);
+tr::Result<tr::Done> check_endpoint(BenchOptions& options, const load::Endpoint& server);
 
 }  // namespace bench

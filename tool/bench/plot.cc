@@ -123,11 +123,11 @@ double round_up(double value) {
 
 class LatencyPanel {
  public:
-  explicit LatencyPanel(const Tally& tally) : tally_(tally) {
+  explicit LatencyPanel(const load::Tally& tally) : tally_(tally) {
     double lowest = 1e300;
     double highest = 1;
     uint64_t most = 1;
-    for (const Histogram* each : {&tally.fast, &tally.blocking}) {
+    for (const load::Histogram* each : {&tally.fast, &tally.blocking}) {
       if (each->count() == 0) continue;
       // Of an empty or a faster than measurable reply, at least a nanosecond.
       lowest = std::min(lowest, std::max(1.0, static_cast<double>(each->steps().front().value)));
@@ -188,7 +188,7 @@ class LatencyPanel {
     return std::abs(from.x - to.x) + std::abs(from.y - to.y) > 0.5;
   }
 
-  void draw_curve(Svg& svg, const Histogram& latencies, const char* colour) const {
+  void draw_curve(Svg& svg, const load::Histogram& latencies, const char* colour) const {
     if (latencies.count() == 0) return;
     const auto all = static_cast<double>(latencies.count());
     const auto place = [&](uint64_t count) {
@@ -197,7 +197,7 @@ class LatencyPanel {
     };
     std::vector<Point> points;
     uint64_t before = 0;
-    for (const Histogram::Step& step : latencies.steps()) {
+    for (const load::Histogram::Step& step : latencies.steps()) {
       const double y = height_of(static_cast<double>(step.value));
       for (const uint64_t count : {before, step.count}) {
         const Point point = panel_.at(place(count), y);
@@ -208,22 +208,22 @@ class LatencyPanel {
     svg.curve(points, colour);
   }
 
-  const Tally& tally_;
+  const load::Tally& tally_;
   const Panel panel_{.top = 120};
   double low_ = 1;
   double high_ = 10;
   double nines_ = 1;
 };
 
-void draw_throughput(Svg& svg, const Subject& subject, const Measured& measured) {
+void draw_throughput(Svg& svg, const Subject& subject, const load::Measured& measured) {
   const Panel panel{.top = 500};
-  const bool in_bytes = subject.options.load.scenario == Scenario::kStream;
+  const bool in_bytes = subject.options.load.scenario == load::Scenario::kStream;
   panel.title(svg, in_bytes ? "Throughput over time, MB/s, sent and received"
                             : "Throughput over time, requests/s");
   std::vector<Point> points;  // seconds, amount
   double time = 0;
   double most = 0;
-  for (const Second& second : measured.per_second) {
+  for (const load::Second& second : measured.per_second) {
     const double amount =
         in_bytes ? static_cast<double>(second.bytes) / 1e6 : static_cast<double>(second.requests);
     const double rate = amount / std::max(second.seconds, 1e-3);
@@ -253,10 +253,10 @@ void draw_throughput(Svg& svg, const Subject& subject, const Measured& measured)
   panel.frame(svg);
 }
 
-std::string summary_of(const Subject& subject, const Measured& measured) {
-  const Histogram& latencies =
+std::string summary_of(const Subject& subject, const load::Measured& measured) {
+  const load::Histogram& latencies =
       measured.tally.fast.count() > 0 ? measured.tally.fast : measured.tally.blocking;
-  const LoadOptions& load = subject.options.load;
+  const load::LoadOptions& load = subject.options.load;
   const double rate = per(static_cast<double>(measured.requests), measured.seconds);
   const auto shown = [&](double fraction) {
     return show_time(static_cast<double>(latencies.percentile(fraction)));
@@ -270,7 +270,7 @@ std::string summary_of(const Subject& subject, const Measured& measured) {
 
 }  // namespace
 
-std::string plot_of(const Subject& subject, const Measured& measured) {
+std::string plot_of(const Subject& subject, const load::Measured& measured) {
   Svg svg;
   svg.text({90, 42}, "start", "trireme bench " + subject.scenario + " " + subject.url, 20,
            " font-weight=\"600\"");

@@ -12,7 +12,7 @@
 namespace bench {
 
 // A whole SVG document.
-std::string plot_of(const Subject& subject, const Measured& measured);
+std::string plot_of(const Subject& subject, const load::Measured& measured);
 
 // The characters that XML reserves are written out; what it cannot hold becomes a question mark.
 std::string xml_text(std::string_view text);

@@ -42,7 +42,7 @@ std::string scaled(double value, double step, const std::array<const char*, kCou
 constexpr size_t kTableColumns = 95;
 
 // The same for a terminal that is too narrow for the table.
-void add_latency_list(std::string& text, const char* name, const Histogram& latencies) {
+void add_latency_list(std::string& text, const char* name, const load::Histogram& latencies) {
   if (latencies.count() == 0) return;
   add(text, "  latency, %s\n", name);
   for (const Percentile& each : kPercentiles) {
@@ -53,7 +53,7 @@ void add_latency_list(std::string& text, const char* name, const Histogram& late
   add(text, "    %-7s%10s\n", "count", show_count(latencies.count()).c_str());
 }
 
-void add_latencies(std::string& text, const char* name, const Histogram& latencies) {
+void add_latencies(std::string& text, const char* name, const load::Histogram& latencies) {
   if (latencies.count() == 0) return;
   add(text, "    %-16s", name);
   for (const Percentile& each : kPercentiles) {
@@ -64,7 +64,7 @@ void add_latencies(std::string& text, const char* name, const Histogram& latenci
       show_count(latencies.count()).c_str());
 }
 
-void add_latency(std::string& text, const Tally& tally, size_t columns) {
+void add_latency(std::string& text, const load::Tally& tally, size_t columns) {
   const char* const fast = tally.blocking.count() > 0 ? "not blocking" : "all";
   if (columns < kTableColumns) {
     add_latency_list(text, fast, tally.fast);
@@ -78,16 +78,16 @@ void add_latency(std::string& text, const Tally& tally, size_t columns) {
 }
 
 void add_load(std::string& text, const Subject& subject) {
-  const LoadOptions& load = subject.options.load;
+  const load::LoadOptions& load = subject.options.load;
   add(text, "%s %s\n", subject.scenario.c_str(), subject.url.c_str());
   add(text, "  %u connection%s", load.connections, load.connections == 1 ? "" : "s");
   if (load.active > 0) add(text, ", %u of them active", load.active);
   if (load.depth > 1) {
     add(text, ", %s%u requests in flight on each", load.rate > 0 ? "up to " : "", load.depth);
   }
-  if (load.scenario != Scenario::kLines && load.scenario != Scenario::kScript) {
+  if (load.scenario != load::Scenario::kLines && load.scenario != load::Scenario::kScript) {
     add(text, ", messages of %llu bytes, codec %s", static_cast<unsigned long long>(load.bytes),
-        name_of(load.framing).c_str());
+        load::name_of(load.framing).c_str());
   }
   if (load.one_way) text += ", one way";
   text += load.rate > 0 ? ", fixed rate" : ", closed loop";
@@ -98,7 +98,7 @@ void add_load(std::string& text, const Subject& subject) {
   }
 }
 
-void add_rates(std::string& text, const Subject& subject, const Measured& measured) {
+void add_rates(std::string& text, const Subject& subject, const load::Measured& measured) {
   const auto requests = static_cast<double>(measured.requests);
   add(text, "  %-18s%s", "requests/s",
       show_count(static_cast<uint64_t>(per(requests, measured.seconds))).c_str());
@@ -111,7 +111,7 @@ void add_rates(std::string& text, const Subject& subject, const Measured& measur
   add(text, "  (%s in %.2f s", show_count(measured.requests).c_str(), measured.seconds);
   uint64_t slowest = UINT64_MAX;
   uint64_t fastest = 0;
-  for (const Second& second : measured.per_second) {
+  for (const load::Second& second : measured.per_second) {
     if (second.seconds < 1) continue;
     slowest = std::min(slowest, second.requests);
     fastest = std::max(fastest, second.requests);
@@ -125,8 +125,8 @@ void add_rates(std::string& text, const Subject& subject, const Measured& measur
       per(static_cast<double>(measured.received_bytes) / 1e6, measured.seconds));
 }
 
-void add_server(std::string& text, const Subject& subject, const Measured& measured,
-                const ServerFigures& server) {
+void add_server(std::string& text, const Subject& subject, const load::Measured& measured,
+                const load::ServerFigures& server) {
   const auto requests = static_cast<double>(measured.requests);
   const auto cpu = static_cast<double>(server.cpu_ns);
   add(text, "  %-18s%.2f us/request, %.2f times the load's\n", "server CPU",
@@ -139,13 +139,13 @@ void add_server(std::string& text, const Subject& subject, const Measured& measu
   add(text, "  %-18s%s before, %s connected, %s at the end; %u threads\n", "server memory",
       show_bytes(before).c_str(), show_bytes(connected).c_str(),
       show_bytes(static_cast<double>(server.resident_bytes_after)).c_str(), server.threads);
-  if (subject.options.load.scenario == Scenario::kChurn) return;
+  if (subject.options.load.scenario == load::Scenario::kChurn) return;
   add(text, "  %-18s%s\n", "a connection",
       show_bytes(std::max(0.0, connected - before) / subject.options.load.connections).c_str());
 }
 
-void add_checks(std::string& text, const Subject& subject, const Measured& measured) {
-  const Tally& tally = measured.tally;
+void add_checks(std::string& text, const Subject& subject, const load::Measured& measured) {
+  const load::Tally& tally = measured.tally;
   add(text, "  %-18s%s wrong bytes, %s broken connections, %s unanswered",
       exit_status(measured) == 0 ? "checked" : "FAILED", show_count(tally.wrong_bytes).c_str(),
       show_count(tally.broken).c_str(), show_count(tally.unanswered).c_str());
@@ -164,11 +164,11 @@ void add_checks(std::string& text, const Subject& subject, const Measured& measu
 
 }  // namespace
 
-int exit_status(const Measured& measured) {
+int exit_status(const load::Measured& measured) {
   return measured.connected && !measured.tally.failed() && measured.requests > 0 ? 0 : 1;
 }
 
-std::string text_of(const Subject& subject, const Measured& measured, size_t columns) {
+std::string text_of(const Subject& subject, const load::Measured& measured, size_t columns) {
   std::string text;
   add_load(text, subject);
   if (!measured.connected) {
@@ -186,7 +186,8 @@ std::string text_of(const Subject& subject, const Measured& measured, size_t col
   return tool::fit(text, columns);
 }
 
-std::string progress_of(const RunOptions& options, const Progress& progress, size_t columns) {
+std::string progress_of(const load::RunOptions& options, const load::Progress& progress,
+                        size_t columns) {
   const std::string rate = show_count(
       static_cast<uint64_t>(per(static_cast<double>(progress.requests), progress.report_seconds)));
   const std::string wanted = show_count(options.load.connections);
@@ -195,20 +196,20 @@ std::string progress_of(const RunOptions& options, const Progress& progress, siz
   std::string line;
   std::string brief;
   switch (progress.phase) {
-    case Progress::Phase::kConnecting:
+    case load::Progress::Phase::kConnecting:
       add(line, "connecting: %s of %s", connected.c_str(), wanted.c_str());
       add(brief, "%s of %s", connected.c_str(), wanted.c_str());
       break;
-    case Progress::Phase::kWarmingUp:
+    case load::Progress::Phase::kWarmingUp:
       add(line, "warming up: %s requests/s", rate.c_str());
       add(brief, "%s/s", rate.c_str());
       break;
-    case Progress::Phase::kMeasuring:
+    case load::Progress::Phase::kMeasuring:
       add(line, "measuring, %.0f of %.0f s: %s requests/s", progress.seconds, duration,
           rate.c_str());
       add(brief, "%.0f/%.0f s, %s/s", progress.seconds, duration, rate.c_str());
       break;
-    case Progress::Phase::kDraining:
+    case load::Progress::Phase::kDraining:
       add(line, "waiting for the last replies, %.0f s", progress.seconds);
       add(brief, "waiting, %.0f s", progress.seconds);
       break;

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "tool/bench/json.h"
+#include "load/json.h"
 #include "tool/bench/report.h"
 
 namespace bench {
@@ -12,7 +12,7 @@ double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
 
-void add_latencies(JsonWriter& json, const char* name, const Histogram& latencies) {
+void add_latencies(load::JsonWriter& json, const char* name, const load::Histogram& latencies) {
   json.begin_object(name);
   json.field("count", latencies.count());
   json.field("p50", us(latencies.percentile(0.5)));
@@ -24,8 +24,8 @@ void add_latencies(JsonWriter& json, const char* name, const Histogram& latencie
   json.end_object();
 }
 
-void add_load(JsonWriter& json, const Subject& subject) {
-  const LoadOptions& load = subject.options.load;
+void add_load(load::JsonWriter& json, const Subject& subject) {
+  const load::LoadOptions& load = subject.options.load;
   json.field("scenario", subject.scenario);
   json.field("url", subject.url);
   json.begin_object("options");
@@ -35,7 +35,7 @@ void add_load(JsonWriter& json, const Subject& subject) {
   json.field("depth", load.depth);
   json.field("rate", load.rate);
   json.field("bytes", load.bytes);
-  json.field("codec", name_of(load.framing));
+  json.field("codec", load::name_of(load.framing));
   json.field("one_way", load.one_way);
   json.field("block", load.block_fraction);
   json.field("block_us", load.block_microseconds);
@@ -47,9 +47,9 @@ void add_load(JsonWriter& json, const Subject& subject) {
   json.end_object();
 }
 
-void add_server(JsonWriter& json, const Subject& subject, const Measured& measured) {
+void add_server(load::JsonWriter& json, const Subject& subject, const load::Measured& measured) {
   if (!measured.server) return json.null("server");
-  const ServerFigures& server = *measured.server;
+  const load::ServerFigures& server = *measured.server;
   const auto requests = static_cast<double>(measured.requests);
   const auto cpu = static_cast<double>(server.cpu_ns);
   json.begin_object("server");
@@ -66,7 +66,7 @@ void add_server(JsonWriter& json, const Subject& subject, const Measured& measur
   json.field("resident_bytes_after", server.resident_bytes_after);
   const auto grown = static_cast<double>(server.resident_bytes_connected) -
                      static_cast<double>(server.resident_bytes_before);
-  if (subject.options.load.scenario == Scenario::kChurn) {
+  if (subject.options.load.scenario == load::Scenario::kChurn) {
     json.null("bytes_per_connection");
   } else {
     json.field("bytes_per_connection", std::max(0.0, grown) / subject.options.load.connections);
@@ -76,10 +76,10 @@ void add_server(JsonWriter& json, const Subject& subject, const Measured& measur
 
 }  // namespace
 
-std::string json_of(const Subject& subject, const Measured& measured) {
+std::string json_of(const Subject& subject, const load::Measured& measured) {
   const auto requests = static_cast<double>(measured.requests);
-  const Tally& tally = measured.tally;
-  JsonWriter json;
+  const load::Tally& tally = measured.tally;
+  load::JsonWriter json;
   json.begin_object();
   add_load(json, subject);
   json.field("passed", exit_status(measured) == 0);
@@ -96,7 +96,7 @@ std::string json_of(const Subject& subject, const Measured& measured) {
              per(static_cast<double>(measured.load_cpu_ns) / 1000, requests));
   add_server(json, subject, measured);
   json.begin_array("per_second");
-  for (const Second& second : measured.per_second) {
+  for (const load::Second& second : measured.per_second) {
     json.begin_object();
     json.field("seconds", second.seconds);
     json.field("requests", second.requests);

@@ -1,0 +1,89 @@
+// One client connection of a load: its socket, the requests in flight on it, and what the scenario
+// must remember of it.
+//
+// Part of the load engine; belongs to the one thread of its load.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "load/tally.h"
+
+namespace load {
+
+// A request that waits for its reply. `intended_ns` is when it should have been sent, which in a
+// closed loop is when it was.
+struct Pending {
+  int64_t intended_ns = 0;
+  uint64_t id = 0;
+  bool blocks = false;
+};
+
+// Where a connection stands in its script.
+struct ScriptPosition {
+  size_t step = 0;
+  std::vector<uint64_t> repeats;  // turns left of the repeats around the step
+  uint64_t round = 0;
+};
+
+struct Connection {
+  int fd = -1;
+  uint32_t index = 0;  // among the connections of all threads
+  bool watches_write = false;
+  bool dead = false;        // not opened again; what is pending is lost
+  bool connecting = false;  // its socket has told nothing yet
+  bool has_timer = false;
+  bool close_wanted = false;  // by its script: close when all is written, then connect again
+  uint64_t next_request = 0;
+  int64_t begun_ns = 0;  // when it was first tried to connect; 0: it is not tried
+  int64_t ready_ns = 0;  // no request before this: its script pauses, or the backlog was full
+
+  std::vector<Pending> pending;  // a ring of `depth`
+  uint32_t pending_head = 0;
+  uint32_t pending_count = 0;
+
+  // echo and stream: positions in the endless stream of this connection
+  uint64_t queued = 0;
+  uint64_t written = 0;
+  uint64_t received = 0;
+  uint64_t reply_end = 0;  // where the oldest pending reply ends
+
+  // lines and script
+  std::string out;
+  size_t out_written = 0;
+  std::string partial;
+
+  ScriptPosition script;
+
+  std::string_view unwritten_text() const { return std::string_view(out).substr(out_written); }
+  void wrote_text(size_t size) {
+    out_written += size;
+    if (out_written < out.size()) return;
+    out.clear();
+    out_written = 0;
+  }
+
+  // The next request is sent, or is lost because it cannot be.
+  void push(const Pending& request) {
+    const size_t slot = (pending_head + pending_count) % pending.size();
+    pending[slot] = request;
+    ++pending_count;
+    ++next_request;
+  }
+  const Pending& oldest() const { return pending[pending_head]; }
+  // The oldest pending request is answered: its latency is counted.
+  void complete(int64_t now_ns, Tally& tally) {
+    const Pending& request = pending[pending_head];
+    (request.blocks ? tally.blocking : tally.fast).add(now_ns - request.intended_ns);
+    ++tally.requests;
+    pop();
+  }
+  void pop() {
+    pending_head = (pending_head + 1) % static_cast<uint32_t>(pending.size());
+    --pending_count;
+  }
+};
+
+}  // namespace load
