@@ -21,6 +21,32 @@ struct Pending {
   bool blocks = false;
 };
 
+// The requests that wait for their replies, the oldest first; as many as `resize` has allowed.
+class PendingRing {
+ public:
+  void resize(size_t count) { slots_.resize(count); }
+
+  uint32_t count() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  bool full() const { return count_ >= slots_.size(); }
+  const Pending& oldest() const { return slots_[head_]; }
+
+  void push(const Pending& request) {
+    slots_[(head_ + count_) % slots_.size()] = request;
+    ++count_;
+  }
+  void pop() {
+    head_ = (head_ + 1) % static_cast<uint32_t>(slots_.size());
+    --count_;
+  }
+  void clear() { count_ = 0; }
+
+ private:
+  std::vector<Pending> slots_;
+  uint32_t head_ = 0;
+  uint32_t count_ = 0;
+};
+
 // Where a connection stands in its script.
 struct ScriptPosition {
   size_t step = 0;
@@ -40,9 +66,7 @@ struct Connection {
   int64_t begun_ns = 0;  // when it was first tried to connect; 0: it is not tried
   int64_t ready_ns = 0;  // no request before this: its script pauses, or the backlog was full
 
-  std::vector<Pending> pending;  // a ring of `depth`
-  uint32_t pending_head = 0;
-  uint32_t pending_count = 0;
+  PendingRing pending;
 
   // echo and stream: positions in the endless stream of this connection
   uint64_t queued = 0;
@@ -67,22 +91,15 @@ struct Connection {
 
   // The next request is sent, or is lost because it cannot be.
   void push(const Pending& request) {
-    const size_t slot = (pending_head + pending_count) % pending.size();
-    pending[slot] = request;
-    ++pending_count;
+    pending.push(request);
     ++next_request;
   }
-  const Pending& oldest() const { return pending[pending_head]; }
   // The oldest pending request is answered: its latency is counted.
   void complete(int64_t now_ns, Tally& tally) {
-    const Pending& request = pending[pending_head];
+    const Pending& request = pending.oldest();
     (request.blocks ? tally.blocking : tally.fast).add(now_ns - request.intended_ns);
     ++tally.requests;
-    pop();
-  }
-  void pop() {
-    pending_head = (pending_head + 1) % static_cast<uint32_t>(pending.size());
-    --pending_count;
+    pending.pop();
   }
 };
 

@@ -41,7 +41,7 @@ class EchoTraffic : public Traffic {
       : stream_(make_stream(framing, message_bytes, kReceiveBytes)) {}
 
   void add_request(Connection& connection, const Pending& request, Tally&) override {
-    if (connection.pending_count == 0) {
+    if (connection.pending.empty()) {
       connection.reply_end = connection.queued + stream_.message_bytes;
     }
     connection.queued += stream_.message_bytes;
@@ -68,7 +68,7 @@ class EchoTraffic : public Traffic {
  protected:
   void complete_until(Connection& connection, uint64_t position, int64_t now_ns,
                       Tally& tally) const {
-    while (connection.pending_count > 0 && position >= connection.reply_end) {
+    while (!connection.pending.empty() && position >= connection.reply_end) {
       connection.complete(now_ns, tally);
       connection.reply_end += stream_.message_bytes;
     }

@@ -53,13 +53,13 @@ class LineTraffic final : public Traffic {
   }
 
   static void check(Connection& connection, std::string_view line, int64_t now_ns, Tally& tally) {
-    if (connection.pending_count == 0) {
+    if (connection.pending.empty()) {
       tally.note("connection " + std::to_string(connection.index) + ": a line without a request");
       tally.wrong_bytes += line.size() + 1;
       return;
     }
     char text[24];
-    const std::string_view wanted(text, format(connection.oldest().id, text));
+    const std::string_view wanted(text, format(connection.pending.oldest().id, text));
     if (line == "BUSY" || line.starts_with("BUSY ")) {
       ++tally.refused;
     } else if (line != wanted) {

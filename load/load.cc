@@ -45,11 +45,11 @@ uint32_t active_of(const LoadOptions& options) {
 Load::Load(const Endpoint& server, const LoadOptions& options)
     : server_(server),
       options_(options),
-      all_active_count_(active_of(options)),
       traffic_(make_traffic(options)),
       connections_(share_of(options.connections, options)),
       input_(Traffic::kReceiveBytes),
       random_(options.part + 1),
+      schedule_(options.rate, active_of(options)),
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       active_count_(share_of(active_of(options), options)),
       alive_count_(static_cast<uint32_t>(connections_.size())) {
@@ -69,7 +69,7 @@ Load::~Load() {
 
 void Load::run_until(int64_t deadline_ns) {
   int64_t now = now_ns();
-  if (start_ns_ == 0) start_ns_ = now;
+  if (!schedule_.begun()) schedule_.begin(now);
   if (!alive()) {
     blocking_sleep_ns(std::max<int64_t>(deadline_ns - now, 0));
     now = now_ns();
@@ -87,9 +87,7 @@ void Load::run_until(int64_t deadline_ns) {
     int64_t wake = deadline_ns;
     if (options_.rate > 0) {
       send_due(now);
-      const uint64_t next =
-          next_due_round_ * all_active_count_ + connections_[next_due_place_].index;
-      wake = std::min(wake, due_ns(next));
+      wake = std::min(wake, schedule_.due_ns_at_place(connections_[schedule_.place()]));
     }
     if (!timers_.empty()) {
       run_timers(now);
@@ -106,9 +104,9 @@ void Load::restart() {
   if (alive_count_ == connections_.size()) return;
   for (Connection& connection : connections_) {
     if (!connection.dead) continue;
-    connection.pending_count = 0;
+    connection.pending.clear();
     if (options_.rate == 0 || !is_active(place_of(connection))) continue;
-    while (next_due_ns(connection) <= scheduled_ns_) ++connection.next_request;
+    while (schedule_.was_due(connection)) ++connection.next_request;
   }
 }
 
@@ -128,9 +126,9 @@ void Load::drain(int64_t patience_ns) {
 
 void Load::count_unanswered(int64_t now) {
   for (Connection& connection : connections_) {
-    (connection.dead ? tally_.lost : tally_.unanswered) += connection.pending_count;
-    for (; connection.pending_count > 0; connection.pop()) {
-      const Pending& request = connection.oldest();
+    (connection.dead ? tally_.lost : tally_.unanswered) += connection.pending.count();
+    for (; !connection.pending.empty(); connection.pending.pop()) {
+      const Pending& request = connection.pending.oldest();
       (request.blocks ? tally_.blocking : tally_.fast).add(now - request.intended_ns);
     }
   }
@@ -142,8 +140,8 @@ void Load::count_unsent() {
   const int64_t now = now_ns();
   for (uint32_t i = 0; i < active_count_; ++i) {
     Connection& connection = connections_[i];
-    for (; next_due_ns(connection) <= scheduled_ns_; ++connection.next_request) {
-      tally_.fast.add(now - next_due_ns(connection));
+    for (; schedule_.was_due(connection); ++connection.next_request) {
+      tally_.fast.add(now - schedule_.due_ns_of_next(connection));
       ++(connection.dead ? tally_.lost : tally_.unsent);
     }
   }
@@ -192,12 +190,11 @@ void Load::receive(Connection& connection) {
   const int64_t now = now_ns();
   if (size == 0) return stream_ended(connection, now);
   tally_.received_bytes += static_cast<uint64_t>(size);
-  const uint32_t before = connection.pending_count;
+  const uint32_t before = connection.pending.count();
   traffic_->receive(connection, {input_.data(), static_cast<size_t>(size)}, now, tally_);
-  in_flight_count_ -= before - connection.pending_count;
-  if (connection.pending_count == 0) hang_up_if_wanted(connection);
-  if (sending_ && is_active(place_of(connection)) &&
-      connection.pending_count < connection.pending.size()) {
+  in_flight_count_ -= before - connection.pending.count();
+  if (connection.pending.empty()) hang_up_if_wanted(connection);
+  if (sending_ && is_active(place_of(connection)) && !connection.pending.full()) {
     add_requests(connection, now);
   }
 }
@@ -209,22 +206,21 @@ void Load::stream_ended(Connection& connection, int64_t now) {
     --alive_count_;
     return;
   }
-  const uint32_t before = connection.pending_count;
+  const uint32_t before = connection.pending.count();
   if (!traffic_->ended(connection, now, tally_)) {
     return break_connection(connection, "closed by the server");
   }
-  in_flight_count_ -= before - connection.pending_count;
+  in_flight_count_ -= before - connection.pending.count();
   hang_up(connection);
   if (sending_) add_requests(connection, now);
 }
 
 // Queues what may be sent now and writes it in one go.
 void Load::add_requests(Connection& connection, int64_t now) {
-  const uint32_t before = connection.pending_count;
-  while (connection.pending_count < options_.depth && !connection.dead) {
-    // Unique among all connections, rising on each, and the place in the schedule of a fixed rate.
-    const uint64_t id = connection.next_request * all_active_count_ + connection.index;
-    const int64_t intended = options_.rate > 0 ? due_ns(id) : now;
+  const uint32_t before = connection.pending.count();
+  while (connection.pending.count() < options_.depth && !connection.dead) {
+    const uint64_t id = schedule_.number_of_next(connection);
+    const int64_t intended = options_.rate > 0 ? schedule_.due_ns(id) : now;
     if (intended > now || connection.close_wanted) break;
     if (connection.ready_ns > now) {
       wake_at(connection, connection.ready_ns);
@@ -241,7 +237,7 @@ void Load::add_requests(Connection& connection, int64_t now) {
                           tally_);
   }
   if (connection.dead) return;
-  in_flight_count_ += connection.pending_count - before;
+  in_flight_count_ += connection.pending.count() - before;
   if (connection.fd >= 0) flush(connection);
 }
 
@@ -265,9 +261,9 @@ void Load::flush(Connection& connection) {
     } else {
       if (connection.connecting) made(connection);
       tally_.sent_bytes += static_cast<uint64_t>(sent);
-      const uint32_t before = connection.pending_count;
+      const uint32_t before = connection.pending.count();
       traffic_->wrote(connection, static_cast<size_t>(sent), tally_);
-      in_flight_count_ -= before - connection.pending_count;
+      in_flight_count_ -= before - connection.pending.count();
     }
     // EAGAIN is also the answer while a connection of churn is still being made.
     if (sent < static_cast<ssize_t>(bytes.size())) {
@@ -300,7 +296,7 @@ void Load::hang_up(Connection& connection) {
 // With no request pending, the connection of a churn is done with, and so is one whose script says
 // so and whose bytes have left. It is opened again by its next request.
 void Load::hang_up_if_wanted(Connection& connection) {
-  if (connection.fd < 0 || connection.pending_count > 0) return;
+  if (connection.fd < 0 || !connection.pending.empty()) return;
   if (options_.scenario == Scenario::kChurn) return hang_up(connection);
   if (!connection.close_wanted || !traffic_->unwritten(connection).empty()) return;
   connection.close_wanted = false;
@@ -315,26 +311,18 @@ void Load::break_connection(Connection& connection, const std::string& why) {
   connection.begun_ns = 0;
   connection.dead = true;
   --alive_count_;
-  in_flight_count_ -= connection.pending_count;  // lost: nobody waits for them
+  in_flight_count_ -= connection.pending.count();  // lost: nobody waits for them
 }
 
-int64_t Load::due_ns(uint64_t request) const {
-  return start_ns_ +
-         static_cast<int64_t>(static_cast<double>(request) *
-                              (static_cast<double>(kNanosecondsPerSecond) / options_.rate));
-}
-
-// Request n of the schedule belongs to connection n modulo the active ones. One that is full keeps
-// its place: add_requests sends what is overdue when a reply makes room.
+// A connection that is full is passed over: add_requests sends what is overdue when a reply makes
+// room.
 void Load::send_due(int64_t now) {
-  scheduled_ns_ = now;
+  schedule_.look(now);
   for (;;) {
-    Connection& connection = connections_[next_due_place_];
-    if (due_ns(next_due_round_ * all_active_count_ + connection.index) > now) return;
+    Connection& connection = connections_[schedule_.place()];
+    if (schedule_.due_ns_at_place(connection) > now) return;
     add_requests(connection, now);
-    if (++next_due_place_ < active_count_) continue;
-    next_due_place_ = 0;
-    ++next_due_round_;
+    schedule_.advance(active_count_);
   }
 }
 
@@ -351,7 +339,7 @@ void Load::run_timers(int64_t now) {
     Connection& connection = connections_[timers_.top().place];
     timers_.pop();
     connection.has_timer = false;
-    if (connection.pending_count < connection.pending.size()) add_requests(connection, now);
+    if (!connection.pending.full()) add_requests(connection, now);
   }
 }
 

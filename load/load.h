@@ -18,6 +18,7 @@
 #include "load/connection.h"
 #include "load/endpoint.h"
 #include "load/event_wait.h"
+#include "load/schedule.h"
 #include "load/traffic.h"
 
 namespace load {
@@ -60,7 +61,7 @@ class Load {
   // How many are open; any thread.
   uint32_t connected_count() const { return connected_count_.load(std::memory_order_relaxed); }
   // When request 0 of a fixed rate is due: the same for all parts. Else the first run begins it.
-  void begin_schedule(int64_t start_ns) { start_ns_ = start_ns; }
+  void begin_schedule(int64_t start_ns) { schedule_.begin(start_ns); }
   // Sends and receives until then, or until no connection is alive. Requests stay in flight, so a
   // following call goes on smoothly. Of a load that is dead only the schedule goes on.
   void run_until(int64_t deadline_ns);
@@ -125,11 +126,6 @@ class Load {
   void hang_up_if_wanted(Connection& connection);
   void stream_ended(Connection& connection, int64_t now);
   void break_connection(Connection& connection, const std::string& why);
-  int64_t due_ns(uint64_t request) const;
-  // When the next request of the connection is due at a fixed rate.
-  int64_t next_due_ns(const Connection& connection) const {
-    return due_ns(connection.next_request * all_active_count_ + connection.index);
-  }
   void count_unanswered(int64_t now);
   void send_due(int64_t now);
   void wake_at(Connection& connection, int64_t at_ns);
@@ -137,13 +133,13 @@ class Load {
 
   const Endpoint server_;
   const LoadOptions options_;
-  const uint32_t all_active_count_;  // of all parts
   const std::unique_ptr<Traffic> traffic_;
   std::vector<Connection> connections_;
   std::vector<char> input_;
   std::minstd_rand random_;
   Tally tally_;
   EventWait event_wait_;
+  Schedule schedule_;
   Timers timers_;  // connections that wait for a pause of their script, or for a backlog
   int epoll_fd_ = -1;
   bool sending_ = false;
@@ -152,12 +148,8 @@ class Load {
   uint32_t alive_count_ = 0;
   uint64_t in_flight_count_ = 0;
   std::atomic<uint32_t> connected_count_{0};
-  uint32_t opened_count_ = 0;    // spreads over the source addresses
-  int64_t start_ns_ = 0;         // of the schedule of a fixed rate
-  int64_t looked_ns_ = 0;        // when connects were last looked at
-  int64_t scheduled_ns_ = 0;     // up to then the schedule was looked at
-  uint64_t next_due_round_ = 0;  // the first request of the schedule that was not yet looked at:
-  uint32_t next_due_place_ = 0;  // of this connection
+  uint32_t opened_count_ = 0;  // spreads over the source addresses
+  int64_t looked_ns_ = 0;      // when connects were last looked at
 };
 
 }  // namespace load

@@ -109,9 +109,10 @@ void Load::break_overdue_connects(int64_t now) {
     const int64_t begun = connection.begun_ns;
     if (begun == 0 || now - begun < options_.connect_time_max.count()) continue;
     refuse_to_connect(connection, ETIMEDOUT);
-    if (connection.pending_count > 0) continue;
+    if (!connection.pending.empty()) continue;
     // Its backlog was full: the request that is to be sent waits for a socket.
-    connection.push({.intended_ns = options_.rate > 0 ? next_due_ns(connection) : begun});
+    connection.push(
+        {.intended_ns = options_.rate > 0 ? schedule_.due_ns_of_next(connection) : begun});
   }
 }
 

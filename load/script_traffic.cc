@@ -74,7 +74,7 @@ class ScriptTraffic final : public Traffic {
   }
 
   bool ended(Connection& connection, int64_t now_ns, Tally& tally) override {
-    if (connection.pending_count == 0 || !connection.partial.empty()) return false;
+    if (connection.pending.empty() || !connection.partial.empty()) return false;
     if (script_.steps[connection.script.step].kind != Kind::kExpectClose) return false;
     next(connection);
     connection.complete(now_ns, tally);
@@ -123,7 +123,7 @@ class ScriptTraffic final : public Traffic {
   // Takes from what was received as long as the pending request expects something.
   void read(Connection& connection, int64_t now_ns, Tally& tally) {
     std::string_view rest = connection.partial;
-    while (connection.pending_count > 0) {
+    while (!connection.pending.empty()) {
       const Look look = look_at(connection, rest);
       if (look.match == Match::kMore) break;
       if (look.match == Match::kNo) {
@@ -184,7 +184,7 @@ class ScriptTraffic final : public Traffic {
                int64_t now_ns, Tally& tally) const {
     const size_t step = connection.script.step % script_.steps.size();
     reject(connection, script_.steps[step], got, wanted, tally);
-    if (connection.pending_count > 0) connection.complete(now_ns, tally);
+    if (!connection.pending.empty()) connection.complete(now_ns, tally);
     connection.partial.clear();
     connection.out.clear();
     connection.out_written = 0;

@@ -74,7 +74,7 @@ class Player {
 
   // As a load does: requests until one is pending, or the script pauses or closes. What is sent.
   std::string go_on() {
-    for (int i = 0; i < 100 && connection.pending_count == 0; ++i) {
+    for (int i = 0; i < 100 && connection.pending.empty(); ++i) {
       if (connection.close_wanted || connection.ready_ns != 0) break;
       traffic_->add_request(connection, {}, tally);
     }
@@ -108,7 +108,7 @@ TEST(BenchScript, AnExchangeIsOneRequest) {
   EXPECT_EQ(player.tally.requests, 2u);
   EXPECT_EQ(player.connection.script.round, 1u);
   EXPECT_EQ(player.go_on(), "");
-  EXPECT_EQ(player.connection.pending_count, 1u) << "the greeting of round 1";
+  EXPECT_EQ(player.connection.pending.count(), 1u) << "the greeting of round 1";
   EXPECT_FALSE(player.tally.failed()) << player.tally.problem;
 }
 
@@ -151,7 +151,7 @@ TEST(BenchScript, PauseAndCloseStopIt) {
   Player player("send \"slow\"\npause 1h\nsend \"ly\\n\"\nexpect-line \"slowly\"\nclose\n");
   EXPECT_EQ(player.go_on(), "slow");
   EXPECT_GT(player.connection.ready_ns, 0);
-  EXPECT_EQ(player.connection.pending_count, 0u);
+  EXPECT_EQ(player.connection.pending.count(), 0u);
   player.connection.ready_ns = 0;
   EXPECT_EQ(player.go_on(), "ly\n");
   player.get("slowly\n");
@@ -182,7 +182,7 @@ TEST(BenchScript, AMismatchBeginsANewRound) {
         << player.tally.problem;
     EXPECT_TRUE(player.connection.close_wanted);
     EXPECT_EQ(player.connection.script.round, 1u);
-    EXPECT_EQ(player.connection.pending_count, 0u);
+    EXPECT_EQ(player.connection.pending.count(), 0u);
   }
 }
 
