@@ -8,13 +8,6 @@
 #include "runtime/check.h"
 
 namespace trireme { inline namespace v0 {
-namespace {
-
-// How long a finished reply may wait for a later request of its job.
-constexpr Duration kGatherTime = std::chrono::milliseconds(1);
-constexpr Duration kLookTime = std::chrono::microseconds(16);
-
-}  // namespace
 
 // Adds the requests that have arrived behind the first. Anything else than a request of its kind
 // (they start in one place) ends it and is decoded in its turn.
@@ -32,61 +25,6 @@ void IoWorker::add_requests_in_loop(Connection& connection, Job& job) {
   job.requests_count += static_cast<uint32_t>(found);
   batch_frames_ += static_cast<int>(found);
   loop_.counters.requests.add(found);
-}
-
-// What its handlers took, for the placement of the next ones of their kind.
-void IoWorker::learn_in_loop(Job& job) {
-  const uint32_t requests = std::max(job.requests_run, 1u);
-  if (job.cpu_timed && !job.lost_loop) job.kind->computed(requests, job.time, job.cpu_time);
-  if (job.on_data_worker) {
-    const bool stays = !job.kind->on_data_workers();
-    const bool tells = lookout != nullptr && lookout->works();
-    const bool late = job.time >= KindRecord::kLate;  // only then does its price matter
-    const Duration price = tells && late ? loss_price_.at(loop_.now()) : KindRecord::kLateCost;
-    job.kind->ran_on_data_worker(requests, job.time, price, loop_.now());
-    // It comes back because a loss costs little: that is so while somebody looks out.
-    const bool returns = !stays && !job.kind->on_data_workers() && job.kind->blocks();
-    if (returns && tells) lookout->alert(loop_.now());
-  } else {
-    // The one that lost the loop was noted when it did.
-    const uint32_t in_time = job.lost_loop ? requests - 1 : requests;
-    job.kind->ran_inline(in_time, job.timed && !job.lost_loop, job.time, loop_.now());
-  }
-}
-
-// The job that has just lost the loop: what that has cost its clients.
-Duration IoWorker::note_loss_in_loop() {
-  const Duration price = lost_at_once ? KindRecord::kAtOnceCost : KindRecord::kLateCost;
-  if (lost_while_alert) loss_price_.paid(price, loop_.now());
-  return price;
-}
-
-// A copy of its requests for a data worker. False: there is no memory for it.
-bool IoWorker::own_requests_in_loop(Job& job) {
-  job.on_data_worker = true;
-  job.in_read_buffer = false;
-  if (job.requests_count == 0) return true;
-  const std::string_view bytes = job.request_bytes();
-  char* copy = job.room_for(bytes.size());
-  if (copy == nullptr) {
-    if (bytes.size() > kStorageKept) {
-      job.storage = large_storage_.take(bytes.size());
-    } else if (job.storage.capacity() < bytes.size()) {
-      job.storage = Buffers::make_uncounted(BlockCache::capacity_for(bytes.size()));
-    }
-    if (!job.storage) return false;
-    copy = job.storage.data();
-  }
-  std::memcpy(copy, bytes.data(), bytes.size());
-  for (uint32_t i = 0; i < job.requests_count; ++i) {
-    Job::Asked& asked = job.requests[i];
-    if (!asked.payload.empty()) {
-      asked.payload = {copy + (asked.payload.data() - bytes.data()), asked.payload.size()};
-    }
-    asked.end = copy + (asked.end - bytes.data());
-  }
-  if (job.requests_count > 1) note_out_in_loop(job);
-  return true;
 }
 
 // The requests of a job that it did not start: because it has lost its loop, or because one of them
@@ -165,42 +103,22 @@ void IoWorker::leave_gathered_in_loop(Connection& connection, Job& job, uint32_t
 
 // While the job still runs, on a thread that is not ours.
 void IoWorker::leave_early_in_loop(Job& job, uint64_t published) {
-  Connection& connection = *job.connection;
+  Connection& connection = Connection::of(job);
   const uint32_t count = PublishedReplies::count(published);
   if (count == job.left_count || !connection.is_live() || !owns_writing_in_loop(connection)) return;
   leave_gathered_in_loop(connection, job, count, PublishedReplies::bytes(published));
 }
 
-void IoWorker::note_out_in_loop(Job& job) {
-  ++out_count_;
-  // With many of them each is looked at more seldom, so that looking stays a small part of the
-  // time.
-  job.look_at = loop_.now() + std::max(kGatherTime, out_count_ * kLookTime);
-  job.previous_out = out_tail_;
-  job.next_out = nullptr;
-  (out_tail_ != nullptr ? out_tail_->next_out : out_head_) = &job;
-  out_tail_ = &job;
-}
-
-void IoWorker::note_home_in_loop(Job& job) {
-  if (job.requests_count < 2) return;
-  --out_count_;
-  (job.previous_out != nullptr ? job.previous_out->next_out : out_head_) = job.next_out;
-  (job.next_out != nullptr ? job.next_out->previous_out : out_tail_) = job.previous_out;
-  job.previous_out = job.next_out = nullptr;
-}
-
 // Sends what has gathered in jobs that are out for long. Returns when to look again.
 TimePoint IoWorker::look_at_jobs_out_in_loop() {
   constexpr int kJobsATurn = 64;
-  for (int i = 0; i < kJobsATurn && out_head_ != nullptr && out_head_->look_at <= loop_.now();
-       ++i) {
-    Job& job = *out_head_;
-    leave_early_in_loop(job, job.published.read());
-    note_home_in_loop(job);
-    note_out_in_loop(job);
+  for (int i = 0; i < kJobsATurn; ++i) {
+    Job* const job = jobs_out_.due(loop_.now());
+    if (job == nullptr) break;
+    leave_early_in_loop(*job, job->published.read());
+    jobs_out_.look_later(*job, loop_.now());
   }
-  return out_head_ != nullptr ? out_head_->look_at : kNever;
+  return jobs_out_.look_at();
 }
 
 }}  // namespace trireme

@@ -28,7 +28,8 @@
 namespace trireme { inline namespace v0 {
 
 struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc)
-                    Channel {
+                    Channel,
+                    RequestOwner {
   enum class Phase : uint8_t { kFree, kOpen, kFinishing, kLingering, kClosed };
 
   // A request whose reply has not left.
@@ -105,6 +106,8 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   bool late : 1 = false;
   bool silent : 1 = false;  // no byte has come or gone: the clock of the first one runs
 
+  // Of a job that the holder has made, and not recycled yet.
+  static Connection& of(const Job& job) { return static_cast<Connection&>(*job.owner); }
   Rare& make_rare() {
     if (rare == nullptr) rare = std::make_unique<Rare>();
     return *rare;

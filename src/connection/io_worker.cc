@@ -19,23 +19,18 @@ IoWorker::IoWorker(Core& core, uint32_t index,
       loop_(core.loop(index)),
       driver_(loop_.driver_traits()),
       listenings_(listenings),
-      kinds_(std::make_shared<KindTable>()),
+      placer_(*this, driver_),
+      job_pool_(core.buffers),
       out_(core.buffers.make_fixed(kOutBytes)) {
   spare_inputs_.reserve(kSpareInputsMax);
   for (const auto& listening : listenings) {
-    kinds_->push_back(std::make_unique<Kinds>());
-    for (const PinnedKind& pin : listening->options.pinned_kinds) {
-      kinds_->back()->of(pin.kind).pin(pin.dispatch);
-    }
+    placer_.add_listener(listening->options.pinned_kinds);
   }
 }
 
 IoWorker::~IoWorker() {
   loop_.assume_held();
   CHECK_EQUAL(slots_live_, 0u, "a connection outlived its I/O worker");
-  while (jobs_free_ != nullptr) {
-    delete std::exchange(jobs_free_, static_cast<Job*>(jobs_free_->next));
-  }
 }
 
 // Inlined into hold(), as the next one is, for the reason in runtime/system/real_calls.h.
@@ -96,7 +91,7 @@ HeldLoop::End IoWorker::hold(void* as) {
   thread_slot = &loop_code_mark;
   if (lost_job_ != nullptr) {
     Job& lost = *std::exchange(lost_job_, nullptr);
-    if (lost.kind != nullptr) lost.kind->was_late(note_loss_in_loop(), loop_.now());
+    placer_.note_loss(lost, loop_.now());
     leave_early_in_loop(lost, lost_published_);  // replies that it has must not wait for its end
   }
   flush_in_loop();
@@ -113,7 +108,7 @@ HeldLoop::End IoWorker::hold(void* as) {
     if (job->timed) job->begin_times(core_.platform, core_.platform.clock.now());
     job->begin();
     do {
-      if (kForceHandOver && job->lent_by != nullptr) crew_->force_take(*this, *job);
+      if (Placer::kForceHandOver && job->lent_by != nullptr) crew_->force_take(*this, *job);
       // A handler of `inline` is not late for itself: nobody takes the loop from it.
     } while (job->run_next() && (job->lent_by == nullptr || loop_.relend(job->lent_as)));
     job->end(&loop_code_mark);
@@ -131,7 +126,7 @@ HeldLoop::End IoWorker::hold(void* as) {
 // goes on from there, in the connection. Pointers move, nothing is copied.
 void IoWorker::rearrange(SpareKit& kit) {
   Job& job = *lent_job;
-  Connection& connection = *job.connection;
+  Connection& connection = Connection::of(job);
   job.lost_loop = true;
   lost_job_ = &job;
   lost_published_ = job.published.read();
@@ -174,13 +169,10 @@ void IoWorker::turn_until_idle() {
 
 void IoWorker::end_turn_in_loop(bool may_sleep) {
   expire_timers_in_loop();
-  TimePoint until = out_head_ != nullptr ? look_at_jobs_out_in_loop() : kNever;
+  TimePoint until = jobs_out_.has_watched() ? look_at_jobs_out_in_loop() : kNever;
   if (door_ != nullptr) until = std::min(until, door_->resume_in_loop());
   flush_in_loop();
-  if (to_workers_head_ != nullptr) {
-    crew_->submit(std::exchange(to_workers_head_, nullptr));
-    to_workers_tail_ = nullptr;
-  }
+  if (jobs_out_.has_aside()) crew_->submit(jobs_out_.take_all());
   if (crew_ != nullptr && crew_->nudge()) until = std::min(until, loop_.now() + kNudge);
   const bool pressure = core_.buffers.under_pressure();
   if (pressure != small_reads_) {

@@ -5,7 +5,7 @@
 //   io_worker.cc  the turn: what comes next, lend, take back; mail
 //   input.cc      received bytes -> requests
 //   codec_calls.cc  codecs, and their mistakes
-//   dispatch.cc   requests -> jobs: here, or for data workers
+//   dispatch.cc   requests -> jobs: here, or for data workers (handling/placer.h, jobs_out.h)
 //   batch.cc      several requests in one job
 //   replies.cc    answers in request order
 //   output.cc     finished jobs -> replies -> socket
@@ -27,9 +27,10 @@
 #include "connection/connection.h"
 #include "connection/door.h"
 #include "handling/crew.h"
-#include "handling/placement.h"
+#include "handling/job_pool.h"
+#include "handling/jobs_out.h"
+#include "handling/placer.h"
 #include "runtime/event_loop.h"
-#include "runtime/memory/block_cache.h"
 
 namespace trireme { inline namespace v0 {
 
@@ -50,25 +51,19 @@ class IoWorker final : public HeldLoop, public Adopter {
   void adopt_in_loop(int fd, uint32_t listening_index, const SocketAddress& peer) override;
 
   // Any thread. Shared with the server, whose statistics outlive the loops.
-  std::shared_ptr<const KindTable> kinds() const { return kinds_; }
+  std::shared_ptr<const KindTable> kinds() const NO_THREAD_SAFETY_ANALYSIS {
+    return placer_.kinds();
+  }
 
   // The calling thread is the only one there is. Turns the loop until nothing is left to do at this
   // moment.
   void turn_until_idle();
 
  private:
-#ifdef TRIREME_FORCE_HANDOVER
-  static constexpr bool kForceHandOver = true;
-#else
-  static constexpr bool kForceHandOver = false;
-#endif
   static constexpr size_t kOutBytes = 64 << 10;     // replies of one connection and turn
   static constexpr size_t kCopyBytesMax = 8 << 10;  // larger answers are sent from where they are
   static constexpr size_t kInputBlockBytes = 4 << 10;  // the least for a part of a request
   static constexpr size_t kSpareInputsMax = 16;
-  static constexpr uint32_t kJobsKeptMax = 256;         // for the next requests
-  static constexpr size_t kStorageKept = 4 << 10;       // by each of them
-  static constexpr size_t kLargeStorageKept = 2 << 20;  // by all together
   static constexpr int kFramesPerTurn = 256;  // of one connection, before others have their turn
   static constexpr size_t kConnectionsPerChunk = 64;
 
@@ -125,22 +120,16 @@ class IoWorker final : public HeldLoop, public Adopter {
   Job* make_job_in_loop(Connection& connection, JobKind kind) REQUIRES(loop_);
   Job* dispatch_in_loop(Job* job) REQUIRES(loop_);
   void unmake_job_in_loop(Job& job) REQUIRES(loop_);
-  void put_aside_in_loop(Job& job) REQUIRES(loop_);
   [[nodiscard]] bool withdraw_in_loop(Job& job) REQUIRES(loop_);
   void withdraw_all_in_loop(Connection& connection) REQUIRES(loop_);
 
   // --- batch.cc ---
-  void learn_in_loop(Job& job) REQUIRES(loop_);
-  Duration note_loss_in_loop() REQUIRES(loop_);
   void add_requests_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
-  [[nodiscard]] bool own_requests_in_loop(Job& job) REQUIRES(loop_);
   void give_back_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
   [[nodiscard]] bool put_back_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
   void leave_gathered_in_loop(Connection& connection, Job& job, uint32_t count, uint32_t bytes)
       REQUIRES(loop_);
   void leave_early_in_loop(Job& job, uint64_t published) REQUIRES(loop_);
-  void note_out_in_loop(Job& job) REQUIRES(loop_);
-  void note_home_in_loop(Job& job) REQUIRES(loop_);
   TimePoint look_at_jobs_out_in_loop() REQUIRES(loop_);
 
   // --- replies.cc ---
@@ -173,7 +162,6 @@ class IoWorker final : public HeldLoop, public Adopter {
   bool owns_writing_in_loop(Connection& connection) REQUIRES(loop_);
   void grant_writing_in_loop(Connection& connection, Job& job) REQUIRES(loop_);
   void recycle_in_loop(Job& job) REQUIRES(loop_);
-  void keep_job_in_loop(Job& job) REQUIRES(loop_);
   void open_outbox_mail_in_loop(Job& job) REQUIRES(loop_);
   void write_in_loop(Connection& connection, std::string_view bytes) REQUIRES(loop_);
   [[nodiscard]] bool write_framed_in_loop(Connection& connection, Answer& answer) REQUIRES(loop_);
@@ -227,8 +215,9 @@ class IoWorker final : public HeldLoop, public Adopter {
   std::unique_ptr<Door> door_;  // null: the Listener accepts
   const Driver::Traits driver_;
   const std::vector<std::unique_ptr<Listening>>& listenings_;
-  const std::shared_ptr<KindTable> kinds_;  // what is in it is the holder's
-  LossPrice loss_price_ GUARDED_BY(loop_);
+  Placer placer_ GUARDED_BY(loop_);
+  JobPool job_pool_ GUARDED_BY(loop_);
+  JobsOut jobs_out_ GUARDED_BY(loop_);
 
   // Slots: chunks that are never freed before the server ends; free ones are reused first-in
   // first-out.
@@ -258,17 +247,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   uint32_t runs_left_ GUARDED_BY(loop_) = 0;  // of this turn
   uint32_t run_count_ GUARDED_BY(loop_) = 0;
 
-  Mail* mail_ GUARDED_BY(loop_) = nullptr;      // taken out of the mailbox, not opened yet
-  Job* jobs_free_ GUARDED_BY(loop_) = nullptr;  // by Mail::next
-  uint32_t jobs_free_count_ GUARDED_BY(loop_) = 0;
-  BlockCache large_storage_ GUARDED_BY(loop_){kLargeStorageKept};  // of jobs on data workers
-  Job* to_workers_head_ GUARDED_BY(loop_) =
-      nullptr;  // for the ready queue, handed over once a turn
-  Job* to_workers_tail_ GUARDED_BY(loop_) = nullptr;
-  // Jobs with several requests on data workers, by the time when to look what has gathered.
-  Job* out_head_ GUARDED_BY(loop_) = nullptr;
-  Job* out_tail_ GUARDED_BY(loop_) = nullptr;
-  int64_t out_count_ GUARDED_BY(loop_) = 0;
+  Mail* mail_ GUARDED_BY(loop_) = nullptr;  // taken out of the mailbox, not opened yet
   // The job that lost this loop, until what it had gathered by then has left.
   Job* lost_job_ GUARDED_BY(loop_) = nullptr;
   uint64_t lost_published_ GUARDED_BY(loop_) = 0;

@@ -21,14 +21,14 @@ constexpr size_t kSendPieces = 64;
 // What a handler left behind, applied by the holder: pushes first, then its reply. The one end of
 // every job, whether it kept its loop, lost it, or ran on a data worker.
 void IoWorker::finish_in_loop(Job& job) {
-  Connection& connection = *job.connection;
+  Connection& connection = Connection::of(job);
   if (job.previous_running != nullptr) job.previous_running->next_running = job.next_running;
   if (job.next_running != nullptr) job.next_running->previous_running = job.previous_running;
   if (connection.running == &job) connection.running = job.next_running;
   --connection.running_count;
   if (connection.writer == &job) connection.writer = nullptr;
   if (job.threw) loop_.counters.handler_exceptions.add();
-  if (job.kind != nullptr && !job.is_unstarted()) learn_in_loop(job);
+  if (!job.is_unstarted()) placer_.learn(job, loop_.now());
   if (job.job_kind == JobKind::kRequest) {
     finish_requests_in_loop(connection, job);
   } else {
@@ -64,7 +64,7 @@ void IoWorker::finish_in_loop(Job& job) {
 // Replies of a job leave in order: those that have gathered, what the last handler pushed, its
 // answer.
 void IoWorker::finish_requests_in_loop(Connection& connection, Job& job) {
-  if (job.on_data_worker) note_home_in_loop(job);
+  if (job.on_data_worker) jobs_out_.forget(job);
   if (Connection::Started* entry = started_in_loop(connection, job.number)) entry->job = nullptr;
   if (job.is_unstarted()) return finish_unstarted_in_loop(connection, job);
   if (job.missed_deadline() && connection.is_live() && connection.sequencer.is_open(job.number)) {
@@ -154,29 +154,8 @@ void IoWorker::grant_writing_in_loop(Connection& connection, Job& job) {
 }
 
 void IoWorker::recycle_in_loop(Job& job) {
-  job.outbox.clear();
   if (job.lost_loop) crew_->keep_read_buffer(std::move(job.kept));
-  job.kept.reset();
-  job.charge = Charge();
-  job.connection = nullptr;
-  // What is kept for the next requests is not charged, so it is little.
-  const bool enough = jobs_free_count_ >= kJobsKeptMax;
-  if (job.storage.capacity() > kStorageKept) {
-    large_storage_.keep(std::move(job.storage));
-    if (core_.buffers.under_pressure()) large_storage_.clear();
-  }
-  if (enough) {
-    delete &job;
-    return;
-  }
-  keep_job_in_loop(job);
-}
-
-// For the next request.
-void IoWorker::keep_job_in_loop(Job& job) {
-  ++jobs_free_count_;
-  job.next = jobs_free_;
-  jobs_free_ = &job;
+  job_pool_.recycle(job);
 }
 
 // Sent from within a handler: to its own connection, to others of this loop, to other loops.

@@ -48,7 +48,7 @@ bool IoWorker::start_straight_in_loop(const Completion& completion, Job*& here) 
 // True: the replies have left, or wait in the write queue, and the job is recycled. False: nothing
 // was done.
 bool IoWorker::finish_straight_in_loop(Job& job) {
-  Connection& connection = *job.connection;
+  Connection& connection = Connection::of(job);
   const bool nothing_left = &connection == batch_ && batch_input_.empty() &&
                             connection.input == nullptr && out_connection_ == nullptr;
   // No other request waits for its turn: with Ordering::kPipelined a Reply may be kept.
@@ -58,7 +58,7 @@ bool IoWorker::finish_straight_in_loop(Job& job) {
       job.lost_loop) {
     return false;
   }
-  if (job.kind != nullptr) learn_in_loop(job);
+  placer_.learn(job, loop_.now());
   connection.running = nullptr;
   connection.running_count = 0;
   connection.sequencer.left(job.requests_count);
@@ -81,8 +81,8 @@ bool IoWorker::finish_straight_in_loop(Job& job) {
     }
   }
   if (alone != nullptr) job.outbox.clear();
-  job.connection = nullptr;
-  keep_job_in_loop(job);  // nothing else of the run is in it
+  job.owner = nullptr;
+  job_pool_.keep(job);  // nothing else of the run is in it
   if (is_done) {
     batch_ = nullptr;
     batch_frames_ = 0;
@@ -114,7 +114,7 @@ bool IoWorker::is_out_straight_in_loop(const Connection& connection) const {
 // finish_straight_in_loop for a job that comes home from a data worker, which has sent all of its
 // replies. False: nothing was done.
 bool IoWorker::finish_written_straight_in_loop(Job& job) {
-  Connection& connection = *job.connection;
+  Connection& connection = Connection::of(job);
   const bool all_left = job.write_token.was_written() && job.written_bytes == job.replies_bytes &&
                         job.write_error == 0 && !job.outbox.has_answer() && job.left_count == 0;
   const bool nothing_else = connection.running_count == 1 && connection.input == nullptr &&
@@ -122,8 +122,8 @@ bool IoWorker::finish_written_straight_in_loop(Job& job) {
   if (!all_left || !nothing_else || !job.has_simple_answers() || !connection.is_plain()) {
     return false;
   }
-  note_home_in_loop(job);
-  if (job.kind != nullptr) learn_in_loop(job);
+  jobs_out_.forget(job);
+  placer_.learn(job, loop_.now());
   job.write_token.reset();
   connection.writer = nullptr;
   connection.running = nullptr;

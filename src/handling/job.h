@@ -35,8 +35,11 @@
 
 namespace trireme { inline namespace v0 {
 
-struct Connection;  // opaque here: a job never looks into it
-class KindRecord;   // likewise
+class KindRecord;
+
+// Whose requests a job has, as the loop knows it (connection/connection.h): nothing here looks into
+// it.
+struct RequestOwner {};
 
 // What a job may do with the loop that is lent for it: give it away before its time.
 class LentLoop {
@@ -61,6 +64,25 @@ struct alignas(64) Job final : Mail, private Responder {
   using Asked = DecodedRequest;  // in the read buffer, in `kept`, or a copy (own_requests)
 
   Job() : Mail(kMailJob) {}
+  // The holder, before it fills in anything else: the job is as new.
+  void reset() {
+    // In the order of their places in memory.
+    number = 0;
+    lent_by = nullptr;
+    asked_as = 0;
+    kind = nullptr;
+    previous_running = nullptr;
+    written_bytes = 0;
+    requests_count = requests_run = replies_count = replies_bytes = 0;
+    left_count = left_bytes = 0;
+    write_error = 0;
+    gathers = on_data_worker = lost_loop = timed = false;
+    cpu_timed = reply_taken = threw = in_read_buffer = false;
+    deadline = kNever;
+    cancelled.store(0, std::memory_order_relaxed);
+    run_no_more.store(false, std::memory_order_relaxed);
+    published.reset();
+  }
 
   // The holder, before the job is handed to a data worker. Where `bytes` of its requests are to be
   // copied if they are few: behind them, so that they are in the cache with them. Null: too many.
@@ -111,7 +133,7 @@ struct alignas(64) Job final : Mail, private Responder {
   // and the answer asks for nothing else. True: all of it has left.
   bool write_directly(Kernel& kernel);
 
-  // What every run starts with at 0, together so that it is few stores (make_job_in_loop).
+  // What every run starts with at 0, together so that it is few stores (reset).
   uint64_t number = 0;  // of the first request
   // The loop that is lent for the handler that runs now, and as which word the handler has given it
   // away. For the thread that runs it.
@@ -158,7 +180,7 @@ struct alignas(64) Job final : Mail, private Responder {
   PublishedReplies published;
 
   // For the holder that finishes it.
-  Connection* connection = nullptr;
+  RequestOwner* owner = nullptr;
   Job* next_running = nullptr;
   const char* service_name = "";
   uint32_t codec_switches = 0;  // of the connection, when the requests were decoded
@@ -177,7 +199,7 @@ struct alignas(64) Job final : Mail, private Responder {
   // What few runs need.
   Duration cpu_time{0};
   ParkSpot cancel_spot;         // of a handler in wait_until
-  Job* previous_out = nullptr;  // IoWorker's list of jobs with several requests on data workers
+  Job* previous_out = nullptr;  // JobsOut's list of those with several requests on data workers
   Job* next_out = nullptr;
   TimePoint look_at;  // when to send what has gathered meanwhile
   // The requests' own copy for a data worker, where it does not fit behind them in `requests`; kept

@@ -1,0 +1,57 @@
+#include "handling/job_pool.h"
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace trireme { inline namespace v0 {
+
+JobPool::~JobPool() {
+  while (free_ != nullptr) delete std::exchange(free_, static_cast<Job*>(free_->next));
+}
+
+Job* JobPool::make_new() { return new (std::nothrow) Job; }
+
+bool JobPool::own_requests(Job& job) {
+  job.on_data_worker = true;
+  job.in_read_buffer = false;
+  if (job.requests_count == 0) return true;
+  const std::string_view bytes = job.request_bytes();
+  char* copy = job.room_for(bytes.size());
+  if (copy == nullptr) {
+    if (bytes.size() > kStorageMax) {
+      job.storage = large_storage_.take(bytes.size());
+    } else if (job.storage.capacity() < bytes.size()) {
+      job.storage = Buffers::make_uncounted(BlockCache::capacity_for(bytes.size()));
+    }
+    if (!job.storage) return false;
+    copy = job.storage.data();
+  }
+  std::memcpy(copy, bytes.data(), bytes.size());
+  for (uint32_t i = 0; i < job.requests_count; ++i) {
+    Job::Asked& asked = job.requests[i];
+    if (!asked.payload.empty()) {
+      asked.payload = {copy + (asked.payload.data() - bytes.data()), asked.payload.size()};
+    }
+    asked.end = copy + (asked.end - bytes.data());
+  }
+  return true;
+}
+
+void JobPool::recycle(Job& job) {
+  job.outbox.clear();
+  job.kept.reset();
+  job.charge = Charge();
+  job.owner = nullptr;
+  if (job.storage.capacity() > kStorageMax) {
+    large_storage_.keep(std::move(job.storage));
+    if (buffers_.under_pressure()) large_storage_.clear();
+  }
+  if (free_count_ >= kJobsMax) {
+    delete &job;
+  } else {
+    keep(job);
+  }
+}
+
+}}  // namespace trireme
