@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "connection/codec_calls.h"
+#include "connection/io_worker.h"
 #include "runtime/check.h"
 
 namespace trireme { inline namespace v0 {
@@ -13,17 +13,21 @@ namespace trireme { inline namespace v0 {
 // (they start in one place) ends it and is decoded in its turn.
 void IoWorker::add_requests_in_loop(Connection& connection, Job& job) {
   if (connection.listening->has_deadline() || core_.buffers.under_pressure()) return;
-  const std::string_view input = pending_in_loop(connection);
-  const auto left_of_turn = static_cast<uint32_t>(kFramesPerTurn - batch_frames_);
-  const uint32_t room = std::min(connection.requests_a_job - job.requests_count, left_of_turn);
+  const std::string_view input = turn_.pending(connection);
+  const uint32_t room =
+      std::min(connection.requests_a_job - job.requests_count, turn_.frames_left());
   const std::span<DecodedRequest> into = std::span(job.requests).subspan(job.requests_count, room);
-  const size_t found = ask_for_requests_in_loop(connection, input, job.requests[0].kind, into);
-  if (found == 0) return;
-  connection.empty_frames = 0;
-  consume_in_loop(connection, static_cast<size_t>(into[found - 1].end - input.data()));
+  const size_t found = connection.decoder.decode_requests(connection.listening->frame_rules, input,
+                                                          connection.input_ended,
+                                                          job.requests[0].kind, into, notes_);
+  if (found == 0) {
+    if (!notes_.mistake.empty()) codec_failed_in_loop(connection);
+    return;
+  }
+  turn_.consume(connection, static_cast<size_t>(into[found - 1].end - input.data()));
   for (size_t i = 0; i < found; ++i) connection.sequencer.open();
   job.requests_count += static_cast<uint32_t>(found);
-  batch_frames_ += static_cast<int>(found);
+  turn_.count_frames(static_cast<uint32_t>(found));
   loop_.counters.requests.add(found);
 }
 
@@ -53,7 +57,8 @@ void IoWorker::give_back_in_loop(Connection& connection, Job& job) {
   }
   // What a codec was switched to begins with the bytes behind the request that switched it.
   const bool same_codec = job.codec_switches == connection.codec_switches();
-  connection.decode_state = same_codec ? job.requests[job.requests_run - 1].after : DecodeState{};
+  connection.decoder.go_back_to(same_codec ? job.requests[job.requests_run - 1].after
+                                           : DecodeState{});
   if (put_back_in_loop(connection, job)) return;
   close_in_loop(connection, CloseReason::kOutOfMemory);
 }
@@ -61,26 +66,18 @@ void IoWorker::give_back_in_loop(Connection& connection, Job& job) {
 // In front of the input that waits. False: there is no memory for it.
 bool IoWorker::put_back_in_loop(Connection& connection, Job& job) {
   const char* begin = job.requests[job.requests_run - 1].end;
-  const auto bytes = static_cast<size_t>(job.requests[job.requests_count - 1].end - begin);
-  if (job.in_read_buffer && &connection == batch_ && begin + bytes == batch_input_.data()) {
-    batch_input_ = {begin, bytes + batch_input_.size()};
+  const std::string_view unrun(
+      begin, static_cast<size_t>(job.requests[job.requests_count - 1].end - begin));
+  const std::string_view received = turn_.received();
+  if (job.in_read_buffer && turn_.is_at_hand(connection) &&
+      begin + unrun.size() == received.data()) {
+    turn_.set_received({begin, unrun.size() + received.size()});
     return true;
   }
-  Block* block = connection.input.get();
-  if (block != nullptr && begin + bytes == block->data() + connection.input_begin) {
-    connection.input_begin -= static_cast<uint32_t>(bytes);
-    return true;
-  }
+  if (connection.input.unconsume(unrun)) return true;
   // They are in the job's own memory, which goes with it.
-  const std::string_view rest = pending_in_loop(connection);
-  std::shared_ptr<Block> joined = make_input_in_loop(bytes + rest.size());
-  if (joined == nullptr) return false;
-  std::memcpy(joined->data(), begin, bytes);
-  if (!rest.empty()) std::memcpy(joined->data() + bytes, rest.data(), rest.size());
-  if (&connection == batch_) batch_input_ = {};
-  connection.input_begin = 0;
-  connection.input_end = static_cast<uint32_t>(bytes + rest.size());
-  connection.input = std::move(joined);
+  if (!connection.input.put_in_front(input_blocks_, unrun, turn_.pending(connection))) return false;
+  turn_.drop_received(connection);
   return true;
 }
 

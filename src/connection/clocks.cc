@@ -103,7 +103,7 @@ void IoWorker::start_request_clock_in_loop(Connection& connection) {
 void IoWorker::on_clock_in_loop(Connection& connection) {
   connection.idle_armed = false;
   if (connection.phase == Connection::Phase::kClosed && !connection.close_done) {
-    return schedule_in_loop(connection);  // there was no memory for its on_close
+    return turn_.schedule(connection);  // there was no memory for its on_close
   }
   if (!connection.is_live() || connection.close_pending) return;
   const TimePoint now = loop_.now();

@@ -1,7 +1,7 @@
 // Calls of codecs, which are the user's and may make mistakes: what they throw ends here, what they
 // say is looked at. A mistake ends the connection at hand, in good order and with a line in the
 // log.
-#include "connection/codec_calls.h"
+#include "connection/io_worker.h"
 
 #include <string>
 #include <utility>
@@ -10,35 +10,9 @@
 #include "runtime/thrown.h"
 
 namespace trireme { inline namespace v0 {
-namespace {
-
-// Requests and refusals of one connection, one after the other, without a byte consumed. One may
-// make sense: the first byte is looked at, and the answer switches to the codec that it asks for.
-constexpr uint8_t kEmptyFramesMax = 16;
-
-}  // namespace
-
-// A frame that is not a request of the usual kind: it is what the codec meant, or the end.
-void IoWorker::judge_in_loop(Connection& connection, std::string_view input, bool ended,
-                             Frame& frame) {
-  if (connection.phase != Connection::Phase::kOpen) return;  // the codec threw
-  const char* mistake = mistake_in(frame, input, ended, connection.listening->frame_bytes_max);
-  const bool waits = frame.kind == Frame::Kind::kIncomplete || frame.kind == Frame::Kind::kEnd;
-  if (waits || frame.consumed > 0) {
-    connection.empty_frames = 0;
-  } else if (++connection.empty_frames > kEmptyFramesMax && mistake == nullptr) {
-    mistake = "it finds frame after frame and consumes nothing";
-  }
-  if (mistake != nullptr) {
-    if (connection.input_bytes() == 0) batch_input_ = input;
-    codec_failed_in_loop(connection, mistake);
-    frame = {.kind = Frame::Kind::kEnd};
-  } else if (ended && frame.kind == Frame::Kind::kIncomplete && frame.consumed == 0) {
-    if (input.empty() && connection.decode_state.flags != 0) {
-      loop_.counters.partial_requests_dropped.add();  // of which no byte was kept
-    }
-    frame = {.kind = Frame::Kind::kEnd, .consumed = input.size()};
-  }
+// The mistake that the decoder has noted.
+void IoWorker::codec_failed_in_loop(Connection& connection) {
+  codec_failed_in_loop(connection, std::exchange(notes_.mistake, {}));
 }
 
 // The codec has made a mistake, of which `what` tells: nothing more is decoded, replies to what was
@@ -70,7 +44,7 @@ void IoWorker::reply_failed_in_loop(Connection& connection) {
 // False: the codec has made a mistake, and the reply is dropped.
 bool IoWorker::ask_envelope_in_loop(Connection& connection, size_t body_bytes, Envelope& into) {
   try {
-    into = connection.codec->envelope(body_bytes);
+    into = connection.decoder.codec()->envelope(body_bytes);
   } catch (...) {
     reply_failed_in_loop(connection);
     codec_threw_in_loop(connection, "envelope()");
@@ -87,7 +61,8 @@ bool IoWorker::ask_error_reply_in_loop(Connection& connection, const Answer& ans
                                        ErrorReply& into) {
   const bool is_busy = answer.kind() == Answer::Kind::kBusy;
   try {
-    into = is_busy ? connection.codec->busy_reply() : connection.codec->error_reply(answer.text());
+    into = is_busy ? connection.decoder.codec()->busy_reply()
+                   : connection.decoder.codec()->error_reply(answer.text());
     return true;
   } catch (...) {
     reply_failed_in_loop(connection);
@@ -102,7 +77,7 @@ void IoWorker::say_goodbye_in_loop(Connection& connection) {
   if (connection.reason == CloseReason::kCodecError) return;
   std::string words;
   try {
-    words = connection.codec->goodbye();
+    words = connection.decoder.codec()->goodbye();
   } catch (...) {
     return codec_threw_in_loop(connection, "goodbye()");
   }

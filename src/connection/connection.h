@@ -18,8 +18,10 @@
 #include <deque>
 #include <memory>
 
+#include "connection/input_buffer.h"
 #include "connection/listening.h"
 #include "connection/write_queue.h"
+#include "framing/decoder.h"
 #include "handling/job.h"
 #include "reply/sequencer.h"
 #include "runtime/drivers/channel.h"
@@ -40,7 +42,7 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
 
   // What few connections need; made when it is needed first.
   struct Rare {
-    std::shared_ptr<const Codec> switched_codec;  // owns `codec` after Answer::then
+    std::shared_ptr<const Codec> switched_codec;  // the decoder's, after Answer::then
     uint32_t codec_switches = 0;
     Mail* deferred = nullptr;  // pushes that wait for `writer`, oldest first, owned
     Mail* deferred_last = nullptr;
@@ -55,36 +57,13 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   uint32_t running_count = 0;
   ConnectionId id;
   const Listening* listening = nullptr;
-  const Codec* codec = nullptr;
-  DecodeState decode_state;
-  [[no_unique_address]] Sequencer sequencer;
-  // Lingering: discarded so far; 4 GiB - 1 stands for more. Open and `late`: of what had arrived
-  // when the clock of its request ran out, not read yet.
-  uint32_t counted_bytes = 0;
-
-  // Bytes that have arrived and are not decoded, [begin, end) of the block. Shared with jobs that
-  // were stolen while they looked at it; only appended to while it is shared.
-  std::shared_ptr<Block> input;
-  uint32_t input_begin = 0;
-  uint32_t input_end = 0;
-  WriteQueue out;
-
-  void* session = nullptr;
-  Job* running = nullptr;  // list of jobs that have not been finished
-  Job* writer = nullptr;   // the one that was granted the write token
-  Connection* next_run = nullptr;
-  std::unique_ptr<Rare> rare;
-  TimePoint last_activity;
-  TimePoint
-      request_started;  // first byte of the part of a request that is waiting; with awaits_more
-
+  [[no_unique_address]] Decoder decoder;
+  uint8_t requests_a_job = Job::kRequestsMax;  // at most; falls to 1 when some came back unrun
   Phase phase = Phase::kFree;
   CloseReason reason = CloseReason::kPeerClosed;
-  uint8_t requests_a_job = Job::kRequestsMax;  // at most; falls to 1 when some came back unrun
-  uint8_t empty_frames = 0;                    // the latest ones: they have consumed nothing
-  bool input_ended : 1 = false;                // the peer's end of stream was read
-  bool input_stopped : 1 = false;              // we read no further requests (drain, close)
-  bool decode_ended : 1 = false;               // nothing more will be decoded
+  bool input_ended : 1 = false;    // the peer's end of stream was read
+  bool input_stopped : 1 = false;  // we read no further requests (drain, close)
+  bool decode_ended : 1 = false;   // nothing more will be decoded
   bool reading_paused : 1 = false;
   bool write_blocked : 1 = false;  // over the high watermark, until below the low one
   bool awaits_more : 1 = false;    // the input ends in a part of a request
@@ -105,6 +84,22 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   // judged when that was heard.
   bool late : 1 = false;
   bool silent : 1 = false;  // no byte has come or gone: the clock of the first one runs
+  [[no_unique_address]] Sequencer sequencer;
+  // Lingering: discarded so far; 4 GiB - 1 stands for more. Open and `late`: of what had arrived
+  // when the clock of its request ran out, not read yet.
+  uint32_t counted_bytes = 0;
+
+  InputBuffer input;
+  WriteQueue out;
+
+  void* session = nullptr;
+  Job* running = nullptr;  // list of jobs that have not been finished
+  Job* writer = nullptr;   // the one that was granted the write token
+  Connection* next_run = nullptr;
+  std::unique_ptr<Rare> rare;
+  TimePoint last_activity;
+  TimePoint
+      request_started;  // first byte of the part of a request that is waiting; with awaits_more
 
   // Of a job that the holder has made, and not recycled yet.
   static Connection& of(const Job& job) { return static_cast<Connection&>(*job.owner); }
@@ -115,12 +110,11 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   // Those requests; null: there is no deadline, or none was read yet.
   std::deque<Started>* started() const { return rare == nullptr ? nullptr : rare->started.get(); }
   uint32_t codec_switches() const { return rare == nullptr ? 0 : rare->codec_switches; }
-  size_t input_bytes() const { return input_end - input_begin; }
   // Nothing is special about it: it reads, nothing waits to be sent, and of its clocks only the
   // idle one runs, when no request does.
   bool is_plain() const {
     return phase == Phase::kOpen && idle_armed && rare == nullptr && out.empty() &&
-           requests_a_job == Job::kRequestsMax && empty_frames == 0 &&
+           requests_a_job == Job::kRequestsMax && !decoder.stands_still() &&
            !(input_ended || input_stopped || decode_ended || reading_paused || write_blocked ||
              awaits_more || drain_due || callback_out || draining || replies_ended ||
              protocol_failed || close_pending);

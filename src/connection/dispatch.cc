@@ -14,8 +14,8 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   job->core = &core_;
   job->service = listening.service.get();
   job->session = connection.session;
-  job->codec = connection.codec;
-  job->fixed_envelope = listening.fixed_envelope_of(connection.codec);
+  job->codec = connection.decoder.codec();
+  job->fixed_envelope = listening.fixed_envelope_of(connection.decoder.codec());
   job->id = connection.id;
   job->job_kind = kind;
   job->close_reason = connection.reason;

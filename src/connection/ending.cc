@@ -13,10 +13,10 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   LoopCounters& counters = loop_.counters;
   const Listening& listening = *listenings_[listening_index];
   counters.adopted.add();
-  Connection* connection = take_slot_in_loop(peer);
+  Connection* connection = slots_.take(peer);
   if (connection == nullptr) {
     // Every slot is held by a handler that outlives its socket, or there is no memory for more.
-    const bool all_used = slots_used_ == core_.connections_max() && free_slots_.empty();
+    const bool all_used = slots_.all_taken();
     const CloseReason reason = all_used ? CloseReason::kRefused : CloseReason::kOutOfMemory;
     core_.platform.kernel.close_socket(fd);
     counters.descriptors_closed.add();
@@ -33,7 +33,7 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   core_.publish_address(connection->id, peer);
   connection->counts_address = core_.options.connections_per_address_max > 0;
   connection->listening = &listening;
-  connection->codec = listening.codec.get();
+  connection->decoder.use(listening.codec.get());
   connection->close_done = !listening.has_session;
   connection->last_activity = loop_.now();
   connection->silent = listening.options.limits.first_byte_time_max > Duration(0);
@@ -53,55 +53,22 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   record.unsent_bytes.store(0, std::memory_order_relaxed);
   record.generation.store(connection->id.generation(), std::memory_order_relaxed);
   arm_in_loop(*connection);
-  if (listening.has_session) schedule_in_loop(*connection);
+  if (listening.has_session) turn_.schedule(*connection);
   if (draining_) drain_in_loop(*connection);
-}
-
-// A free slot with a new generation, or null when all of them are taken, or there is no memory.
-Connection* IoWorker::take_slot_in_loop(const SocketAddress& peer) {
-  const auto make = [&](uint32_t slot) {
-    return with_memory([&] {
-      loop_.assume_held();
-      core_.make_record(loop_.index(), slot, peer);
-      if (slot / kConnectionsPerChunk < chunks_.size()) return;
-      chunks_.push_back(std::make_unique<std::array<Connection, kConnectionsPerChunk>>());
-    });
-  };
-  const bool has_unused = slots_used_ < core_.connections_max();
-  const bool prefers_unused = has_unused && free_slots_.size() <= kConnectionsPerChunk;
-  uint32_t slot = 0;
-  if (prefers_unused && make(slots_used_)) {
-    slot = slots_used_++;
-  } else if (!free_slots_.empty() && make(free_slots_.front())) {
-    slot = free_slots_.front();  // first in, first out: a stale id meets an old generation as late
-                                 // as possible
-    free_slots_.pop_front();
-  } else {
-    return nullptr;
-  }
-  Connection& connection = (*chunks_[slot / kConnectionsPerChunk])[slot % kConnectionsPerChunk];
-  uint32_t generation = connection.id.generation() + 1;
-  if (generation == 0) generation = 1;
-  connection = Connection();
-  connection.id = ConnectionId::make(core_.home(loop_.index()), slot, generation);
-  ++slots_live_;
-  loop_.counters.slots_made.add();
-  return &connection;
 }
 
 void IoWorker::drain_all_in_loop() {
   if (door_ != nullptr) door_->stop_in_loop(!cut_);
   draining_ = true;
-  for (uint32_t slot = 0; slot < slots_used_; ++slot) {
-    Connection& connection = (*chunks_[slot / kConnectionsPerChunk])[slot % kConnectionsPerChunk];
-    if (!connection.is_live()) continue;
+  slots_.for_each_live([this](Connection& connection) {
+    loop_.assume_held();
     if (cut_) {
       close_in_loop(connection, CloseReason::kDrainCut);
     } else {
       drain_in_loop(connection);
     }
-    schedule_in_loop(connection);
-  }
+    turn_.schedule(connection);
+  });
 }
 
 // What has arrived by now will be answered: bytes that wait in the kernel count as arrived.
@@ -117,7 +84,7 @@ void IoWorker::drain_in_loop(Connection& connection) {
   } else {
     connection.input_stopped = true;
   }
-  schedule_in_loop(connection);
+  turn_.schedule(connection);
 }
 
 // Ends a connection in good order: no further requests, replies to those that were read, FIN.
@@ -128,15 +95,15 @@ void IoWorker::finish_connection_in_loop(Connection& connection, CloseReason rea
   connection.decode_ended = true;
   connection.phase = Connection::Phase::kFinishing;
   connection.counted_bytes = 0;
-  if (connection.input_bytes() > 0 || (&connection == batch_ && !batch_input_.empty())) {
+  if (!turn_.pending(connection).empty()) {
     loop_.counters.partial_requests_dropped.add();
   }
-  if (&connection == batch_) batch_input_ = {};
-  connection.input_begin = connection.input_end = 0;
+  turn_.drop_received(connection);
+  connection.input.clear();
   for (Job* job = connection.running; job != nullptr; job = job->next_running) {
     job->run_no_more.store(true, std::memory_order_relaxed);
   }
-  schedule_in_loop(connection);
+  turn_.schedule(connection);
 }
 
 // Takes the next step of an ending, if its time has come.
@@ -201,8 +168,8 @@ void IoWorker::close_in_loop(Connection& connection, CloseReason reason) {
     out_connection_ = nullptr;
     out_bytes_ = 0;
   }
-  if (&connection == batch_) batch_input_ = {};
-  connection.input_begin = connection.input_end = 0;
+  turn_.drop_received(connection);
+  connection.input.clear();
   loop_.timers().cancel(connection);
   loop_.driver().close(connection);
   connection_gone_in_loop(connection, reason);
@@ -239,14 +206,10 @@ void IoWorker::try_release_in_loop(Connection& connection) {
   if (connection.phase != Connection::Phase::kClosed || !connection.channel_closed ||
       !connection.close_done)
     return;
-  if (connection.running_count > 0 || connection.in_run_list || &connection == batch_) return;
+  if (connection.running_count > 0 || connection.in_run_list || turn_.is_at_hand(connection))
+    return;
   CHECK(!connection.timer_armed() && connection.fd == -1, "a slot is given back in use");
-  connection.phase = Connection::Phase::kFree;
-  connection.input.reset();
-  connection.rare.reset();
-  free_slots_.push_back(connection.id.slot());
-  --slots_live_;
-  loop_.counters.slots_gone.add();
+  slots_.release(connection);
   // Not before: a client that is accepted must find a slot.
   core_.leave_connection();
 }

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "connection/codec_calls.h"
+#include "connection/io_worker.h"
 #include "runtime/check.h"
 #include "runtime/memory/scarce.h"
 
@@ -29,8 +29,7 @@ void IoWorker::on_received_in_loop(Connection& connection, const Completion& com
     }
     return;
   }
-  batch_ = &connection;
-  batch_frames_ = 0;
+  turn_.take_in_hand(connection);
   connection.last_activity = loop_.now();
   if (connection.silent) end_silence_in_loop(connection);
   code_service.store(connection.listening->name, std::memory_order_relaxed);
@@ -49,10 +48,10 @@ void IoWorker::on_received_in_loop(Connection& connection, const Completion& com
     if (left == 0) connection.input_stopped = true;
   }
   const std::string_view received(completion.bytes.data(), bytes);
-  if (connection.input_bytes() == 0) {
-    if (connection.input != nullptr) drop_input_in_loop(connection);
-    batch_input_ = received;
-  } else if (!append_input_in_loop(connection, received)) {
+  if (connection.input.bytes() == 0) {
+    if (connection.input.has_block()) connection.input.drop(input_blocks_);
+    turn_.set_received(received);
+  } else if (!connection.input.append(input_blocks_, received)) {
     close_in_loop(connection, CloseReason::kOutOfMemory);
   }
 }
@@ -64,14 +63,11 @@ Job* IoWorker::pump_in_loop(Connection& connection) {
     Job* job = next_callback_in_loop(connection);
     if (job == nullptr) {
       if (has_no_input_in_loop(connection) || !may_start_in_loop(connection)) return nullptr;
-      if (++batch_frames_ > kFramesPerTurn) {
-        batch_frames_ = -1;  // told to end_batch_in_loop: there is more
-        return nullptr;
-      }
+      if (!turn_.count_frame()) return nullptr;
       job = decode_in_loop(connection);
       if (job == nullptr) return nullptr;
       // Not worth a call where no more has arrived, which is so most times.
-      if (job->gathers && connection.requests_a_job > 1 && !pending_in_loop(connection).empty()) {
+      if (job->gathers && connection.requests_a_job > 1 && !turn_.pending(connection).empty()) {
         add_requests_in_loop(connection, *job);
       }
     }
@@ -128,26 +124,8 @@ bool IoWorker::may_start_in_loop(const Connection& connection) const {
 
 // True if there is nothing to decode and nothing to note, which is so after most requests.
 bool IoWorker::has_no_input_in_loop(const Connection& connection) const {
-  return connection.input_bytes() == 0 && (&connection != batch_ || batch_input_.empty()) &&
-         !connection.input_ended && !connection.input_stopped && !connection.awaits_more &&
-         connection.decode_state.flags == 0;
-}
-
-std::string_view IoWorker::pending_in_loop(const Connection& connection) const {
-  if (connection.input_bytes() > 0) {
-    return {connection.input->data() + connection.input_begin, connection.input_bytes()};
-  }
-  return &connection == batch_ ? batch_input_ : std::string_view{};
-}
-
-void IoWorker::consume_in_loop(Connection& connection, size_t bytes) {
-  if (connection.input_bytes() > 0) {
-    CHECK(bytes <= connection.input_bytes(), "more is consumed than there was");
-    connection.input_begin += static_cast<uint32_t>(bytes);
-  } else {
-    CHECK(bytes <= batch_input_.size(), "more is consumed than there was");
-    batch_input_.remove_prefix(bytes);
-  }
+  return turn_.pending(connection).empty() && !connection.input_ended &&
+         !connection.input_stopped && !connection.awaits_more && !connection.decoder.is_in_frame();
 }
 
 // The job of a request that was found at the front of `input` and is consumed. Null: there is no
@@ -170,7 +148,7 @@ Job* IoWorker::request_in_loop(Connection& connection, std::string_view input, c
   }
   loop_.counters.requests.add();
   job->requests_begin = input.data();
-  job->requests[0] = {frame.payload, input.data() + frame.consumed, connection.decode_state,
+  job->requests[0] = {frame.payload, input.data() + frame.consumed, connection.decoder.state(),
                       frame.request_kind};
   job->requests_count = 1;
   job->gathers = !connection.listening->pipelined();
@@ -182,17 +160,15 @@ Job* IoWorker::request_in_loop(Connection& connection, std::string_view input, c
 // the way.
 Job* IoWorker::decode_in_loop(Connection& connection) {
   do {
-    const std::string_view input = pending_in_loop(connection);
-    const bool in_read_buffer = connection.input_bytes() == 0;
+    const std::string_view input = turn_.pending(connection);
+    const bool in_read_buffer = connection.input.bytes() == 0;
     Frame frame;
     if (!input.empty() || connection.input_ended) {
-      const size_t limit = frame_bytes_limit(connection.listening->frame_bytes_max);
-      frame = ask_codec_in_loop(connection, input, connection.input_ended,
-                                std::min(input.size(), limit));
-      if (frame.consumed > 0) {
-        connection.empty_frames = 0;
-        consume_in_loop(connection, frame.consumed);
-      }
+      const FrameRules& rules = connection.listening->frame_rules;
+      frame = connection.decoder.decode(
+          rules, input, connection.input_ended,
+          std::min(input.size(), frame_bytes_limit(rules.frame_bytes_max)), notes_);
+      if (frame.consumed > 0) turn_.consume(connection, frame.consumed);
     }
     if (frame.kind == Frame::Kind::kRequest) {
       return request_in_loop(connection, input, frame, in_read_buffer);
@@ -207,9 +183,9 @@ bool IoWorker::take_no_request_in_loop(Connection& connection, const Frame& fram
   LoopCounters& counters = loop_.counters;
   switch (frame.kind) {
     case Frame::Kind::kIncomplete: {
-      const bool has_rest = !pending_in_loop(connection).empty();
-      if (frame.consumed > 0 && (has_rest || connection.input_ended)) return goes_on_in_loop();
-      const bool partial = has_rest || connection.decode_state.flags != 0;
+      const bool has_rest = !turn_.pending(connection).empty();
+      if (frame.consumed > 0 && (has_rest || connection.input_ended)) return turn_.count_frame();
+      const bool partial = has_rest || connection.decoder.is_in_frame();
       if (connection.input_stopped) {
         connection.decode_ended = true;
         if (partial) counters.partial_requests_dropped.add();
@@ -220,6 +196,8 @@ bool IoWorker::take_no_request_in_loop(Connection& connection, const Frame& fram
       return false;
     }
     case Frame::Kind::kEnd:
+      if (!notes_.mistake.empty()) codec_failed_in_loop(connection);
+      if (std::exchange(notes_.lost_part, false)) counters.partial_requests_dropped.add();
       connection.decode_ended = true;
       connection.awaits_more = false;
       if (frame.consumed > 0) counters.partial_requests_dropped.add();
@@ -239,7 +217,7 @@ bool IoWorker::take_no_request_in_loop(Connection& connection, const Frame& fram
         return false;
       }
       answer_in_loop(connection, number, std::move(refusal));
-      return goes_on_in_loop();
+      return turn_.count_frame();
     }
     case Frame::Kind::kRequest:
       break;
@@ -248,29 +226,21 @@ bool IoWorker::take_no_request_in_loop(Connection& connection, const Frame& fram
   return false;
 }
 
-// After a frame that is no request. False: other connections have their turn first.
-bool IoWorker::goes_on_in_loop() {
-  if (++batch_frames_ <= kFramesPerTurn) return true;
-  batch_frames_ = -1;  // told to end_batch_in_loop: there is more
-  return false;
-}
-
 // The end of what can be done for the connection at hand: its rest is kept, its replies leave, its
 // clocks are set.
 void IoWorker::end_batch_in_loop() {
-  Connection& connection = *batch_;
+  Connection& connection = *turn_.at_hand();
   if (is_out_straight_in_loop(connection)) {
-    batch_ = nullptr;
-    batch_frames_ = 0;
+    turn_.let_go();
     return;
   }
-  if (!batch_input_.empty() && connection.phase == Connection::Phase::kOpen &&
-      !connection.decode_ended && !append_input_in_loop(connection, batch_input_)) {
+  if (!turn_.received().empty() && connection.phase == Connection::Phase::kOpen &&
+      !connection.decode_ended && !connection.input.append(input_blocks_, turn_.received())) {
     close_in_loop(connection, CloseReason::kOutOfMemory);
   }
-  batch_input_ = {};
-  if (connection.input != nullptr && (connection.input_bytes() == 0 || !connection.is_live())) {
-    drop_input_in_loop(connection);
+  turn_.set_received({});
+  if (connection.input.has_block() && (connection.input.bytes() == 0 || !connection.is_live())) {
+    connection.input.drop(input_blocks_);
   }
   if (out_connection_ == &connection) flush_in_loop();
   advance_ending_in_loop(connection);
@@ -279,71 +249,21 @@ void IoWorker::end_batch_in_loop() {
   // The job that is out may post itself home quietly: tell it if its return is awaited. seq_cst:
   // before this loop sleeps it looks into its mailbox once more.
   if (connection.writer != nullptr &&
-      (connection.input_bytes() > 0 || connection.input_ended || connection.input_stopped ||
+      (connection.input.bytes() > 0 || connection.input_ended || connection.input_stopped ||
        connection.listening->has_session)) {
     connection.writer->return_flag->await();
   }
-  const bool more = batch_frames_ < 0;
-  batch_ = nullptr;
-  batch_frames_ = 0;
+  const bool more = turn_.was_cut_short();
+  turn_.let_go();
   // A flush may have opened what a full write queue had closed, or closed the connection.
   const bool callback_due = connection.phase == Connection::Phase::kClosed &&
                             !connection.close_done && connection.running_count == 0 &&
                             !connection.timer_armed();
   if (more || callback_due || connection.sequencer.holds_next() ||
-      (may_start_in_loop(connection) && connection.input_bytes() > 0 && !connection.awaits_more)) {
-    schedule_in_loop(connection);
+      (may_start_in_loop(connection) && connection.input.bytes() > 0 && !connection.awaits_more)) {
+    turn_.schedule(connection);
   }
   try_release_in_loop(connection);
-}
-
-// The input block of a connection is not needed now; it is kept for the next that needs one, while
-// memory is not short.
-void IoWorker::drop_input_in_loop(Connection& connection) {
-  std::shared_ptr<Block> input = std::move(connection.input);
-  connection.input_begin = connection.input_end = 0;
-  if (input == nullptr || input.use_count() > 1 || input->capacity() != kInputBlockBytes) return;
-  if (spare_inputs_.size() < kSpareInputsMax && !core_.buffers.under_pressure()) {
-    spare_inputs_.push_back(std::move(input));
-  }
-}
-
-// Null: the budget refuses, or the system.
-std::shared_ptr<Block> IoWorker::make_input_in_loop(size_t bytes) {
-  if (bytes <= kInputBlockBytes && !spare_inputs_.empty()) {
-    std::shared_ptr<Block> spare = std::move(spare_inputs_.back());
-    spare_inputs_.pop_back();
-    return spare;
-  }
-  Block made = core_.buffers.make(std::max(bytes, kInputBlockBytes));
-  std::shared_ptr<Block> shared;
-  if (!made || !with_memory([&] { shared = std::make_shared<Block>(std::move(made)); })) return {};
-  return shared;
-}
-
-// Adds to the input of a connection. The block may be shared with a stolen job that reads in front
-// of `input_end`: then it is only appended to, never moved within.
-bool IoWorker::append_input_in_loop(Connection& connection, std::string_view bytes) {
-  const size_t have = connection.input_bytes();
-  Block* block = connection.input.get();
-  if (block == nullptr || block->capacity() - connection.input_end < bytes.size()) {
-    const bool may_move = block != nullptr && connection.input.use_count() == 1;
-    if (may_move && block->capacity() >= have + bytes.size()) {
-      std::memmove(block->data(), block->data() + connection.input_begin, have);
-    } else {
-      const size_t wanted = std::max(kInputBlockBytes, std::bit_ceil(have + bytes.size()));
-      std::shared_ptr<Block> larger = make_input_in_loop(wanted);
-      if (larger == nullptr) return false;
-      if (have > 0) std::memcpy(larger->data(), block->data() + connection.input_begin, have);
-      connection.input = std::move(larger);
-      block = connection.input.get();
-    }
-    connection.input_begin = 0;
-    connection.input_end = static_cast<uint32_t>(have);
-  }
-  std::memcpy(block->data() + connection.input_end, bytes.data(), bytes.size());
-  connection.input_end += static_cast<uint32_t>(bytes.size());
-  return true;
 }
 
 // Back-pressure: a connection that cannot start its requests now stops reading, so that its client
@@ -353,11 +273,11 @@ void IoWorker::balance_reading_in_loop(Connection& connection) {
       connection.phase == Connection::Phase::kLingering)
     return;
   const Limits& limits = connection.listening->options.limits;
-  const bool full = connection.input_bytes() >= limits.read_ahead_bytes_max;
+  const bool full = connection.input.bytes() >= limits.read_ahead_bytes_max;
   const bool stuck = !may_start_in_loop(connection);
   const bool pause = connection.phase != Connection::Phase::kOpen || connection.input_stopped ||
                      connection.decode_ended || connection.write_blocked ||
-                     (full && !connection.awaits_more && connection.input_bytes() > 0) ||
+                     (full && !connection.awaits_more && connection.input.bytes() > 0) ||
                      (stuck && (full || core_.buffers.under_pressure()));
   if (pause == connection.reading_paused) return;
   connection.reading_paused = pause;

@@ -21,8 +21,9 @@ IoWorker::IoWorker(Core& core, uint32_t index,
       listenings_(listenings),
       placer_(*this, driver_),
       job_pool_(core.buffers),
+      slots_(core, loop_),
+      input_blocks_(core.buffers),
       out_(core.buffers.make_fixed(kOutBytes)) {
-  spare_inputs_.reserve(kSpareInputsMax);
   for (const auto& listening : listenings) {
     placer_.add_listener(listening->options.pinned_kinds);
   }
@@ -30,7 +31,7 @@ IoWorker::IoWorker(Core& core, uint32_t index,
 
 IoWorker::~IoWorker() {
   loop_.assume_held();
-  CHECK_EQUAL(slots_live_, 0u, "a connection outlived its I/O worker");
+  CHECK_EQUAL(slots_.taken_count(), 0u, "a connection outlived its I/O worker");
 }
 
 // Inlined into hold(), as the next one is, for the reason in runtime/system/real_calls.h.
@@ -47,15 +48,8 @@ IoWorker::~IoWorker() {
     if (!start_straight_in_loop(completion, here)) handle_in_loop(completion);
     return true;
   }
-  if (runs_left_ == 0 || run_head_ == nullptr) return false;
-  --runs_left_;
-  --run_count_;
-  Connection* connection = std::exchange(run_head_, run_head_->next_run);
-  if (run_head_ == nullptr) run_tail_ = nullptr;
-  connection->next_run = nullptr;
-  connection->in_run_list = false;
-  batch_ = connection;
-  batch_frames_ = 0;
+  Connection* const connection = turn_.next();
+  if (connection == nullptr) return false;
   if (connection->sequencer.holds_next()) leave_held_in_loop(*connection);
   return true;
 }
@@ -65,14 +59,14 @@ IoWorker::~IoWorker() {
 [[gnu::always_inline]] inline Job* IoWorker::next_in_loop(bool may_sleep) {
   while (true) {
     Job* here = nullptr;
-    if (batch_ != nullptr) {
-      here = pump_in_loop(*batch_);
+    if (turn_.at_hand() != nullptr) {
+      here = pump_in_loop(*turn_.at_hand());
       if (here == nullptr) end_batch_in_loop();
     } else if (!next_of_turn_in_loop(here)) {
       if (finished_in_loop()) return nullptr;
       end_turn_in_loop(may_sleep);
       const bool timer_due = loop_.timers().next_wake() <= loop_.now();
-      const bool goes_on = may_sleep || timer_due || mail_ != nullptr || run_head_ != nullptr ||
+      const bool goes_on = may_sleep || timer_due || mail_ != nullptr || turn_.has_listed() ||
                            next_of_turn_in_loop(here);
       if (!goes_on) {
         flush_in_loop();
@@ -99,7 +93,7 @@ HeldLoop::End IoWorker::hold(void* as) {
     Job* job = next_in_loop(true);
     if (job == nullptr) {
       out_ = Block();  // the books of buffers are closed with the loop
-      spare_inputs_.clear();
+      input_blocks_.clear();
       loop_.driver().swap_read_buffer(Block());
       loop_.close_mailbox();
       return End::kStopped;
@@ -132,18 +126,15 @@ void IoWorker::rearrange(SpareKit& kit) {
   lost_published_ = job.published.read();
   if (job.job_kind != JobKind::kRequest) return;
   if (!job.in_read_buffer) {
-    job.kept = connection.input;
+    job.kept = connection.input.share();
     return;
   }
   *kit.read_buffer = loop_.driver().swap_read_buffer(std::move(*kit.read_buffer));
   job.kept = kit.read_buffer;
-  if (!batch_input_.empty()) {
-    CHECK(batch_ == &connection && connection.input == nullptr,
-          "input of two connections in one buffer");
-    connection.input_begin = static_cast<uint32_t>(batch_input_.data() - kit.read_buffer->data());
-    connection.input_end = connection.input_begin + static_cast<uint32_t>(batch_input_.size());
-    connection.input = kit.read_buffer;
-    batch_input_ = {};
+  if (!turn_.received().empty()) {
+    CHECK(turn_.is_at_hand(connection), "input of two connections in one buffer");
+    connection.input.share(kit.read_buffer, turn_.received());
+    turn_.set_received({});
   }
   kit.read_buffer.reset();
 }
@@ -180,14 +171,14 @@ void IoWorker::end_turn_in_loop(bool may_sleep) {
     loop_.driver().set_receive_bytes_max(pressure ? kSmallReadBytes : SIZE_MAX);
   }
   using Wait = EventLoop::Wait;
-  if (!may_sleep || run_head_ != nullptr) {
+  if (!may_sleep || turn_.has_listed()) {
     loop_.wait(Wait::kNo, until);
   } else {
     loop_.wait(crew_ != nullptr && crew_->may_poll() ? Wait::kPollFirst : Wait::kSleep, until);
   }
   if (lookout != nullptr) lookout->note_turn();
   mail_ = loop_.take_mail();
-  runs_left_ = run_count_;
+  turn_.begin();
 }
 
 void IoWorker::open_mail_in_loop() {
@@ -202,9 +193,9 @@ void IoWorker::open_mail_in_loop() {
     }
     case kMailAnswer: {
       auto& answer = static_cast<AnswerMail&>(*mail);
-      if (Connection* connection = find_in_loop(answer.id)) {
+      if (Connection* connection = slots_.find(answer.id)) {
         answer_in_loop(*connection, answer.request_number, std::move(answer.answer));
-        schedule_in_loop(*connection);
+        turn_.schedule(*connection);
       }
       break;
     }
@@ -212,7 +203,7 @@ void IoWorker::open_mail_in_loop() {
       push_in_loop(std::unique_ptr<PushMail>(static_cast<PushMail*>(mail.release())));
       break;
     case kMailClose:
-      if (Connection* connection = find_in_loop(static_cast<CloseMail&>(*mail).id)) {
+      if (Connection* connection = slots_.find(static_cast<CloseMail&>(*mail).id)) {
         finish_connection_in_loop(*connection, CloseReason::kClosedByHandler);
       }
       break;
@@ -253,7 +244,7 @@ void IoWorker::handle_in_loop(const Completion& completion) {
     case Completion::Kind::kClosed:
       connection.channel_closed = true;
       try_release_in_loop(connection);  // most have no callback due: no turn more for them
-      if (connection.phase != Connection::Phase::kFree) schedule_in_loop(connection);
+      if (connection.phase != Connection::Phase::kFree) turn_.schedule(connection);
       break;
     case Completion::Kind::kAcceptable:
     case Completion::Kind::kAccepted:
@@ -261,33 +252,9 @@ void IoWorker::handle_in_loop(const Completion& completion) {
   }
 }
 
-// Puts a connection on the run list: something may be done for it without an event.
-void IoWorker::schedule_in_loop(Connection& connection) {
-  if (connection.in_run_list || &connection == batch_) return;
-  connection.in_run_list = true;
-  connection.next_run = nullptr;
-  if (run_tail_ == nullptr) {
-    run_head_ = &connection;
-  } else {
-    run_tail_->next_run = &connection;
-  }
-  run_tail_ = &connection;
-  ++run_count_;
-}
-
 bool IoWorker::finished_in_loop() const {
-  return draining_ && slots_live_ == 0 && mail_ == nullptr &&
+  return draining_ && slots_.taken_count() == 0 && mail_ == nullptr &&
          (door_ == nullptr || door_->stopped_in_loop());
-}
-
-// Null, and counted, when the connection is gone.
-Connection* IoWorker::find_in_loop(ConnectionId id) {
-  Connection* connection = nullptr;
-  if (id.slot() < slots_used_)
-    connection = &(*chunks_[id.slot() / kConnectionsPerChunk])[id.slot() % kConnectionsPerChunk];
-  if (connection != nullptr && connection->id == id && connection->is_live()) return connection;
-  loop_.counters.stale_ids.add();
-  return nullptr;
 }
 
 }}  // namespace trireme

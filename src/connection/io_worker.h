@@ -19,13 +19,15 @@
 #pragma once
 
 #include <array>
-#include <deque>
 #include <memory>
 #include <string_view>
 #include <vector>
 
 #include "connection/connection.h"
 #include "connection/door.h"
+#include "connection/input_blocks.h"
+#include "connection/slots.h"
+#include "connection/turn.h"
 #include "handling/crew.h"
 #include "handling/job_pool.h"
 #include "handling/jobs_out.h"
@@ -62,10 +64,6 @@ class IoWorker final : public HeldLoop, public Adopter {
  private:
   static constexpr size_t kOutBytes = 64 << 10;     // replies of one connection and turn
   static constexpr size_t kCopyBytesMax = 8 << 10;  // larger answers are sent from where they are
-  static constexpr size_t kInputBlockBytes = 4 << 10;  // the least for a part of a request
-  static constexpr size_t kSpareInputsMax = 16;
-  static constexpr int kFramesPerTurn = 256;  // of one connection, before others have their turn
-  static constexpr size_t kConnectionsPerChunk = 64;
 
   // --- io_worker.cc ---
   Job* next_in_loop(bool may_sleep) REQUIRES(loop_);
@@ -73,9 +71,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   void end_turn_in_loop(bool may_sleep) REQUIRES(loop_);
   void open_mail_in_loop() REQUIRES(loop_);
   void handle_in_loop(const Completion& completion) REQUIRES(loop_);
-  void schedule_in_loop(Connection& connection) REQUIRES(loop_);
   bool finished_in_loop() const REQUIRES(loop_);
-  Connection* find_in_loop(ConnectionId id) REQUIRES(loop_);
 
   // --- input.cc ---
   void on_received_in_loop(Connection& connection, const Completion& completion) REQUIRES(loop_);
@@ -84,31 +80,17 @@ class IoWorker final : public HeldLoop, public Adopter {
   bool take_no_request_in_loop(Connection& connection, const Frame& frame) REQUIRES(loop_);
   Job* request_in_loop(Connection& connection, std::string_view input, const Frame& frame,
                        bool in_read_buffer) REQUIRES(loop_);
-  bool goes_on_in_loop() REQUIRES(loop_);
   Job* next_callback_in_loop(Connection& connection) REQUIRES(loop_);
   Job* make_callback_in_loop(Connection& connection, JobKind kind) REQUIRES(loop_);
   void end_batch_in_loop() REQUIRES(loop_);
   bool may_start_in_loop(const Connection& connection) const REQUIRES(loop_);
   bool has_no_input_in_loop(const Connection& connection) const REQUIRES(loop_);
-  std::string_view pending_in_loop(const Connection& connection) const REQUIRES(loop_);
-  void consume_in_loop(Connection& connection, size_t bytes) REQUIRES(loop_);
-  void drop_input_in_loop(Connection& connection) REQUIRES(loop_);
-  std::shared_ptr<Block> make_input_in_loop(size_t bytes) REQUIRES(loop_);
-  [[nodiscard]] bool append_input_in_loop(Connection& connection, std::string_view bytes)
-      REQUIRES(loop_);
   void balance_reading_in_loop(Connection& connection) REQUIRES(loop_);
 
-  // --- codec_calls.h, codec_calls.cc ---
-  Frame decode_or_end_in_loop(Connection& connection, std::string_view input, bool ended)
-      REQUIRES(loop_);
-  Frame ask_codec_in_loop(Connection& connection, std::string_view input, bool ended,
-                          size_t consumed_max) REQUIRES(loop_);
-  void judge_in_loop(Connection& connection, std::string_view input, bool ended, Frame& frame)
-      REQUIRES(loop_);
+  // --- codec_calls.cc ---
+  void codec_failed_in_loop(Connection& connection) REQUIRES(loop_);
   void codec_failed_in_loop(Connection& connection, std::string_view what) REQUIRES(loop_);
   void codec_threw_in_loop(Connection& connection, const char* function) REQUIRES(loop_);
-  size_t ask_for_requests_in_loop(Connection& connection, std::string_view input, uint32_t kind,
-                                  std::span<DecodedRequest> into) REQUIRES(loop_);
   void reply_failed_in_loop(Connection& connection) REQUIRES(loop_);
   [[nodiscard]] bool ask_envelope_in_loop(Connection& connection, size_t body_bytes, Envelope& into)
       REQUIRES(loop_);
@@ -184,7 +166,6 @@ class IoWorker final : public HeldLoop, public Adopter {
   void open_deferred_in_loop(Connection& connection) REQUIRES(loop_);
 
   // --- ending.cc ---
-  Connection* take_slot_in_loop(const SocketAddress& peer) REQUIRES(loop_);
   void drain_in_loop(Connection& connection) REQUIRES(loop_);
   void drain_all_in_loop() REQUIRES(loop_);
   void finish_connection_in_loop(Connection& connection, CloseReason reason) REQUIRES(loop_);
@@ -219,33 +200,15 @@ class IoWorker final : public HeldLoop, public Adopter {
   JobPool job_pool_ GUARDED_BY(loop_);
   JobsOut jobs_out_ GUARDED_BY(loop_);
 
-  // Slots: chunks that are never freed before the server ends; free ones are reused first-in
-  // first-out.
-  std::vector<std::unique_ptr<std::array<Connection, kConnectionsPerChunk>>> chunks_
-      GUARDED_BY(loop_);
-  std::deque<uint32_t> free_slots_ GUARDED_BY(loop_);
-  uint32_t slots_used_ GUARDED_BY(loop_) = 0;
-  uint32_t slots_live_ GUARDED_BY(loop_) = 0;
-
-  // The connection at hand, and what the driver's read buffer still holds for it.
-  Connection* batch_ GUARDED_BY(loop_) = nullptr;
-  std::string_view batch_input_ GUARDED_BY(loop_);
-  int batch_frames_ GUARDED_BY(loop_) = 0;
-
-  // Input blocks of the least size for the next part of a request: on a busy loop there is always
-  // one that comes before the one in front of it is home from its data worker.
-  std::vector<std::shared_ptr<Block>> spare_inputs_ GUARDED_BY(loop_);
+  Slots slots_ GUARDED_BY(loop_);
+  Turn turn_ GUARDED_BY(loop_);
+  InputBlocks input_blocks_ GUARDED_BY(loop_);
+  DecodeNotes notes_ GUARDED_BY(loop_);  // of the decoder that was asked last
 
   // Replies of one connection, gathered to leave in one send.
   Connection* out_connection_ GUARDED_BY(loop_) = nullptr;
   Block out_ GUARDED_BY(loop_);
   size_t out_bytes_ GUARDED_BY(loop_) = 0;
-
-  Connection* run_head_ GUARDED_BY(loop_) =
-      nullptr;  // connections with something to do, without an event
-  Connection* run_tail_ GUARDED_BY(loop_) = nullptr;
-  uint32_t runs_left_ GUARDED_BY(loop_) = 0;  // of this turn
-  uint32_t run_count_ GUARDED_BY(loop_) = 0;
 
   Mail* mail_ GUARDED_BY(loop_) = nullptr;  // taken out of the mailbox, not opened yet
   // The job that lost this loop, until what it had gathered by then has left.

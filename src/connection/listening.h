@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "framing/frame_guard.h"
+#include "framing/decoder.h"
 #include "reply/envelope_guard.h"
 #include "runtime/system/clock.h"
 #include "trireme/codec.h"
@@ -28,8 +28,7 @@ struct Listening {
   bool is_pipelined = false;
   bool reads_ahead = false;  // while a request is handled
   const char* name = "";
-  size_t frame_bytes_max = 0;
-  const Codec* tested_codec = nullptr;  // `codec`, if it is one whose frames may be believed
+  FrameRules frame_rules;
   Envelope fixed_envelope;
   ListenOptions options;
   std::string url;
@@ -40,8 +39,8 @@ struct Listening {
     is_pipelined = options.ordering == Ordering::kPipelined;
     reads_ahead = options.limits.read_ahead_bytes_max > 0;
     name = options.name.c_str();
-    frame_bytes_max = options.limits.frame_bytes_max;
-    tested_codec = is_tested(*codec) ? codec.get() : nullptr;
+    frame_rules = {.frame_bytes_max = options.limits.frame_bytes_max,
+                   .tested_codec = is_tested(*codec) ? codec.get() : nullptr};
     has_fixed_envelope = ask_fixed_envelope(*codec, fixed_envelope);
   }
   // What goes around every answer of a connection that speaks `spoken`; null: ask the codec.

@@ -58,7 +58,7 @@ void IoWorker::finish_in_loop(Job& job) {
   }
   recycle_in_loop(job);
   if (connection.rare != nullptr) open_deferred_in_loop(connection);
-  schedule_in_loop(connection);
+  turn_.schedule(connection);
 }
 
 // Replies of a job leave in order: those that have gathered, what the last handler pushed, its
@@ -173,7 +173,7 @@ void IoWorker::open_outbox_mail_in_loop(Job& job) {
               mail));  // also to ourselves: an answer to another request waits for the next turn
     } else if (mail->kind == kMailPush) {
       push_in_loop(std::unique_ptr<PushMail>(static_cast<PushMail*>(mail.release())));
-    } else if (Connection* connection = find_in_loop(to)) {
+    } else if (Connection* connection = slots_.find(to)) {
       finish_connection_in_loop(*connection, CloseReason::kClosedByHandler);
     }
   }
@@ -326,7 +326,7 @@ void IoWorker::resume_write_in_loop(Connection& connection) {
   }
   if (!connection.is_live()) return;
   after_write_in_loop(connection);
-  schedule_in_loop(connection);
+  turn_.schedule(connection);
 }
 
 // Watermarks, and what other threads may know of the queue.

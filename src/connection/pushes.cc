@@ -8,7 +8,7 @@
 namespace trireme { inline namespace v0 {
 
 void IoWorker::push_in_loop(std::unique_ptr<PushMail> mail) {
-  Connection* connection = find_in_loop(mail->id);
+  Connection* connection = slots_.find(mail->id);
   if (connection != nullptr && !owns_writing_in_loop(*connection)) {
     Connection::Rare& rare = connection->make_rare();
     Mail* const waits = mail.release();
@@ -30,7 +30,7 @@ void IoWorker::push_in_loop(std::unique_ptr<PushMail> mail) {
   const bool latest = mail->overflow == Overflow::kLatest;
   if (connection->out.empty() && !latest) {
     write_in_loop(*connection, mail->bytes.bytes());
-    if (connection->is_live()) schedule_in_loop(*connection);
+    if (connection->is_live()) turn_.schedule(*connection);
     return;
   }
   if (latest) return push_latest_in_loop(*connection, std::move(mail->bytes));
@@ -60,7 +60,7 @@ void IoWorker::push_latest_in_loop(Connection& connection, ChargedBytes bytes) {
   }
   if (was_empty) connection.out.note_progress(loop_.now());
   after_write_in_loop(connection);
-  schedule_in_loop(connection);
+  turn_.schedule(connection);
 }
 
 // Pushes that came while a data worker was writing.

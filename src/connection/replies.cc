@@ -36,11 +36,11 @@ bool IoWorker::hold_in_loop(Connection& connection, uint64_t number, Answer& ans
 // Replies whose turn has come while they were held. Others have their turn between many of them.
 void IoWorker::leave_held_in_loop(Connection& connection) {
   Answer answer{std::string_view{}};
-  for (int i = 0; i < kFramesPerTurn; ++i) {
+  for (int i = 0; i < Turn::kFramesMax; ++i) {
     if (!connection.is_live() || !connection.sequencer.take_next(answer)) return;
     leave_in_turn_in_loop(connection, answer);
   }
-  schedule_in_loop(connection);
+  turn_.schedule(connection);
 }
 
 // Gives a request that was read its number. `job`: what will handle it; null: nothing. 0: there is
@@ -82,7 +82,7 @@ void IoWorker::expire_request_in_loop(Connection& connection, uint64_t number) {
   if (job != nullptr) job->cancel(CancelReason::kDeadline, core_.platform.threads);
   loop_.counters.handler_deadlines.add();
   answer_in_loop(connection, number, error("deadline exceeded"));
-  schedule_in_loop(connection);
+  turn_.schedule(connection);
 }
 
 // A job that was not started, for nobody waits for its replies any more.
@@ -137,9 +137,7 @@ void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
     Connection::Rare& rare = connection.make_rare();
     rare.switched_codec = answer.next_codec();
     ++rare.codec_switches;
-    connection.codec = rare.switched_codec.get();
-    connection.decode_state = {};
-    connection.empty_frames = 0;
+    connection.decoder.use(rare.switched_codec.get());
   }
   if (!closes) return;
   connection.replies_ended = true;

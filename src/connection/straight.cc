@@ -6,19 +6,19 @@
 // send_in_loop and end_batch_in_loop after the handler, is asked here at once. It matters because
 // the kernel throws our code out of the caches with every call: the instructions of a request cost
 // little, the number of places that they are in costs a lot.
-#include "connection/codec_calls.h"
+#include "connection/io_worker.h"
 
 namespace trireme { inline namespace v0 {
 
 // Bytes that have arrived for a connection without any past: they become a job. False: nothing was
-// done. True: they are taken, and what is left of them waits at batch_; `here` is the job if it is
+// done. True: they are taken, and what is left of them is at hand; `here` is the job if it is
 // to run on this thread.
 bool IoWorker::start_straight_in_loop(const Completion& completion, Job*& here) {
   if (completion.kind != Completion::Kind::kReceived || completion.result <= 0) return false;
   Connection& connection = static_cast<Connection&>(*completion.channel);
   const Listening& listening = *connection.listening;
   const bool at_work = connection.running_count > 0 || connection.sequencer.in_flight() > 0;
-  if (at_work || connection.input != nullptr || !connection.is_plain() ||
+  if (at_work || connection.input.has_block() || !connection.is_plain() ||
       (listening.has_session && !connection.session_opened)) {
     return false;
   }
@@ -26,11 +26,12 @@ bool IoWorker::start_straight_in_loop(const Completion& completion, Job*& here) 
   code_service.store(listening.name, std::memory_order_relaxed);
   code_id.store(connection.id.value, std::memory_order_relaxed);
   const std::string_view input(completion.bytes.data(), completion.bytes.size());
-  batch_ = &connection;
-  batch_frames_ = 1;
+  turn_.take_in_hand(connection);
+  turn_.count_frames(1);
   // One receive brings no more than a frame may have.
-  const Frame frame = ask_codec_in_loop(connection, input, false, input.size());
-  batch_input_ = {input.data() + frame.consumed, input.size() - frame.consumed};
+  const Frame frame =
+      connection.decoder.decode(listening.frame_rules, input, false, input.size(), notes_);
+  turn_.set_received({input.data() + frame.consumed, input.size() - frame.consumed});
   if (frame.kind != Frame::Kind::kRequest) {
     if (!take_no_request_in_loop(connection, frame)) end_batch_in_loop();
     return true;
@@ -40,7 +41,7 @@ bool IoWorker::start_straight_in_loop(const Completion& completion, Job*& here) 
     end_batch_in_loop();
     return true;
   }
-  if (job->gathers && !batch_input_.empty()) add_requests_in_loop(connection, *job);
+  if (job->gathers && !turn_.received().empty()) add_requests_in_loop(connection, *job);
   here = dispatch_in_loop(job);
   return true;
 }
@@ -49,8 +50,8 @@ bool IoWorker::start_straight_in_loop(const Completion& completion, Job*& here) 
 // was done.
 bool IoWorker::finish_straight_in_loop(Job& job) {
   Connection& connection = Connection::of(job);
-  const bool nothing_left = &connection == batch_ && batch_input_.empty() &&
-                            connection.input == nullptr && out_connection_ == nullptr;
+  const bool nothing_left = turn_.is_at_hand(connection) && turn_.received().empty() &&
+                            !connection.input.has_block() && out_connection_ == nullptr;
   // No other request waits for its turn: with Ordering::kPipelined a Reply may be kept.
   const bool all_here =
       connection.running_count == 1 && connection.sequencer.in_flight() == job.requests_count;
@@ -84,8 +85,7 @@ bool IoWorker::finish_straight_in_loop(Job& job) {
   job.owner = nullptr;
   job_pool_.keep(job);  // nothing else of the run is in it
   if (is_done) {
-    batch_ = nullptr;
-    batch_frames_ = 0;
+    turn_.let_go();
   }
   return true;
 }
@@ -105,8 +105,8 @@ void IoWorker::send_framed_in_loop(Connection& connection, Answer& answer) {
 // do until it comes home. No clock runs meanwhile, for there is no deadline (is_plain), and reading
 // goes on.
 bool IoWorker::is_out_straight_in_loop(const Connection& connection) const {
-  return connection.running_count == 1 && batch_frames_ >= 0 && batch_input_.empty() &&
-         connection.input == nullptr && out_connection_ != &connection && connection.is_plain() &&
+  return connection.running_count == 1 && !turn_.was_cut_short() && turn_.received().empty() &&
+         !connection.input.has_block() && out_connection_ != &connection && connection.is_plain() &&
          !connection.listening->has_session && connection.listening->reads_ahead &&
          !core_.buffers.under_pressure() && !connection.sequencer.holds_next();
 }
@@ -117,7 +117,7 @@ bool IoWorker::finish_written_straight_in_loop(Job& job) {
   Connection& connection = Connection::of(job);
   const bool all_left = job.write_token.was_written() && job.written_bytes == job.replies_bytes &&
                         job.write_error == 0 && !job.outbox.has_answer() && job.left_count == 0;
-  const bool nothing_else = connection.running_count == 1 && connection.input == nullptr &&
+  const bool nothing_else = connection.running_count == 1 && !connection.input.has_block() &&
                             connection.sequencer.in_flight() == job.requests_count;
   if (!all_left || !nothing_else || !job.has_simple_answers() || !connection.is_plain()) {
     return false;

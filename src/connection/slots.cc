@@ -1,0 +1,53 @@
+#include "connection/slots.h"
+
+#include "runtime/memory/scarce.h"
+
+namespace trireme { inline namespace v0 {
+
+// False: there is no memory for the slot, or its record.
+bool Slots::prepare(uint32_t slot, const SocketAddress& peer) {
+  return with_memory([&] {
+    core_.make_record(loop_.index(), slot, peer);
+    if (slot / kPerChunk >= chunks_.size()) chunks_.push_back(std::make_unique<Chunk>());
+  });
+}
+
+Connection* Slots::take(const SocketAddress& peer) {
+  const bool has_unused = used_ < core_.connections_max();
+  const bool prefers_unused = has_unused && free_.size() <= kPerChunk;
+  uint32_t slot = 0;
+  if (prefers_unused && prepare(used_, peer)) {
+    slot = used_++;
+  } else if (!free_.empty() && prepare(free_.front(), peer)) {
+    slot = free_.front();
+    free_.pop_front();
+  } else {
+    return nullptr;
+  }
+  Connection& connection = at(slot);
+  uint32_t generation = connection.id.generation() + 1;
+  if (generation == 0) generation = 1;
+  connection = Connection();
+  connection.id = ConnectionId::make(core_.home(loop_.index()), slot, generation);
+  ++taken_;
+  loop_.counters.slots_made.add();
+  return &connection;
+}
+
+Connection* Slots::find(ConnectionId id) {
+  Connection* const connection = id.slot() < used_ ? &at(id.slot()) : nullptr;
+  if (connection != nullptr && connection->id == id && connection->is_live()) return connection;
+  loop_.counters.stale_ids.add();
+  return nullptr;
+}
+
+void Slots::release(Connection& connection) {
+  connection.phase = Connection::Phase::kFree;
+  connection.input.reset();
+  connection.rare.reset();
+  free_.push_back(connection.id.slot());
+  --taken_;
+  loop_.counters.slots_gone.add();
+}
+
+}}  // namespace trireme
