@@ -20,7 +20,7 @@ RESULTS_BYTES_MAX = 2 << 20  # of the one page that bench/results holds
 PAGE_COLUMNS_MAX = 120  # of Markdown, tables and code excepted
 PAGE_LINES_MAX = {"README.md": 120, "ARCHITECTURE.md": 300}
 
-STEPS = ["accept", "connection", "framing", "handling", "reply", "runtime"]  # of src, in order
+STEPS = ["accept", "connection", "framing", "handling", "reply", "roster", "runtime"]  # of src
 TOP_FOLDERS = ["bench", "cmake", "components", "docs", "examples", "include", "load", "scripts",
                "services", "src", "tests", "tool"]  # what a path in a document may begin with
 CPP = {".h", ".cc", ".c"}

@@ -1,8 +1,8 @@
 // The composition root: builds Listener, loops and crew, and starts them. server_run.cc ends them.
 //
-// Who owns what: Server::Impl owns I/O workers, crew and Listener; the Core, which owns the loops
-// and the budget, is shared with every Peer and Reply. Order of the end: Listener, connections,
-// loops, threads, Impl; the Core dies with the last reference.
+// Who owns what: Server::Impl owns I/O workers, crew and Listener; the ServerContext, which owns
+// the loops and the budget, is shared with every Peer and Reply. Order of the end: Listener,
+// connections, loops, threads, Impl; the ServerContext dies with the last reference.
 #include "trireme/server.h"
 
 #include <algorithm>
@@ -73,9 +73,9 @@ Result<Done> Server::Impl::build() {
                  "driver epoll or poll for more");
   }
   connections_max = std::min(connections_max, kConnectionsMax);
-  Core* made = new Core(platform, options, io_count, connections_max);
-  core = CoreRef(made);
-  if (!made->has_home_numbers()) {
+  ServerContext* made = new ServerContext(platform, options, io_count, connections_max);
+  context = ContextRef(made);
+  if (!made->roster.has_home_numbers()) {
     return Error{Error::Code::kSystem,
                  "connection ids have no numbers left for " + std::to_string(io_count) +
                      " event loops: all servers of a process, and those that have ended and of "
@@ -87,7 +87,7 @@ Result<Done> Server::Impl::build() {
 }
 
 Result<Done> Server::Impl::build_loops(uint32_t io_count) {
-  Core* const made = core.get();
+  ServerContext* const made = context.get();
   const uint32_t count = accepts_by(Accepting::kListener) ? io_count + 1 : io_count;
   for (uint32_t index = 0; index < count; ++index) {
     const bool is_listener = index == io_count;
@@ -118,14 +118,14 @@ Result<Done> Server::Impl::build_loops(uint32_t io_count) {
 Result<Done> Server::Impl::open_endpoints() {
   std::vector<LoopDoor*> of_loops;
   if (accepts_by(Accepting::kLoops)) {
-    const Driver::Traits driver = core.get()->loop(0).driver_traits();
+    const Driver::Traits driver = context.get()->loop(0).driver_traits();
     if (!driver.listens) {
       return usage("the driver " + std::string(driver.name) +
                    " does not accept: let the Listener do it (Accepting::kListener), or choose "
                    "another driver");
     }
     for (auto& io_worker : io_workers) {
-      auto door = std::make_unique<LoopDoor>(*core.get(), io_worker->loop(), *io_worker);
+      auto door = std::make_unique<LoopDoor>(*context.get(), io_worker->loop(), *io_worker);
       of_loops.push_back(door.get());
       io_worker->use_door(std::move(door));
     }
@@ -148,12 +148,12 @@ Result<Done> Server::Impl::start() {
   const bool adaptive =
       std::any_of(listenings.begin(), listenings.end(),
                   [](const auto& listening) { return listening->dispatch == Dispatch::kAdaptive; });
-  const Driver::Traits driver = core.get()->loop(0).driver_traits();
+  const Driver::Traits driver = context.get()->loop(0).driver_traits();
   if (adaptive && !driver.loop_may_move) {
-    core.get()->log.info("no loop changes hands with the driver " + std::string(driver.name) +
-                         ": handlers start on data workers, unless their kind is pinned");
+    context.get()->log.info("no loop changes hands with the driver " + std::string(driver.name) +
+                            ": handlers start on data workers, unless their kind is pinned");
   }
-  crew = std::make_shared<Crew>(*core.get(), static_cast<uint32_t>(options.data_workers),
+  crew = std::make_shared<Crew>(*context.get(), static_cast<uint32_t>(options.data_workers),
                                 adaptive && driver.loop_may_move);
   std::vector<HeldLoop*> loops;
   for (auto& io_worker : io_workers) {
@@ -202,7 +202,7 @@ Result<Done> Server::start() {
   impl_->crew.reset();
   impl_->listener.reset();
   impl_->io_workers.clear();
-  impl_->core = CoreRef();  // with it the loops and their descriptors
+  impl_->context = ContextRef();  // with it the loops and their descriptors
   impl_->enter(Impl::State::kEnded);
   return result;
 }
@@ -215,7 +215,7 @@ std::vector<std::string> Server::urls() const {
 
 Stats Server::stats() const {
   if (!impl_->is_there.load(std::memory_order_acquire)) return {};
-  Stats stats = collect_stats(*impl_->core.get(), impl_->crew->data_workers());
+  Stats stats = collect_stats(*impl_->context.get(), impl_->crew->data_workers());
   stats.stall_reports = impl_->crew->stall_reports();
   for (const auto& listening : impl_->listenings) {
     for (uint32_t kind = 0; kind <= Kinds::kCallbacks; ++kind) {

@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "connection/io_worker.h"
-#include "reply/core.h"
+#include "reply/mail.h"
+#include "roster/server_context.h"
 #include "runtime/check.h"
 #include "server_stats.h"
 #include "server_validate.h"
@@ -146,8 +147,8 @@ ServerOptions options_for_conversation() {
 struct Conversation::Impl {
   Impl(std::shared_ptr<const Codec> codec, std::shared_ptr<Service> service, ListenOptions options)
       : platform{real_platform().kernel, clock, threads, 0},
-        core(new Core(platform, options_for_conversation(), 1, 1)) {
-    CHECK(core.get()->has_home_numbers(),
+        context(new ServerContext(platform, options_for_conversation(), 1, 1)) {
+    CHECK(context.get()->roster.has_home_numbers(),
           "a process may have 1024 conversations and event loops of servers at once");
     auto listening = std::make_unique<Listening>();
     listening->url = "test:";
@@ -159,20 +160,20 @@ struct Conversation::Impl {
     CHECK(valid.ok(), valid.error().message.c_str());  // as Server::start() would
     listening->prepare(Dispatch::kInline);
     listenings.push_back(std::move(listening));
-    EventLoop& loop = core.get()->loop(0);
-    auto scripted = std::make_unique<ScriptedDriver>(core.get()->buffers, loop.counters);
+    EventLoop& loop = context.get()->loop(0);
+    auto scripted = std::make_unique<ScriptedDriver>(context.get()->buffers, loop.counters);
     driver = scripted.get();
     loop.use_driver(std::move(scripted));
-    io_worker = std::make_unique<IoWorker>(*core.get(), 0, listenings);
+    io_worker = std::make_unique<IoWorker>(*context.get(), 0, listenings);
     loop.counters.accepted.add();
-    CHECK(core.get()->enter_connection(), "the one connection of a conversation");
+    CHECK(context.get()->places.enter(), "the one connection of a conversation");
     loop.post(std::make_unique<AdoptMail>(-1, 0, SocketAddress{}));
     io_worker->turn_until_idle();
   }
 
   ~Impl() {
-    core.get()->loop(0).post(std::make_unique<PlainMail>(kMailDrain));
-    core.get()->loop(0).post(std::make_unique<PlainMail>(kMailCut));
+    context.get()->loop(0).post(std::make_unique<PlainMail>(kMailDrain));
+    context.get()->loop(0).post(std::make_unique<PlainMail>(kMailCut));
     io_worker->turn_until_idle();
   }
 
@@ -185,7 +186,7 @@ struct Conversation::Impl {
   InstantThreads threads{clock};
   const Platform platform;
   std::vector<std::unique_ptr<Listening>> listenings;
-  CoreRef core;
+  ContextRef context;
   ScriptedDriver* driver = nullptr;  // the loop owns it
   std::unique_ptr<IoWorker> io_worker;
 };
@@ -220,12 +221,12 @@ std::string Conversation::advance(std::chrono::nanoseconds time) {
 }
 
 std::string Conversation::drain() {
-  impl_->core.get()->loop(0).post(std::make_unique<PlainMail>(kMailDrain));
+  impl_->context.get()->loop(0).post(std::make_unique<PlainMail>(kMailDrain));
   return impl_->hear();
 }
 
 std::optional<CloseReason> Conversation::closed() const {
-  const LoopCounters& counters = impl_->core.get()->loop(0).counters;
+  const LoopCounters& counters = impl_->context.get()->loop(0).counters;
   for (int reason = 0; reason < kCloseReasonCount; ++reason) {
     if (counters.closed_by_reason[static_cast<size_t>(reason)].get() > 0)
       return static_cast<CloseReason>(reason);
@@ -233,6 +234,6 @@ std::optional<CloseReason> Conversation::closed() const {
   return std::nullopt;
 }
 
-Stats Conversation::stats() const { return collect_stats(*impl_->core.get(), 0); }
+Stats Conversation::stats() const { return collect_stats(*impl_->context.get(), 0); }
 
 }}}  // namespace trireme::testing

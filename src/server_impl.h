@@ -13,10 +13,10 @@
 #include "accept/listener.h"
 #include "connection/io_worker.h"
 #include "handling/crew.h"
-#include "reply/core.h"
+#include "roster/server_context.h"
 #include "runtime/log_thread.h"
-#include "runtime/threads/mutex.h"
 #include "runtime/system/real_signals.h"
+#include "runtime/threads/mutex.h"
 #include "trireme/server.h"
 
 namespace trireme { inline namespace v0 {
@@ -59,7 +59,7 @@ struct Server::Impl {
   const Platform platform;
   const LogThread log_thread;
   std::vector<std::unique_ptr<Listening>> listenings;
-  CoreRef core;
+  ContextRef context;
   std::vector<std::unique_ptr<IoWorker>> io_workers;
   std::vector<std::shared_ptr<const KindTable>> kinds;  // of each, for statistics
   std::shared_ptr<Crew> crew;

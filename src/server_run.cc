@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "reply/outbox.h"
+#include "roster/mail_kinds.h"
 #include "runtime/check.h"
 #include "runtime/log_thread.h"
 #include "server_impl.h"
@@ -37,7 +38,8 @@ Server::~Server() {
   if (impl_->crew == nullptr) return;
   if (!joined) {
     for (const StuckJob& job : impl_->crew->running_jobs()) {
-      impl_->core.get()->log.warning(describe(job) + "; the destructor of the server waits for it");
+      impl_->context.get()->log.warning(describe(job) +
+                                        "; the destructor of the server waits for it");
     }
     impl_->crew->wait_loops_stopped(kNever, nullptr);
     impl_->crew->join();
@@ -89,13 +91,13 @@ bool Server::Impl::was_drained_first() {
 }
 
 void Server::Impl::stop_loops(TimePoint deadline) {
-  for (uint32_t i = 0; i < core.get()->io_workers(); ++i) {
-    core.get()->loop(i).post(std::make_unique<PlainMail>(kMailDrain));
+  for (uint32_t i = 0; i < context.get()->io_workers(); ++i) {
+    context.get()->loop(i).post(std::make_unique<PlainMail>(kMailDrain));
   }
   if (crew->wait_loops_stopped(deadline, &cut)) return;
   was_cut.store(true);
-  for (uint32_t i = 0; i < core.get()->io_workers(); ++i) {
-    core.get()->loop(i).post(std::make_unique<PlainMail>(kMailCut));
+  for (uint32_t i = 0; i < context.get()->io_workers(); ++i) {
+    context.get()->loop(i).post(std::make_unique<PlainMail>(kMailCut));
   }
   crew->wait_loops_stopped(platform.clock.now() + kCutGrace, nullptr);
 }
@@ -138,7 +140,7 @@ void Server::abandon() {
     if (!ended || impl_->joined || impl_->abandoned) return;
     impl_->abandoned = true;
   }
-  impl_->core.get()->add_reference();
+  impl_->context.get()->add_reference();
   impl_->crew->detach();
 }
 

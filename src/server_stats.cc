@@ -45,21 +45,21 @@ void add_loop(Stats& stats, const LoopCounters& loop) {
 
 }  // namespace
 
-Stats collect_stats(Core& core, uint64_t data_workers) {
+Stats collect_stats(ServerContext& context, uint64_t data_workers) {
   Stats stats;
-  for (uint32_t i = 0; i < core.io_workers(); ++i) {
-    add_loop(stats, core.loop(i).counters);
-    stats.timers_made += core.loop(i).timers_made();
-    stats.timers_gone += core.loop(i).timers_gone();
+  for (uint32_t i = 0; i < context.io_workers(); ++i) {
+    add_loop(stats, context.loop(i).counters);
+    stats.timers_made += context.loop(i).timers_made();
+    stats.timers_gone += context.loop(i).timers_gone();
   }
-  add_loop(stats, core.listener_loop().counters);
-  stats.stale_ids += core.stale_ids.get();
+  add_loop(stats, context.listener_loop().counters);
+  stats.stale_ids += context.stale_ids.get();
   stats.live = stats.accepted - stats.refused - stats.closed;
   stats.data_workers = data_workers;
-  stats.buffer_bytes_now = static_cast<uint64_t>(core.buffers.bytes_now());
-  stats.buffer_bytes_peak = static_cast<uint64_t>(core.buffers.bytes_peak());
-  stats.buffers_made = core.buffers.made();
-  stats.buffers_gone = core.buffers.gone();
+  stats.buffer_bytes_now = static_cast<uint64_t>(context.buffers.bytes_now());
+  stats.buffer_bytes_peak = static_cast<uint64_t>(context.buffers.bytes_peak());
+  stats.buffers_made = context.buffers.made();
+  stats.buffers_gone = context.buffers.gone();
   return stats;
 }
 

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "handling/placement.h"
-#include "reply/core.h"
+#include "roster/server_context.h"
 #include "trireme/stats.h"
 
 namespace trireme { inline namespace v0 {
 
-Stats collect_stats(Core& core, uint64_t data_workers);
+Stats collect_stats(ServerContext& context, uint64_t data_workers);
 // Adds what one loop knows of a kind.
 void add_kind(KindStats& sum, const KindRecord& record);
 

@@ -9,9 +9,9 @@
 #include "accept/endpoint.h"
 #include "handling/crew.h"
 #include "handling/placement.h"
+#include "runtime/log.h"
 #include "runtime/memory/buffers.h"
 #include "runtime/system/clock.h"
-#include "runtime/log.h"
 
 namespace trireme { inline namespace v0 {
 namespace {
@@ -114,20 +114,21 @@ Result<Done> validate_options(const ServerOptions& options,
   return Done{};
 }
 
-Result<Done> validate_budget(Core& core, const std::vector<std::unique_ptr<Listening>>& all) {
+Result<Done> validate_budget(ServerContext& context,
+                             const std::vector<std::unique_ptr<Listening>>& all) {
   const bool adaptive = std::any_of(all.begin(), all.end(), [](const auto& listening) {
     return listening->dispatch == Dispatch::kAdaptive;
   });
-  int64_t fixed = core.buffers.bytes_now();
-  if (adaptive && core.loop(0).driver_traits().loop_may_move) {
-    fixed += static_cast<int64_t>(Crew::kReadBufferBytes) * core.io_workers();
+  int64_t fixed = context.buffers.bytes_now();
+  if (adaptive && context.loop(0).driver_traits().loop_may_move) {
+    fixed += static_cast<int64_t>(Crew::kReadBufferBytes) * context.io_workers();
   }
   // At three quarters nobody is accepted.
   const int64_t least = (fixed + kConnectionBytesMin) * 4 / 3;
-  if (core.options.buffer_bytes_max >= static_cast<size_t>(least)) return Done{};
+  if (context.options.buffer_bytes_max >= static_cast<size_t>(least)) return Done{};
   return usage("buffer_bytes_max must be at least " + std::to_string(least) + ", and is " +
-               std::to_string(core.options.buffer_bytes_max) + ": the buffers of " +
-               std::to_string(core.io_workers()) + " event loops alone take " +
+               std::to_string(context.options.buffer_bytes_max) + ": the buffers of " +
+               std::to_string(context.io_workers()) + " event loops alone take " +
                std::to_string(fixed) + " bytes, and at three quarters no client is accepted");
 }
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "connection/listening.h"
-#include "reply/core.h"
+#include "roster/server_context.h"
 #include "runtime/system/kernel.h"
 #include "trireme/options.h"
 #include "trireme/result.h"
@@ -27,7 +27,8 @@ Result<Done> validate_options(const ServerOptions& options,
 // The same of one listener, its URL excepted: what a conversation has, too.
 Result<Done> validate_listening(const Listening& listening);
 // Before start(), when the loops are built: is there memory for a client beside what they take?
-Result<Done> validate_budget(Core& core, const std::vector<std::unique_ptr<Listening>>& all);
+Result<Done> validate_budget(ServerContext& context,
+                             const std::vector<std::unique_ptr<Listening>>& all);
 
 // A budget of 0 becomes 256 MiB, or half of what the process may use, with a line in the log: the
 // other half is for threads, handlers, and what the kernel keeps for sockets.

@@ -10,27 +10,31 @@
 
 namespace trireme { inline namespace v0 {
 
-class Core;
+namespace detail {
+
+class ServerContext;
 
 // Keeps the part of a server that other threads may touch alive, so that a `Peer` or `Reply` that
 // outlives its server is harmless. Copying costs one atomic increment.
-class CoreRef {
+class ContextRef {
  public:
-  CoreRef() = default;
-  explicit CoreRef(Core* core);  // adds a reference
-  CoreRef(const CoreRef& other) : CoreRef(other.core_) {}
-  CoreRef(CoreRef&& other) noexcept : core_(other.core_) { other.core_ = nullptr; }
-  CoreRef& operator=(CoreRef other) noexcept {
-    std::swap(core_, other.core_);
+  ContextRef() = default;
+  explicit ContextRef(ServerContext* context);  // adds a reference
+  ContextRef(const ContextRef& other) : ContextRef(other.context_) {}
+  ContextRef(ContextRef&& other) noexcept : context_(other.context_) { other.context_ = nullptr; }
+  ContextRef& operator=(ContextRef other) noexcept {
+    std::swap(context_, other.context_);
     return *this;
   }
-  ~CoreRef();
+  ~ContextRef();
 
-  Core* get() const { return core_; }
+  ServerContext* get() const { return context_; }
 
  private:
-  Core* core_ = nullptr;
+  ServerContext* context_ = nullptr;
 };
+
+}  // namespace detail
 
 // What `Peer::send` did.
 enum class SendResult : uint8_t {
@@ -55,7 +59,7 @@ enum class Overflow : uint8_t {
 class Peer {
  public:
   Peer() = default;  // connected to nothing: send answers kClosed
-  Peer(ConnectionId id, CoreRef core) : id_(id), core_(std::move(core)) {}
+  Peer(ConnectionId id, detail::ContextRef context) : id_(id), context_(std::move(context)) {}
 
   // Any thread. Queues `bytes` as they are, without a codec's envelope. Takes ownership.
   SendResult send(std::string bytes, Overflow overflow = Overflow::kReject) const;
@@ -71,7 +75,7 @@ class Peer {
 
  private:
   ConnectionId id_;
-  CoreRef core_;
+  detail::ContextRef context_;
 };
 
 }}  // namespace trireme

@@ -13,7 +13,7 @@ namespace trireme { inline namespace v0 {
 // answer is dropped and counted.
 class Reply {
  public:
-  Reply(ConnectionId id, uint64_t request_number, CoreRef core);
+  Reply(ConnectionId id, uint64_t request_number, detail::ContextRef context);
   Reply(Reply&& other) noexcept;
   Reply& operator=(Reply&& other) noexcept;
   Reply(const Reply&) = delete;
@@ -24,14 +24,14 @@ class Reply {
   // returns.
   void send(Answer answer) &&;
 
-  Peer peer() const { return Peer(id_, core_); }
+  Peer peer() const { return Peer(id_, context_); }
 
  private:
   void deliver(Answer answer);
 
   ConnectionId id_;
   uint64_t request_number_ = 0;
-  CoreRef core_;  // empty once answered or moved from
+  detail::ContextRef context_;  // empty once answered or moved from
 };
 
 }}  // namespace trireme

@@ -34,9 +34,9 @@ class Cancellation {
 // copy that lasts.
 class Request {
  public:
-  Request(std::string_view bytes, uint32_t kind, ConnectionId id, Core* core,
+  Request(std::string_view bytes, uint32_t kind, ConnectionId id, detail::ServerContext* context,
           const std::atomic<uint8_t>& cancelled)
-      : bytes_(bytes), core_(core), id_(id), kind_(kind), cancelled_(cancelled) {}
+      : bytes_(bytes), context_(context), id_(id), kind_(kind), cancelled_(cancelled) {}
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
@@ -45,13 +45,15 @@ class Request {
   std::string own() const { return std::string(bytes_); }  // a copy that outlives the call
 
   Cancellation cancelled() const { return Cancellation(cancelled_); }
-  Peer peer() const { return Peer(id_, CoreRef(core_)); }  // costs one atomic increment
+  Peer peer() const {
+    return Peer(id_, detail::ContextRef(context_));
+  }  // costs one atomic increment
   ConnectionId connection() const { return id_; }
   uint32_t kind() const { return kind_; }  // the codec's tag
 
  private:
   std::string_view bytes_;
-  Core* core_;
+  detail::ServerContext* context_;
   ConnectionId id_;
   uint32_t kind_;
   const std::atomic<uint8_t>& cancelled_;

@@ -4,22 +4,23 @@
 #include <new>
 #include <utility>
 
+#include "reply/mail.h"
 #include "runtime/check.h"
 
 namespace trireme { inline namespace v0 {
 
-Listener::Listener(Core& core)
-    : core_(core),
-      loop_(core.listener_loop()),
-      door_(core, core.listener_loop(), *this),
-      placed_(core.io_workers()) {}
+Listener::Listener(ServerContext& context)
+    : context_(context),
+      loop_(context.listener_loop()),
+      door_(context, context.listener_loop(), *this),
+      placed_(context.io_workers()) {}
 
 Listener::~Listener() { CHECK(thread_ == nullptr, "the Listener was not stopped"); }
 
 int Listener::start() {
   if (door_.empty()) return 0;
   int error = 0;
-  thread_ = core_.platform.threads.start(
+  thread_ = context_.platform.threads.start(
       "listener", [this] { run(); }, error);
   return error;
 }
@@ -41,7 +42,7 @@ void Listener::run() {
   loop_.assume_held();
   // Clients that wait a moment longer are accepted together; each wake-up between would cost the
   // loops two switches.
-  core_.platform.threads.wait_its_turn();
+  context_.platform.threads.wait_its_turn();
   while (!stopping_) turn_in_loop();
   door_.stop_in_loop(true);
   end_in_loop();
@@ -70,22 +71,23 @@ void Listener::adopt_in_loop(int fd, uint32_t listening, const SocketAddress& pe
   loop_.assume_held();
   std::unique_ptr<AdoptMail> mail(new (std::nothrow) AdoptMail(fd, listening, peer));
   if (mail == nullptr) {
-    core_.platform.kernel.close_socket(fd);
+    context_.platform.kernel.close_socket(fd);
     loop_.counters.adopted.add();
     loop_.counters.descriptors_closed.add();
     loop_.counters.closed_by_reason[static_cast<size_t>(CloseReason::kOutOfMemory)].add();
-    if (core_.options.connections_per_address_max > 0) core_.leave_address(peer);
-    return core_.leave_connection();
+    if (context_.options.connections_per_address_max > 0)
+      context_.addresses.leave(ClientAddress::of(peer));
+    return context_.places.leave();
   }
-  core_.loop(place_in_loop()).post(std::move(mail));
+  context_.loop(place_in_loop()).post(std::move(mail));
 }
 
 // The I/O worker with the fewest live connections, those that it has accepted itself included.
 uint32_t Listener::place_in_loop() {
   uint32_t best = 0;
   uint64_t best_live = UINT64_MAX;
-  for (uint32_t index = 0; index < core_.io_workers(); ++index) {
-    const LoopCounters& counters = core_.loop(index).counters;
+  for (uint32_t index = 0; index < context_.io_workers(); ++index) {
+    const LoopCounters& counters = context_.loop(index).counters;
     uint64_t gone = counters.refused.get();
     for (const Counter& counter : counters.closed_by_reason) gone += counter.get();
     const uint64_t came = placed_[index] + counters.accepted.get();

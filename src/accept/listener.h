@@ -9,14 +9,14 @@
 
 #include "accept/loop_door.h"
 #include "connection/door.h"
-#include "reply/core.h"
+#include "roster/server_context.h"
 #include "runtime/event_loop.h"
 
 namespace trireme { inline namespace v0 {
 
 class Listener final : private Adopter {
  public:
-  explicit Listener(Core& core);
+  explicit Listener(ServerContext& context);
   ~Listener();
 
   // Before start(). Where its sockets are attached. Without any it starts no thread.
@@ -34,7 +34,7 @@ class Listener final : private Adopter {
   void adopt_in_loop(int fd, uint32_t listening, const SocketAddress& peer) override;
   uint32_t place_in_loop() REQUIRES(loop_);
 
-  Core& core_;
+  ServerContext& context_;
   EventLoop& loop_;
   LoopDoor door_;
   std::vector<uint64_t> placed_ GUARDED_BY(loop_);  // by I/O worker

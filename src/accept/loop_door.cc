@@ -20,8 +20,8 @@ constexpr int kWaitsMax = 100;      // until the channels have come back
 
 }  // namespace
 
-LoopDoor::LoopDoor(Core& core, EventLoop& loop, Adopter& adopter)
-    : core_(core), loop_(loop), adopter_(adopter), back_off_(kBackOffMin) {}
+LoopDoor::LoopDoor(ServerContext& context, EventLoop& loop, Adopter& adopter)
+    : context_(context), loop_(loop), adopter_(adopter), back_off_(kBackOffMin) {}
 
 LoopDoor::~LoopDoor() {
   loop_.assume_held();
@@ -76,13 +76,13 @@ LoopDoor::Outcome LoopDoor::accept_one_in_loop(const Socket& socket) {
     return Outcome::kPause;
   }
   SocketAddress peer;
-  const int fd = core_.platform.kernel.accept(socket.fd, peer);
+  const int fd = context_.platform.kernel.accept(socket.fd, peer);
   if (fd < 0) {
     const Outcome outcome = fd == -EAGAIN ? Outcome::kNobody : failed_in_loop(-fd);
     if (outcome == Outcome::kPause) {
-      core_.give_back_place();
+      context_.places.give_back();
     } else {
-      core_.leave_connection();  // somebody may have paused because of this place
+      context_.places.leave();  // somebody may have paused because of this place
     }
     return outcome;
   }
@@ -132,41 +132,46 @@ void LoopDoor::admit_early_in_loop() {
 // The server ends without them.
 void LoopDoor::close_early_in_loop() {
   for (const Early& early : early_) {
-    core_.platform.kernel.close_socket(early.fd);
+    context_.platform.kernel.close_socket(early.fd);
     loop_.counters.descriptors_closed.add();
   }
   early_.clear();
 }
 
-bool LoopDoor::enter_in_loop() { return !core_.buffers.nearly_full() && core_.enter_connection(); }
+bool LoopDoor::enter_in_loop() {
+  return !context_.buffers.nearly_full() && context_.places.enter();
+}
 
 // Has a place among all connections; is there one among those of its address?
 void LoopDoor::admit_in_loop(int fd, const SocketAddress& peer, uint32_t listening) {
   back_off_ = kBackOffMin;
   aborted_in_a_row_ = 0;
   loop_.counters.accepted.add();
-  const size_t limit = core_.options.connections_per_address_max;
-  if (limit > 0 && !core_.enter_address(peer, limit)) {
+  const size_t limit = context_.options.connections_per_address_max;
+  if (limit > 0 && !context_.addresses.enter(ClientAddress::of(peer), limit)) {
     loop_.counters.refused.add();
-    core_.address_gate.write(core_.log, LogLevel::kWarning, loop_.now(), [&] {
-      return Core::describe(peer) + " is refused: connections_per_address_max is reached, " +
-             std::to_string(limit) + " of its address are open";
+    context_.address_gate.write(context_.log, LogLevel::kWarning, loop_.now(), [&] {
+      return ClientAddress::of(peer).describe() +
+             " is refused: connections_per_address_max is reached, " + std::to_string(limit) +
+             " of its address are open";
     });
-    core_.platform.kernel.close_socket(fd);
+    context_.platform.kernel.close_socket(fd);
     loop_.counters.descriptors_closed.add();
-    return core_.leave_connection();
+    return context_.places.leave();
   }
   adopter_.adopt_in_loop(fd, listening, peer);
 }
 
-bool LoopDoor::over_limit() const { return core_.is_full() || core_.buffers.nearly_full(); }
+bool LoopDoor::over_limit() const {
+  return context_.places.is_full() || context_.buffers.nearly_full();
+}
 
 void LoopDoor::pause_in_loop(bool failed) {
   if (paused_ || stopped_) return;
   const AcceptWait waits_for = failed ? AcceptWait::kDescriptor : AcceptWait::kPlace;
-  core_.note_accept_waits(loop_.index(), waits_for);
+  context_.places.note_accept_waits(loop_.index(), waits_for);
   if (!failed && !over_limit()) {  // something was freed before the note could be seen
-    core_.note_accept_waits(loop_.index(), AcceptWait::kNothing);
+    context_.places.note_accept_waits(loop_.index(), AcceptWait::kNothing);
     return;
   }
   paused_ = true;
@@ -195,7 +200,7 @@ void LoopDoor::begin_turn_in_loop() {
 void LoopDoor::pass_on_in_loop() {
   const AcceptWait turn = std::exchange(turn_, AcceptWait::kNothing);
   const bool took_nobody = loop_.counters.accepted.get() == accepted_before_turn_;
-  if (took_nobody && !over_limit()) core_.give_turn(turn);
+  if (took_nobody && !over_limit()) context_.places.give_turn(turn);
 }
 
 TimePoint LoopDoor::resume_in_loop() {
@@ -206,14 +211,14 @@ TimePoint LoopDoor::resume_in_loop() {
   }
   if (loop_.now() < resume_at_) return resume_at_;
   // Before asking: what is freed later is told.
-  core_.note_accept_waits(loop_.index(), AcceptWait::kPlace);
+  context_.places.note_accept_waits(loop_.index(), AcceptWait::kPlace);
   if (over_limit()) {
     waits_for_ = AcceptWait::kPlace;
     turn_ = AcceptWait::kNothing;
     resume_at_ = loop_.now() + kBackOffMax;
     return resume_at_;
   }
-  core_.note_accept_waits(loop_.index(), AcceptWait::kNothing);
+  context_.places.note_accept_waits(loop_.index(), AcceptWait::kNothing);
   paused_ = false;
   begin_turn_in_loop();  // without having been told, too, for others have not been either
   admit_early_in_loop();
@@ -228,7 +233,7 @@ void LoopDoor::stop_in_loop(bool take_waiting) {
   if (stopped_) return;
   stopped_ = true;
   paused_ = false;
-  core_.note_accept_waits(loop_.index(), AcceptWait::kNothing);
+  context_.places.note_accept_waits(loop_.index(), AcceptWait::kNothing);
   if (take_waiting) admit_early_in_loop();
   close_early_in_loop();
   for (Socket& socket : sockets_) {
@@ -241,18 +246,18 @@ void LoopDoor::stop_in_loop(bool take_waiting) {
 
 // Clients wait in the backlog from now on.
 void LoopDoor::log_limit_in_loop() {
-  const bool full = core_.is_full();
-  LogGate& gate = full ? core_.full_gate : core_.memory_gate;
-  gate.write(core_.log, LogLevel::kWarning, loop_.now(), [&]() -> std::string {
+  const bool full = context_.places.is_full();
+  LogGate& gate = full ? context_.full_gate : context_.memory_gate;
+  gate.write(context_.log, LogLevel::kWarning, loop_.now(), [&]() -> std::string {
     if (!full) return "three quarters of buffer_bytes_max are in use: further clients wait";
-    return "connections_max is reached: " + std::to_string(core_.connections_max()) +
+    return "connections_max is reached: " + std::to_string(context_.places.connections_max()) +
            " connections are open, further clients wait";
   });
 }
 
 void LoopDoor::log_failure(int error) {
-  const TimePoint now = core_.platform.clock.now();
-  core_.accept_gate.write(core_.log, LogLevel::kWarning, now, [&] {
+  const TimePoint now = context_.platform.clock.now();
+  context_.accept_gate.write(context_.log, LogLevel::kWarning, now, [&] {
     std::string line = "cannot accept: " + std::string(std::strerror(error));
     if (error == EMFILE)
       line += "; raise the descriptor limit (ulimit -n) or lower --connections-max";

@@ -12,7 +12,7 @@
 //
 // It pauses - all its sockets leave the set, clients wait in the backlog - when accept(2) fails,
 // when there are as many connections as allowed, and when memory is nearly used up. It goes on when
-// it has its turn (Core::give_turn sends kMailResume), and after a back-off of 10 to 500 ms.
+// it has its turn (Places::give_turn sends kMailResume), and after a back-off of 10 to 500 ms.
 //
 // Turns, where several loops have paused. Whatever becomes free wakes one of them, not all:
 // 1. Each place that is left, and each descriptor that is closed, is the turn of one loop that
@@ -28,7 +28,7 @@
 
 #include "accept/accept_batch.h"
 #include "connection/door.h"
-#include "reply/core.h"
+#include "roster/server_context.h"
 #include "runtime/event_loop.h"
 
 namespace trireme { inline namespace v0 {
@@ -36,7 +36,7 @@ namespace trireme { inline namespace v0 {
 class LoopDoor final : public Door {
  public:
   // Both outlive it. `adopter` gets the clients.
-  LoopDoor(Core& core, EventLoop& loop, Adopter& adopter);
+  LoopDoor(ServerContext& context, EventLoop& loop, Adopter& adopter);
   // Nobody turns the loop any more. Closes what is still open: a server that did not start.
   ~LoopDoor() override;
 
@@ -80,7 +80,7 @@ class LoopDoor final : public Door {
   void log_failure(int error);
   void log_limit_in_loop() REQUIRES(loop_);
 
-  Core& core_;
+  ServerContext& context_;
   EventLoop& loop_;
   Adopter& adopter_;
   std::deque<Socket> sockets_ GUARDED_BY(loop_);

@@ -12,7 +12,7 @@ namespace trireme { inline namespace v0 {
 // Adds the requests that have arrived behind the first. Anything else than a request of its kind
 // (they start in one place) ends it and is decoded in its turn.
 void IoWorker::add_requests_in_loop(Connection& connection, Job& job) {
-  if (connection.listening->has_deadline() || core_.buffers.under_pressure()) return;
+  if (connection.listening->has_deadline() || context_.buffers.under_pressure()) return;
   const std::string_view input = turn_.pending(connection);
   const uint32_t room =
       std::min(connection.requests_a_job - job.requests_count, turn_.frames_left());

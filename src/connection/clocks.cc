@@ -94,7 +94,7 @@ void IoWorker::end_silence_in_loop(Connection& connection) {
 }
 
 void IoWorker::start_request_clock_in_loop(Connection& connection) {
-  connection.request_started = core_.platform.clock.now();
+  connection.request_started = context_.platform.clock.now();
   connection.late = false;
   connection.counted_bytes = 0;
 }
@@ -163,7 +163,7 @@ void IoWorker::judge_idle_in_loop(Connection& connection) {
   const Silence silence = silence_of(connection);
   const Duration quiet = loop_.driver().quiet_time(connection);
   if (quiet < silence.time_max) {
-    connection.last_activity = core_.platform.clock.now() - quiet;
+    connection.last_activity = context_.platform.clock.now() - quiet;
     return arm_in_loop(connection);
   }
   if (connection.in_run_list || input_waits_in_loop(connection))

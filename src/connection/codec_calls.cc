@@ -18,8 +18,8 @@ void IoWorker::codec_failed_in_loop(Connection& connection) {
 // The codec has made a mistake, of which `what` tells: nothing more is decoded, replies to what was
 // read leave.
 void IoWorker::codec_failed_in_loop(Connection& connection, std::string_view what) {
-  core_.codec_gate.write(core_.log, LogLevel::kError, loop_.now(), [&] {
-    const std::string client = core_.describe(connection.id);
+  context_.codec_gate.write(context_.log, LogLevel::kError, loop_.now(), [&] {
+    const std::string client = context_.roster.describe(connection.id);
     std::string line = "a connection is closed, the codec of '";
     line += connection.listening->name;
     line += "' has made a mistake with " + (client.empty() ? "its client" : client) + ": ";

@@ -11,7 +11,7 @@ Job* IoWorker::make_job_in_loop(Connection& connection, JobKind kind) {
   Job* job = job_pool_.make();
   if (job == nullptr) return nullptr;
   const Listening& listening = *connection.listening;
-  job->core = &core_;
+  job->context = &context_;
   job->service = listening.service.get();
   job->session = connection.session;
   job->codec = connection.decoder.codec();
@@ -44,8 +44,8 @@ Job* IoWorker::dispatch_in_loop(Job* job) {
   const size_t cost = job->job_kind == JobKind::kRequest
                           ? sizeof(Job) + BlockCache::capacity_for(job->request_bytes().size())
                           : 0;
-  const bool affords = core_.buffers.charge(cost);
-  if (affords) job->charge = Charge(core_.buffers, cost);
+  const bool affords = context_.buffers.charge(cost);
+  if (affords) job->charge = Charge(context_.buffers, cost);
   if (!affords || !job_pool_.own_requests(*job)) {
     unmake_job_in_loop(*job);
     close_in_loop(connection, CloseReason::kOutOfMemory);

@@ -18,20 +18,21 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
     // Every slot is held by a handler that outlives its socket, or there is no memory for more.
     const bool all_used = slots_.all_taken();
     const CloseReason reason = all_used ? CloseReason::kRefused : CloseReason::kOutOfMemory;
-    core_.platform.kernel.close_socket(fd);
+    context_.platform.kernel.close_socket(fd);
     counters.descriptors_closed.add();
     counters.closed_by_reason[static_cast<size_t>(reason)].add();
-    core_.full_gate.write(core_.log, LogLevel::kWarning, loop_.now(), [&]() -> std::string {
+    context_.full_gate.write(context_.log, LogLevel::kWarning, loop_.now(), [&]() -> std::string {
       if (!all_used) return "a client is refused: there is no memory for its connection";
       return "a client is refused: handlers that outlive their connections hold all places of "
              "connections_max";
     });
-    if (core_.options.connections_per_address_max > 0) core_.leave_address(peer);
-    return core_.leave_connection();
+    if (context_.options.connections_per_address_max > 0)
+      context_.addresses.leave(ClientAddress::of(peer));
+    return context_.places.leave();
   }
-  SlotRecord& record = core_.record(loop_.index(), connection->id.slot());
-  core_.publish_address(connection->id, peer);
-  connection->counts_address = core_.options.connections_per_address_max > 0;
+  SlotRecord& record = context_.roster.record(loop_.index(), connection->id.slot());
+  context_.roster.publish_address(connection->id, peer);
+  connection->counts_address = context_.options.connections_per_address_max > 0;
   connection->listening = &listening;
   connection->decoder.use(listening.codec.get());
   connection->close_done = !listening.has_session;
@@ -39,7 +40,7 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   connection->silent = listening.options.limits.first_byte_time_max > Duration(0);
   const int result = loop_.driver().attach(*connection, Channel::Role::kStream, fd);
   if (result < 0) {
-    attach_gate_.write(core_.log, LogLevel::kWarning, loop_.now(), [&] {
+    attach_gate_.write(context_.log, LogLevel::kWarning, loop_.now(), [&] {
       return "a connection was closed, it cannot be watched: " + why_not_watched(-result);
     });
     connection->channel_closed = true;
@@ -124,9 +125,10 @@ void IoWorker::advance_ending_in_loop(Connection& connection) {
   loop_.driver().shutdown_write(connection);
   connection.phase = Connection::Phase::kLingering;
   connection.late = false;
-  connection.last_activity = core_.platform.clock.now();  // from now on: when the client took bytes
+  connection.last_activity =
+      context_.platform.clock.now();  // from now on: when the client took bytes
   loop_.timers().arm(connection,
-                     time_after(connection.last_activity, core_.options.linger_time_max));
+                     time_after(connection.last_activity, context_.options.linger_time_max));
   connection.reading_paused = false;
   loop_.driver().receive(connection);
 }
@@ -155,7 +157,7 @@ void IoWorker::close_in_loop(Connection& connection, CloseReason reason) {
     connection.reason = reason;
     cancel_jobs_in_loop(connection, CancelReason::kPeerGone);
     loop_.driver().pause(connection);
-    core_.platform.kernel.shutdown(connection.fd, SHUT_RDWR);
+    context_.platform.kernel.shutdown(connection.fd, SHUT_RDWR);
     return;
   }
   counters.replies_dropped.add(connection.sequencer.in_flight());
@@ -181,22 +183,22 @@ void IoWorker::connection_gone_in_loop(Connection& connection, CloseReason reaso
   connection.phase = Connection::Phase::kClosed;
   connection.reason = reason;
   loop_.counters.closed_by_reason[static_cast<size_t>(reason)].add();
-  SlotRecord& record = core_.record(loop_.index(), connection.id.slot());
+  SlotRecord& record = context_.roster.record(loop_.index(), connection.id.slot());
   record.generation.store(0, std::memory_order_relaxed);
   record.unsent_bytes.store(0, std::memory_order_relaxed);
   if (reason == CloseReason::kOutOfMemory) {
-    core_.memory_gate.write(core_.log, LogLevel::kWarning, loop_.now(), [] {
+    context_.memory_gate.write(context_.log, LogLevel::kWarning, loop_.now(), [] {
       return std::string(
           "a connection is closed: there is no memory for its bytes, see buffer_bytes_max");
     });
   }
-  if (connection.counts_address) core_.leave_address(connection.id);
-  core_.give_turn(AcceptWait::kDescriptor);
+  if (connection.counts_address) context_.addresses.leave(context_.roster.address(connection.id));
+  context_.places.give_turn(AcceptWait::kDescriptor);
 }
 
 void IoWorker::cancel_jobs_in_loop(Connection& connection, CancelReason reason) {
   for (Job* job = connection.running; job != nullptr; job = job->next_running) {
-    job->cancel(reason, core_.platform.threads);
+    job->cancel(reason, context_.platform.threads);
     job->run_no_more.store(true, std::memory_order_relaxed);
   }
 }
@@ -211,7 +213,7 @@ void IoWorker::try_release_in_loop(Connection& connection) {
   CHECK(!connection.timer_armed() && connection.fd == -1, "a slot is given back in use");
   slots_.release(connection);
   // Not before: a client that is accepted must find a slot.
-  core_.leave_connection();
+  context_.places.leave();
 }
 
 }}  // namespace trireme

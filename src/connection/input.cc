@@ -21,7 +21,7 @@ void IoWorker::on_received_in_loop(Connection& connection, const Completion& com
     if (bytes == 0) connection.input_ended = true;
     connection.counted_bytes = static_cast<uint32_t>(
         std::min<uint64_t>(uint64_t{connection.counted_bytes} + bytes, UINT32_MAX));
-    const bool enough = connection.counted_bytes > core_.options.linger_bytes_max;
+    const bool enough = connection.counted_bytes > context_.options.linger_bytes_max;
     if (connection.phase == Connection::Phase::kLingering &&
         (bytes == 0 || (enough && has_taken_all_in_loop(connection)) ||
          (connection.late && loop_.driver().bytes_readable(connection) == 0))) {
@@ -114,7 +114,7 @@ bool IoWorker::may_start_in_loop(const Connection& connection) const {
       std::max<uint64_t>(connection.sequencer.in_flight(), connection.running_count);
   if (at_work >= connection.listening->in_flight_max()) return false;
   // When memory is short a pipelined connection goes on one by one: requests at work cost memory.
-  if (at_work > 0 && core_.buffers.under_pressure()) return false;
+  if (at_work > 0 && context_.buffers.under_pressure()) return false;
   if (connection.listening->has_session &&
       (!connection.session_opened || connection.drain_due || connection.callback_out)) {
     return false;
@@ -278,7 +278,7 @@ void IoWorker::balance_reading_in_loop(Connection& connection) {
   const bool pause = connection.phase != Connection::Phase::kOpen || connection.input_stopped ||
                      connection.decode_ended || connection.write_blocked ||
                      (full && !connection.awaits_more && connection.input.bytes() > 0) ||
-                     (stuck && (full || core_.buffers.under_pressure()));
+                     (stuck && (full || context_.buffers.under_pressure()));
   if (pause == connection.reading_paused) return;
   connection.reading_paused = pause;
   if (pause) {

@@ -13,17 +13,17 @@ constexpr Duration kNudge = std::chrono::milliseconds(1);
 
 }  // namespace
 
-IoWorker::IoWorker(Core& core, uint32_t index,
+IoWorker::IoWorker(ServerContext& context, uint32_t index,
                    const std::vector<std::unique_ptr<Listening>>& listenings)
-    : core_(core),
-      loop_(core.loop(index)),
+    : context_(context),
+      loop_(context.loop(index)),
       driver_(loop_.driver_traits()),
       listenings_(listenings),
       placer_(*this, driver_),
-      job_pool_(core.buffers),
-      slots_(core, loop_),
-      input_blocks_(core.buffers),
-      out_(core.buffers.make_fixed(kOutBytes)) {
+      job_pool_(context.buffers),
+      slots_(context, loop_),
+      input_blocks_(context.buffers),
+      out_(context.buffers.make_fixed(kOutBytes)) {
   for (const auto& listening : listenings) {
     placer_.add_listener(listening->options.pinned_kinds);
   }
@@ -99,14 +99,14 @@ HeldLoop::End IoWorker::hold(void* as) {
       return End::kStopped;
     }
     job->lent_as = loop_.lend();
-    if (job->timed) job->begin_times(core_.platform, core_.platform.clock.now());
+    if (job->timed) job->begin_times(context_.platform, context_.platform.clock.now());
     job->begin();
     do {
       if (Placer::kForceHandOver && job->lent_by != nullptr) crew_->force_take(*this, *job);
       // A handler of `inline` is not late for itself: nobody takes the loop from it.
     } while (job->run_next() && (job->lent_by == nullptr || loop_.relend(job->lent_as)));
     job->end(&loop_code_mark);
-    if (job->timed) job->end_times(core_.platform);
+    if (job->timed) job->end_times(context_.platform);
     if (!loop_.take_back(job->lent_as)) {
       loop_.wait_settled(job->lent_as);
       loop_.post(std::unique_ptr<Mail>(job));
@@ -165,7 +165,7 @@ void IoWorker::end_turn_in_loop(bool may_sleep) {
   flush_in_loop();
   if (jobs_out_.has_aside()) crew_->submit(jobs_out_.take_all());
   if (crew_ != nullptr && crew_->nudge()) until = std::min(until, loop_.now() + kNudge);
-  const bool pressure = core_.buffers.under_pressure();
+  const bool pressure = context_.buffers.under_pressure();
   if (pressure != small_reads_) {
     small_reads_ = pressure;
     loop_.driver().set_receive_bytes_max(pressure ? kSmallReadBytes : SIZE_MAX);

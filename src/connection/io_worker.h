@@ -39,7 +39,8 @@ namespace trireme { inline namespace v0 {
 class IoWorker final : public HeldLoop, public Adopter {
  public:
   // `crew` null: handlers run in the thread that calls turn_until_idle (testing::Conversation).
-  IoWorker(Core& core, uint32_t index, const std::vector<std::unique_ptr<Listening>>& listenings);
+  IoWorker(ServerContext& context, uint32_t index,
+           const std::vector<std::unique_ptr<Listening>>& listenings);
   ~IoWorker() override;
 
   // Before start().
@@ -190,7 +191,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   bool input_waits_in_loop(Connection& connection) REQUIRES(loop_);
   void look_again_in_loop(Connection& connection) REQUIRES(loop_);
 
-  Core& core_;
+  ServerContext& context_;
   EventLoop& loop_;
   Crew* crew_ = nullptr;
   std::unique_ptr<Door> door_;  // null: the Listener accepts

@@ -41,7 +41,7 @@ void IoWorker::finish_in_loop(Job& job) {
     case JobKind::kOpen:
       connection.session = job.session;
       connection.session_opened = !job.threw;
-      connection.last_activity = core_.platform.clock.now();  // until now its client had to wait
+      connection.last_activity = context_.platform.clock.now();  // until now its client had to wait
       if (job.threw) {
         connection.close_done = true;  // a session that was never made is never closed
         connection.drain_due = false;  // nor told of a drain
@@ -147,7 +147,7 @@ void IoWorker::grant_writing_in_loop(Connection& connection, Job& job) {
   settle_in_loop(connection);
   if (!connection.is_live() || !connection.out.empty()) return;
   job.fd = connection.fd;
-  job.return_flag = &core_.record(loop_.index(), connection.id.slot()).return_flag;
+  job.return_flag = &context_.roster.record(loop_.index(), connection.id.slot()).return_flag;
   job.return_flag->reset();
   job.write_token.grant();
   connection.writer = &job;
@@ -166,8 +166,8 @@ void IoWorker::open_outbox_mail_in_loop(Job& job) {
     if (mail->kind == kMailPush) to = static_cast<PushMail&>(*mail).id;
     if (mail->kind == kMailClose) to = static_cast<CloseMail&>(*mail).id;
     if (mail->kind == kMailAnswer) to = static_cast<AnswerMail&>(*mail).id;
-    if (core_.index_of(to) != loop_.index() || mail->kind == kMailAnswer) {
-      core_.post(
+    if (context_.roster.index_of(to) != loop_.index() || mail->kind == kMailAnswer) {
+      context_.post(
           to,
           std::move(
               mail));  // also to ourselves: an answer to another request waits for the next turn
@@ -255,17 +255,17 @@ void IoWorker::keep_unsent_in_loop(Connection& connection,
     const std::string_view rest = pieces[i].substr(skip);
     if (rest.empty()) continue;
     if (i == 2 && owner != nullptr && owner->is_owned()) {
-      if (core_.buffers.charge(pieces[i].size()) &&
-          connection.out.append(ChargedBytes(std::move(*owner).take_owned(), core_.buffers), skip,
-                                false)) {
+      if (context_.buffers.charge(pieces[i].size()) &&
+          connection.out.append(ChargedBytes(std::move(*owner).take_owned(), context_.buffers),
+                                skip, false)) {
         continue;
       }
-    } else if (connection.out.append(core_.buffers, rest)) {
+    } else if (connection.out.append(context_.buffers, rest)) {
       continue;
     }
     return close_in_loop(connection, CloseReason::kOutOfMemory);
   }
-  if (was_empty) connection.out.note_progress(core_.platform.clock.now());
+  if (was_empty) connection.out.note_progress(context_.platform.clock.now());
   after_write_in_loop(connection);
 }
 
@@ -293,9 +293,9 @@ void IoWorker::take_back_unsent_in_loop(Connection& connection, std::span<const 
   if (!connection.is_live()) return;
   if (error != 0 && !send_failed_in_loop(connection, error)) return;
   const bool was_empty = connection.out.empty();
-  if (!connection.out.prepend(core_.buffers, bytes))
+  if (!connection.out.prepend(context_.buffers, bytes))
     return close_in_loop(connection, CloseReason::kOutOfMemory);
-  if (was_empty) connection.out.note_progress(core_.platform.clock.now());
+  if (was_empty) connection.out.note_progress(context_.platform.clock.now());
   after_write_in_loop(connection);
 }
 
@@ -319,7 +319,7 @@ void IoWorker::resume_write_in_loop(Connection& connection) {
     if (result.error != 0 && !send_failed_in_loop(connection, result.error)) return;
     connection.out.pop(result.bytes);
     if (result.bytes > 0) {
-      connection.last_activity = core_.platform.clock.now();
+      connection.last_activity = context_.platform.clock.now();
       connection.out.note_progress(connection.last_activity);
     }
     if (result.bytes < total) break;
@@ -334,7 +334,7 @@ void IoWorker::after_write_in_loop(Connection& connection) {
   const Limits& limits = connection.listening->options.limits;
   const size_t unsent = connection.out.bytes();
   const auto published = static_cast<uint32_t>(std::min<size_t>(unsent, UINT32_MAX));
-  SlotRecord& record = core_.record(loop_.index(), connection.id.slot());
+  SlotRecord& record = context_.roster.record(loop_.index(), connection.id.slot());
   if (record.unsent_bytes.load(std::memory_order_relaxed) != published) {
     record.unsent_bytes.store(published, std::memory_order_relaxed);
   }

@@ -17,7 +17,7 @@ void IoWorker::push_in_loop(std::unique_ptr<PushMail> mail) {
     return;
   }
   const size_t bytes = mail->bytes.bytes().size();
-  SlotRecord* record = core_.record(mail->id);
+  SlotRecord* record = context_.roster.record(mail->id);
   if (record != nullptr) record->transit_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   if (connection == nullptr || connection->phase == Connection::Phase::kLingering) return;
   if (connection->silent) end_silence_in_loop(*connection);

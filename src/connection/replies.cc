@@ -27,8 +27,8 @@ void IoWorker::answer_in_loop(Connection& connection, uint64_t number, Answer an
 // Keeps an answer whose turn has not come. False: the budget refuses, or the system.
 bool IoWorker::hold_in_loop(Connection& connection, uint64_t number, Answer& answer) {
   const size_t bytes = answer.text().size() + Sequencer::kHeldBytes;
-  if (!core_.buffers.charge(bytes)) return false;
-  Charge charge(core_.buffers, bytes);
+  if (!context_.buffers.charge(bytes)) return false;
+  Charge charge(context_.buffers, bytes);
   return with_memory(
       [&] { connection.sequencer.hold(number, std::move(answer).with_copy(), std::move(charge)); });
 }
@@ -60,7 +60,7 @@ void IoWorker::note_started_in_loop(Connection& connection, Job* job) {
   Connection::Rare& rare = connection.make_rare();
   if (rare.started == nullptr) rare.started = std::make_unique<std::deque<Connection::Started>>();
   // Not the time of this turn: handlers before it may have taken long.
-  const TimePoint now = core_.platform.clock.now();
+  const TimePoint now = context_.platform.clock.now();
   rare.started->push_back({.read_at = now, .job = job});
   if (job != nullptr) job->deadline = connection.listening->deadline_of(now);
 }
@@ -79,7 +79,7 @@ void IoWorker::expire_request_in_loop(Connection& connection, uint64_t number) {
   Connection::Started* const started = started_in_loop(connection, number);
   Job* const job = started != nullptr ? started->job : nullptr;
   if (job != nullptr && withdraw_in_loop(*job)) return finish_in_loop(*job);  // comes back here
-  if (job != nullptr) job->cancel(CancelReason::kDeadline, core_.platform.threads);
+  if (job != nullptr) job->cancel(CancelReason::kDeadline, context_.platform.threads);
   loop_.counters.handler_deadlines.add();
   answer_in_loop(connection, number, error("deadline exceeded"));
   turn_.schedule(connection);
@@ -148,7 +148,7 @@ void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
 // Requests behind the answer may have been decoded already: there is no place for another codec.
 // That a handler wants one is known only now; it costs this connection.
 Answer IoWorker::refuse_switch_in_loop(const Connection& connection) {
-  core_.switch_gate.write(core_.log, LogLevel::kError, loop_.now(), [&] {
+  context_.switch_gate.write(context_.log, LogLevel::kError, loop_.now(), [&] {
     return "a handler of '" + std::string(connection.listening->name) +
            "' answers with then(codec), which needs Ordering::kSerial: its connection is closed";
   });

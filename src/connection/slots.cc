@@ -7,13 +7,13 @@ namespace trireme { inline namespace v0 {
 // False: there is no memory for the slot, or its record.
 bool Slots::prepare(uint32_t slot, const SocketAddress& peer) {
   return with_memory([&] {
-    core_.make_record(loop_.index(), slot, peer);
+    context_.roster.make_record(loop_.index(), slot, peer);
     if (slot / kPerChunk >= chunks_.size()) chunks_.push_back(std::make_unique<Chunk>());
   });
 }
 
 Connection* Slots::take(const SocketAddress& peer) {
-  const bool has_unused = used_ < core_.connections_max();
+  const bool has_unused = used_ < context_.places.connections_max();
   const bool prefers_unused = has_unused && free_.size() <= kPerChunk;
   uint32_t slot = 0;
   if (prefers_unused && prepare(used_, peer)) {
@@ -28,7 +28,7 @@ Connection* Slots::take(const SocketAddress& peer) {
   uint32_t generation = connection.id.generation() + 1;
   if (generation == 0) generation = 1;
   connection = Connection();
-  connection.id = ConnectionId::make(core_.home(loop_.index()), slot, generation);
+  connection.id = ConnectionId::make(context_.roster.home(loop_.index()), slot, generation);
   ++taken_;
   loop_.counters.slots_made.add();
   return &connection;

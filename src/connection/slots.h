@@ -14,13 +14,13 @@
 #include <vector>
 
 #include "connection/connection.h"
-#include "reply/core.h"
+#include "roster/server_context.h"
 
 namespace trireme { inline namespace v0 {
 
 class Slots {
  public:
-  Slots(Core& core, EventLoop& loop) : core_(core), loop_(loop) {}
+  Slots(ServerContext& context, EventLoop& loop) : context_(context), loop_(loop) {}
 
   // A free slot with a new generation, for a client at `peer`. Null: all of them are taken, or
   // there is no memory.
@@ -31,7 +31,7 @@ class Slots {
   void release(Connection& connection);
 
   // Every slot is taken: none is free, and no more may be made.
-  bool all_taken() const { return used_ == core_.connections_max() && free_.empty(); }
+  bool all_taken() const { return used_ == context_.places.connections_max() && free_.empty(); }
   uint32_t taken_count() const { return taken_; }
   // Calls `visit` for each connection that lives, in the order of slots. `visit` may close them.
   template <class Visit>
@@ -48,7 +48,7 @@ class Slots {
   Connection& at(uint32_t slot) { return (*chunks_[slot / kPerChunk])[slot % kPerChunk]; }
   bool prepare(uint32_t slot, const SocketAddress& peer);
 
-  Core& core_;
+  ServerContext& context_;
   EventLoop& loop_;
   std::vector<std::unique_ptr<Chunk>> chunks_;
   std::deque<uint32_t> free_;

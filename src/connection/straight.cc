@@ -108,7 +108,7 @@ bool IoWorker::is_out_straight_in_loop(const Connection& connection) const {
   return connection.running_count == 1 && !turn_.was_cut_short() && turn_.received().empty() &&
          !connection.input.has_block() && out_connection_ != &connection && connection.is_plain() &&
          !connection.listening->has_session && connection.listening->reads_ahead &&
-         !core_.buffers.under_pressure() && !connection.sequencer.holds_next();
+         !context_.buffers.under_pressure() && !connection.sequencer.holds_next();
 }
 
 // finish_straight_in_loop for a job that comes home from a data worker, which has sent all of its

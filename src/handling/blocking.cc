@@ -20,7 +20,7 @@ void blocking() {
 
 bool wait_for(std::chrono::nanoseconds time) {
   Job* job = current_job();
-  const Platform& platform = job != nullptr ? job->core->platform : real_platform();
+  const Platform& platform = job != nullptr ? job->context->platform : real_platform();
   const TimePoint until = time_after(platform.clock.now(), time);
   if (job == nullptr) {
     platform.threads.sleep_until(until);

@@ -14,13 +14,13 @@ constexpr size_t kIdleKept = 2;
 
 }  // namespace
 
-Crew::Crew(Core& core, uint32_t data_workers_max, bool takes_loops)
-    : core_(core),
-      core_kept_(&core),
-      platform_(core.platform),
+Crew::Crew(ServerContext& context, uint32_t data_workers_max, bool takes_loops)
+    : context_(context),
+      context_kept_(&context),
+      platform_(context.platform),
       takes_loops_(takes_loops),
       data_workers_max_(data_workers_max),
-      poll_time_max_(core.options.poll_time_max) {}
+      poll_time_max_(context.options.poll_time_max) {}
 
 Crew::~Crew() {
   MutexLock lock(mutex_);
@@ -268,7 +268,7 @@ void Crew::run(Member& me) {
   // With more jobs waiting, one wake-up will do for several; with none, this one may block for
   // long.
   if (queue_.length_hint() == 0) wake_quiet_loops(me);
-  if (job->has_expired(now)) return core_.post(job->id, std::unique_ptr<Mail>(job));
+  if (job->has_expired(now)) return context_.post(job->id, std::unique_ptr<Mail>(job));
   job->begin_times(platform_, now);
   if (poll_time_max_ > Duration(0)) at_work_.add();
   note_running(me, job->service_name, job->id, job->begun);
@@ -279,8 +279,8 @@ void Crew::run(Member& me) {
   if (job->timed) job->end_times(platform_);
   note_running(me, nullptr, {}, {});
   if (poll_time_max_ > Duration(0)) at_work_.subtract();
-  const uint32_t home = core_.index_of(job->id);
-  EventLoop& loop = core_.loop(home);
+  const uint32_t home = context_.roster.index_of(job->id);
+  EventLoop& loop = context_.loop(home);
   const bool written = job->write_directly(platform_.kernel);
   const bool unrun = job->requests_run < job->requests_count;  // the loop must go on with them
   if (!written || unrun) return loop.post(std::unique_ptr<Mail>(job));
@@ -299,7 +299,7 @@ void Crew::run(Member& me) {
 }
 
 void Crew::wake_quiet_loops(Member& me) {
-  for (const uint32_t home : me.quiet_loops) core_.loop(home).wake_if_asleep();
+  for (const uint32_t home : me.quiet_loops) context_.loop(home).wake_if_asleep();
   me.quiet_loops.clear();
 }
 

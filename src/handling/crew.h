@@ -45,9 +45,9 @@
 #include "handling/job.h"
 #include "handling/lookout.h"
 #include "handling/ready_queue.h"
-#include "runtime/threads/annotations.h"
 #include "runtime/event_loop.h"
 #include "runtime/log.h"
+#include "runtime/threads/annotations.h"
 #include "runtime/threads/mutex.h"
 #include "runtime/threads/threads.h"
 #include "trireme/server.h"
@@ -108,8 +108,9 @@ class Crew : public std::enable_shared_from_this<Crew> {
  public:
   static constexpr size_t kReadBufferBytes = 64 << 10;  // of a reserve, for the loop that it takes
 
-  // `takes_loops`: of jobs that are late; else they are only reported. Needs the loops of `core`.
-  Crew(Core& core, uint32_t data_workers_max, bool takes_loops);
+  // `takes_loops`: of jobs that are late; else they are only reported. Needs the loops of
+  // `context`.
+  Crew(ServerContext& context, uint32_t data_workers_max, bool takes_loops);
   ~Crew();
 
   // Before start(). Starts one holder a loop, reserves where loops are taken, and else one data
@@ -270,8 +271,8 @@ class Crew : public std::enable_shared_from_this<Crew> {
   AtWork count_at_work(TimePoint now) REQUIRES(mutex_);
   static void note_running(Member& member, const char* service, ConnectionId id, TimePoint since);
 
-  Core& core_;
-  const CoreRef core_kept_;  // a late lookout looks at a loop of it
+  ServerContext& context_;
+  const ContextRef context_kept_;  // a late lookout looks at a loop of it
   const Platform& platform_;
   const bool takes_loops_;
   const uint32_t data_workers_max_;

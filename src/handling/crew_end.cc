@@ -106,7 +106,7 @@ std::vector<StuckJob> Crew::running_jobs() {
   const auto add = [&](const char* service, std::string thread, uint64_t id, int64_t since_ns) {
     jobs.push_back({.service = service != nullptr ? service : "?",
                     .thread = std::move(thread),
-                    .peer = core_.describe(ConnectionId{id}),
+                    .peer = context_.roster.describe(ConnectionId{id}),
                     .running_for = Duration(now_ns - since_ns)});
   };
   for (HeldLoop* held : in_code) {

@@ -117,7 +117,7 @@ inline void Job::run_request() {
   const Asked& asked = requests[requests_run];
   outbox.request_number = number + requests_run;
   ++requests_run;
-  service->on_request(session, Request(asked.payload, asked.kind, id, core, cancelled), *this);
+  service->on_request(session, Request(asked.payload, asked.kind, id, context, cancelled), *this);
   if (reply_taken) gather_early_reply();
 }
 
@@ -128,7 +128,7 @@ bool Job::run_next() noexcept {
         run_request();
         break;
       case JobKind::kOpen:
-        session = service->open(Peer(id, CoreRef(core)));
+        session = service->open(Peer(id, ContextRef(context)));
         break;
       case JobKind::kDrain:
         service->on_drain(session);
@@ -204,7 +204,7 @@ void Job::keep_answer(Answer&& given) {
 
 Reply Job::take_reply() {
   reply_taken = true;
-  return Reply(id, outbox.request_number, CoreRef(core));
+  return Reply(id, outbox.request_number, ContextRef(context));
 }
 
 bool Job::pieces(Envelope& envelope, std::array<std::string_view, 4>& into) const {

@@ -25,9 +25,9 @@
 
 #include "handling/published_replies.h"
 #include "handling/write_token.h"
-#include "reply/core.h"
 #include "reply/mail.h"
 #include "reply/outbox.h"
+#include "roster/server_context.h"
 #include "runtime/memory/buffers.h"
 #include "runtime/system/clock.h"
 #include "runtime/threads/threads.h"
@@ -160,7 +160,7 @@ struct alignas(64) Job final : Mail, private Responder {
   bool is_put_aside = false;    // by the holder, which has not submitted it yet
 
   // For the thread that runs it; written by the holder before.
-  Core* core = nullptr;
+  ServerContext* context = nullptr;
   Service* service = nullptr;
   void* session = nullptr;  // kOpen: the result
   const Codec* codec = nullptr;

@@ -131,7 +131,7 @@ void Crew::start_for_queue(TimePoint now) {
   }
   uint64_t suppressed = 0;
   if (started || !gate_.open(now, suppressed)) return;
-  core_.log.warning("cannot start a data worker: errno " + std::to_string(error));
+  context_.log.warning("cannot start a data worker: errno " + std::to_string(error));
 }
 
 Crew::Member* Crew::pop_idle() {

@@ -69,7 +69,7 @@ std::shared_ptr<Block> Crew::take_read_buffer() {
       return buffer;
     }
   }
-  Block made = core_.buffers.try_make_fixed(kReadBufferBytes);
+  Block made = context_.buffers.try_make_fixed(kReadBufferBytes);
   std::shared_ptr<Block> shared;
   if (!made || !with_memory([&] { shared = std::make_shared<Block>(std::move(made)); })) return {};
   return shared;
@@ -93,7 +93,7 @@ bool Crew::equip(Member& me) {
 
 void Crew::keep_read_buffer(std::shared_ptr<Block> buffer) {
   if (buffer == nullptr || buffer.use_count() > 1 || buffer->capacity() != kReadBufferBytes) return;
-  if (core_.buffers.under_pressure()) return;  // what is kept would hold clients back
+  if (context_.buffers.under_pressure()) return;  // what is kept would hold clients back
   MutexLock lock(mutex_);
   if (loops_running_ > 0 && read_buffers_.size() < kReadBuffersKept) {
     read_buffers_.push_back(std::move(buffer));
@@ -203,7 +203,7 @@ bool Crew::take_loop(Member& me, Sight& sight, TimePoint now) {
   held.lost_while_alert = !asked && held.lookout->alert(now);
   others_now_.add();
   platform_.threads.set_name("io-" + std::to_string(loop.index()));
-  if (!at_once && core_.log.takes(LogLevel::kDebug)) {
+  if (!at_once && context_.log.takes(LogLevel::kDebug)) {
     MutexLock lock(mutex_);
     moved_ = stall;
     moved_waits_.store(true, std::memory_order_relaxed);

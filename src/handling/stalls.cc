@@ -27,7 +27,7 @@ std::string milliseconds(Duration time) {
 void Crew::see_stall(HeldLoop& held, Sight& sight, TimePoint now) {
   const bool lent = LoopWord::state(sight.word) == LoopWord::kLent;
   const Duration lasted = now - sight.since;
-  const Duration time = core_.options.stall_time;
+  const Duration time = context_.options.stall_time;
   if (!lent) {
     held.code_since_ns.store(sight.since.time_since_epoch().count(), std::memory_order_relaxed);
     held.code_turn.store(sight.turn, std::memory_order_relaxed);
@@ -69,7 +69,7 @@ bool Crew::may_report(ReportsLeft& reports, TimePoint now, uint64_t& suppressed)
   MutexLock lock(mutex_);
   if (reports.minute == TimePoint::min() || now - reports.minute >= kMinute) {
     reports.minute = now;
-    reports.left = core_.options.stall_reports_per_minute_max;
+    reports.left = context_.options.stall_reports_per_minute_max;
   }
   if (reports.left == 0) {
     ++reports.suppressed;
@@ -86,9 +86,9 @@ void Crew::report(const Stall& stall, TimePoint now) {
   if (!may_report(moved ? moves_left_ : stalls_left_, now, suppressed)) return;
   stall_reports_.add();
   // The stack first: the thread may go on at any time.
-  const StackReader& reader = core_.options.stack_reader;
+  const StackReader& reader = context_.options.stack_reader;
   const std::string stack = stall.computes || !reader ? std::string() : reader(stall.thread);
-  const std::string client = core_.describe(stall.id);
+  const std::string client = context_.roster.describe(stall.id);
   const bool callback = stall.kind == Job::kCallback;
   std::string line = moved ? "hand-over: " : "stall: ";
   line += stall.what == Stall::What::kLoopCode ? "the codec"
@@ -109,7 +109,7 @@ void Crew::report(const Stall& stall, TimePoint now) {
   }
   if (!stack.empty()) line += "; it waits in " + std::string(of_user(stack));
   if (suppressed > 0) line += " (" + std::to_string(suppressed) + " before were not reported)";
-  core_.log.write(moved ? LogLevel::kDebug : LogLevel::kWarning, line);
+  context_.log.write(moved ? LogLevel::kDebug : LogLevel::kWarning, line);
 }
 
 }}  // namespace trireme

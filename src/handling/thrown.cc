@@ -30,15 +30,16 @@ std::string who_threw(const Job& job) {
 void Job::log_thrown() const noexcept {
   try {
     uint64_t suppressed = 0;
-    if (!core->thrown_gates.open(service_name, core->platform.clock.now(), suppressed)) return;
-    const std::string client = core->describe(id);
+    if (!context->thrown_gates.open(service_name, context->platform.clock.now(), suppressed))
+      return;
+    const std::string client = context->roster.describe(id);
     std::string line = who_threw(*this);
     if (!client.empty()) line += " for " + client;
     line += " has thrown " + describe_thrown();
     if (suppressed > 0) {
       line += " (" + std::to_string(suppressed) + " exceptions before were not logged)";
     }
-    core->log.warning(line);
+    context->log.warning(line);
   } catch (...) {
   }
 }

@@ -6,25 +6,13 @@
 #include <string>
 #include <utility>
 
+#include "roster/mail_kinds.h"
 #include "runtime/memory/buffers.h"
 #include "runtime/system/kernel.h"
-#include "runtime/mailbox.h"
 #include "trireme/answer.h"
 #include "trireme/peer.h"
 
 namespace trireme { inline namespace v0 {
-
-enum MailKind : int {
-  kMailJob,     // a Job that lost its loop, or ran on a data worker (handling/job.h)
-  kMailAnswer,  // a Reply was answered outside of its handler
-  kMailPush,    // Peer::send
-  kMailClose,   // Peer::close
-  kMailAdopt,   // a new socket from the Listener
-  kMailDrain,   // end in good order
-  kMailCut,     // the drain deadline is over
-  kMailResume,  // to who accepts: a place, a descriptor or memory has become free
-  kMailStop,    // to the Listener: accept what waits, then end
-};
 
 // Bytes with their place in the budget.
 class ChargedBytes {
@@ -68,10 +56,6 @@ struct AdoptMail final : Mail {
   int fd;  // owned: the one who opens the mail attaches or closes it
   uint32_t listening;
   SocketAddress peer;
-};
-
-struct PlainMail final : Mail {
-  explicit PlainMail(MailKind what) : Mail(what) {}
 };
 
 }}  // namespace trireme

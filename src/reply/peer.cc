@@ -4,8 +4,8 @@
 #include <new>
 #include <utility>
 
-#include "reply/core.h"
 #include "reply/outbox.h"
+#include "roster/server_context.h"
 #include "runtime/check.h"
 #include "runtime/memory/scarce.h"
 
@@ -14,53 +14,56 @@ namespace {
 
 // False: there is no memory for it. What is for a connection of another server does not wait for
 // the handler: the outbox is applied by the loops of its own server, which do not know that one.
-[[nodiscard]] bool send_mail(Core& core, ConnectionId id, std::unique_ptr<Mail> mail) {
+[[nodiscard]] bool send_mail(ServerContext& context, ConnectionId id, std::unique_ptr<Mail> mail) {
   if (mail == nullptr) return false;
   Outbox* const outbox = Outbox::current();
-  if (outbox != nullptr && core.owns(outbox->connection)) {
+  if (outbox != nullptr && context.roster.owns(outbox->connection)) {
     return with_memory([&] { outbox->push(std::move(mail)); });
   }
-  core.post(id, std::move(mail));
+  context.post(id, std::move(mail));
   return true;
 }
 
 }  // namespace
 
 SendResult Peer::send(std::string bytes, Overflow overflow) const {
-  Core* core = core_.get();
-  if (core == nullptr) return SendResult::kClosed;
-  if (!core->connected(id_)) {
-    core->stale_ids.add();
+  ServerContext* context = context_.get();
+  if (context == nullptr) return SendResult::kClosed;
+  if (!context->roster.connected(id_)) {
+    context->stale_ids.add();
     return SendResult::kClosed;
   }
-  SlotRecord& record = *core->record(id_);
+  SlotRecord& record = *context->roster.record(id_);
   if (overflow == Overflow::kReject) {
     const uint64_t unsent = uint64_t{record.unsent_bytes.load(std::memory_order_relaxed)} +
                             record.transit_bytes.load(std::memory_order_relaxed);
     if (unsent > record.write_bytes_high.load(std::memory_order_relaxed)) return SendResult::kFull;
   }
-  if (!core->buffers.charge(bytes.size())) return SendResult::kFull;
+  if (!context->buffers.charge(bytes.size())) return SendResult::kFull;
   const size_t size = bytes.size();
-  ChargedBytes charged(std::move(bytes), core->buffers);
+  ChargedBytes charged(std::move(bytes), context->buffers);
   record.transit_bytes.fetch_add(size, std::memory_order_relaxed);
   std::unique_ptr<Mail> mail(new (std::nothrow) PushMail(id_, std::move(charged), overflow));
-  if (send_mail(*core, id_, std::move(mail))) return SendResult::kQueued;
+  if (send_mail(*context, id_, std::move(mail))) return SendResult::kQueued;
   record.transit_bytes.fetch_sub(size, std::memory_order_relaxed);
   return SendResult::kFull;
 }
 
 void Peer::close() const {
-  Core* core = core_.get();
-  if (core == nullptr) return;
-  if (!core->connected(id_)) return core->stale_ids.add();
-  CHECK(send_mail(*core, id_, std::make_unique<CloseMail>(id_)), "no memory to close a connection");
+  ServerContext* context = context_.get();
+  if (context == nullptr) return;
+  if (!context->roster.connected(id_)) return context->stale_ids.add();
+  CHECK(send_mail(*context, id_, std::make_unique<CloseMail>(id_)),
+        "no memory to close a connection");
 }
 
-bool Peer::connected() const { return core_.get() != nullptr && core_.get()->connected(id_); }
+bool Peer::connected() const {
+  return context_.get() != nullptr && context_.get()->roster.connected(id_);
+}
 
 std::string Peer::address() const {
   if (!connected()) return {};
-  std::string address = core_.get()->describe(id_);
+  std::string address = context_.get()->roster.describe(id_);
   return connected() ? address
                      : std::string();  // the slot may have changed hands while it was read
 }

@@ -2,38 +2,38 @@
 
 #include <utility>
 
-#include "reply/core.h"
 #include "reply/outbox.h"
+#include "roster/server_context.h"
 #include "runtime/memory/scarce.h"
 
 namespace trireme { inline namespace v0 {
 
-Reply::Reply(ConnectionId id, uint64_t request_number, CoreRef core)
-    : id_(id), request_number_(request_number), core_(std::move(core)) {}
+Reply::Reply(ConnectionId id, uint64_t request_number, ContextRef context)
+    : id_(id), request_number_(request_number), context_(std::move(context)) {}
 
 Reply::Reply(Reply&& other) noexcept
-    : id_(other.id_), request_number_(other.request_number_), core_(std::move(other.core_)) {}
+    : id_(other.id_), request_number_(other.request_number_), context_(std::move(other.context_)) {}
 
 Reply& Reply::operator=(Reply&& other) noexcept {
   if (this == &other) return *this;
-  if (core_.get() != nullptr) deliver(error("internal"));
+  if (context_.get() != nullptr) deliver(error("internal"));
   id_ = other.id_;
   request_number_ = other.request_number_;
-  core_ = std::move(other.core_);
+  context_ = std::move(other.context_);
   return *this;
 }
 
 Reply::~Reply() {
-  if (core_.get() != nullptr) deliver(error("internal"));
+  if (context_.get() != nullptr) deliver(error("internal"));
 }
 
 void Reply::send(Answer answer) && {
-  if (core_.get() != nullptr) deliver(std::move(answer));
+  if (context_.get() != nullptr) deliver(std::move(answer));
 }
 
 void Reply::deliver(Answer answer) {
-  CoreRef core = std::move(core_);
-  core_ = CoreRef();
+  ContextRef context = std::move(context_);
+  context_ = ContextRef();
   Outbox* outbox = Outbox::current();
   if (outbox != nullptr && outbox->connection == id_ && outbox->request_number == request_number_) {
     return answer.is_owned() ? outbox->put(std::move(answer)) : outbox->put_copy(std::move(answer));
@@ -42,10 +42,10 @@ void Reply::deliver(Answer answer) {
     answer = error("internal");  // no memory for the copy
   }
   auto mail = std::make_unique<AnswerMail>(id_, request_number_, std::move(answer));
-  if (outbox != nullptr && core.get()->owns(outbox->connection)) {
+  if (outbox != nullptr && context.get()->roster.owns(outbox->connection)) {
     outbox->push(std::move(mail));
   } else {
-    core.get()->post(id_, std::move(mail));
+    context.get()->post(id_, std::move(mail));
   }
 }
 

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "model/scenarios.h"
-#include "reply/return_flag.h"
+#include "roster/return_flag.h"
 #include "runtime/threads/sleep_word.h"
 
 namespace trireme::model {

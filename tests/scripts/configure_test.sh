@@ -34,7 +34,7 @@ cmake -S "$folder/outer" -B "$folder/inner" -G Ninja -DCMAKE_CXX_COMPILER="${CXX
   >"$folder/inner.log" 2>&1 || { cat "$folder/inner.log"; exit 1; }
 
 # Without a word of the user: optimized, checks on, warnings are warnings, code for plugins.
-flags=$(grep -m1 -A5 'CMakeFiles/trireme.dir/src/reply/core.cc.o:' "$folder/GTest/build.ninja")
+flags=$(grep -m1 -A5 'CMakeFiles/trireme.dir/src/reply/peer.cc.o:' "$folder/GTest/build.ninja")
 for wanted in ' -O2 ' ' -fPIC '; do
   grep -q -e "$wanted" <<<"$flags" || { echo "no$wanted in $flags"; exit 1; }
 done

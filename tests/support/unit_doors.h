@@ -27,20 +27,20 @@ class DoorsFixture : public ::testing::Test, public Adopter {
                         Clock& clock = real_platform().clock)
       : kernel_(real_platform().kernel),
         platform_{kernel_, clock, real_platform().threads},
-        core_(new Core(platform_, {}, loops, connections_max)) {
+        context_(new ServerContext(platform_, {}, loops, connections_max)) {
     listening_.options.accepting = Accepting::kLoops;
     listening_.url = "tcp://127.0.0.1:0";
     for (uint32_t index = 0; index < loops; ++index) {
-      EventLoop& loop = core().loop(index);
-      loop.use_driver(make_driver(kernel_, core().buffers, loop.counters));
-      doors_.push_back(std::make_unique<LoopDoor>(core(), loop, *this));
+      EventLoop& loop = context().loop(index);
+      loop.use_driver(make_driver(kernel_, context().buffers, loop.counters));
+      doors_.push_back(std::make_unique<LoopDoor>(context(), loop, *this));
     }
   }
   ~DoorsFixture() override {
     for (const int fd : taken_) kernel_.close(fd);
   }
 
-  Core& core() { return *core_.get(); }
+  ServerContext& context() { return *context_.get(); }
   // At the first `count` loops.
   void open(size_t count) {
     std::vector<LoopDoor*> doors;
@@ -54,7 +54,7 @@ class DoorsFixture : public ::testing::Test, public Adopter {
   // How many were taken in one turn of a loop.
   size_t turn(uint32_t index = 0) {
     const size_t before = taken_.size();
-    EventLoop& loop = core().loop(index);
+    EventLoop& loop = context().loop(index);
     loop.assume_held();
     loop.wait(EventLoop::Wait::kNo, doors_[index]->resume_in_loop());
     for (Mail* next = loop.take_mail(); next != nullptr;) {
@@ -76,7 +76,7 @@ class DoorsFixture : public ::testing::Test, public Adopter {
 
   FaultyKernel kernel_;
   const Platform platform_;
-  CoreRef core_;
+  ContextRef context_;
   Listening listening_;
   std::vector<std::unique_ptr<LoopDoor>> doors_;
   std::vector<support::Client> clients_;
@@ -95,11 +95,12 @@ inline void drain_takes_who_waits_first(MakeDriver make_driver, size_t turn_at) 
   listening.service = std::make_shared<HandlerService<decltype(echo)>>(echo);
   listening.url = "tcp://127.0.0.1:0";
   listening.prepare(Dispatch::kInline);
-  const CoreRef core(new Core(real_platform(), {.dispatch = Dispatch::kInline}, 1, 100));
-  EventLoop& loop = core.get()->loop(0);
-  loop.use_driver(make_driver(real_platform().kernel, core.get()->buffers, loop.counters));
-  IoWorker worker(*core.get(), 0, listenings);
-  auto door = std::make_unique<LoopDoor>(*core.get(), loop, worker);
+  const ContextRef context(
+      new ServerContext(real_platform(), {.dispatch = Dispatch::kInline}, 1, 100));
+  EventLoop& loop = context.get()->loop(0);
+  loop.use_driver(make_driver(real_platform().kernel, context.get()->buffers, loop.counters));
+  IoWorker worker(*context.get(), 0, listenings);
+  auto door = std::make_unique<LoopDoor>(*context.get(), loop, worker);
   LoopDoor* const doors[] = {door.get()};
   worker.use_door(std::move(door));
   ASSERT_TRUE(bind_listening(real_platform().kernel, listening, doors).ok());
@@ -121,7 +122,7 @@ inline void drain_takes_who_waits_first(MakeDriver make_driver, size_t turn_at) 
   }
   EXPECT_TRUE(support::wait_until([&] {
     worker.turn_until_idle();
-    return collect_stats(*core.get(), 0).live == 0;
+    return collect_stats(*context.get(), 0).live == 0;
   }));
 }
 

@@ -28,18 +28,19 @@ class FullSocket {
         [](const Request&) -> Answer { return "answer"; });
     listening->prepare(Dispatch::kInline);
     listenings_.push_back(std::move(listening));
-    core_ = CoreRef(new Core(real_platform(), {.dispatch = Dispatch::kInline}, 1, 4));
-    EventLoop& loop = core().loop(0);
-    loop.use_driver(make_driver(real_platform().kernel, core().buffers, loop.counters));
-    worker_ = std::make_unique<IoWorker>(core(), 0, listenings_);
+    context_ =
+        ContextRef(new ServerContext(real_platform(), {.dispatch = Dispatch::kInline}, 1, 4));
+    EventLoop& loop = context().loop(0);
+    loop.use_driver(make_driver(real_platform().kernel, context().buffers, loop.counters));
+    worker_ = std::make_unique<IoWorker>(context(), 0, listenings_);
     int both[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, both), 0);
     client_ = both[0];
-    EXPECT_TRUE(core().enter_connection());
+    EXPECT_TRUE(context().places.enter());
     loop.counters.accepted.add();
     loop.post(std::make_unique<AdoptMail>(both[1], 0, SocketAddress{}));
     turn();
-    peer_ = Peer(ConnectionId::make(core().home(0), 0, 1), core_);
+    peer_ = Peer(ConnectionId::make(context().roster.home(0), 0, 1), context_);
     EXPECT_TRUE(peer_.connected());
     const std::string piece(1000, '.');
     while (::send(both[1], piece.data(), piece.size(), MSG_NOSIGNAL) > 0) filler_ += piece.size();
@@ -47,10 +48,10 @@ class FullSocket {
   }
   ~FullSocket() {
     peer_ = Peer();
-    core().loop(0).post(std::make_unique<PlainMail>(kMailDrain));
-    core().loop(0).post(std::make_unique<PlainMail>(kMailCut));
+    context().loop(0).post(std::make_unique<PlainMail>(kMailDrain));
+    context().loop(0).post(std::make_unique<PlainMail>(kMailCut));
     for (int i = 0; i < 3; ++i) turn();
-    const Stats stats = collect_stats(core(), 0);
+    const Stats stats = collect_stats(context(), 0);
     EXPECT_EQ(stats.slots_made, stats.slots_gone);
     worker_.reset();
     ::close(client_);
@@ -79,11 +80,11 @@ class FullSocket {
   }
 
  private:
-  Core& core() { return *core_.get(); }
+  ServerContext& context() { return *context_.get(); }
   void turn() { worker_->turn_until_idle(); }
 
   std::vector<std::unique_ptr<Listening>> listenings_;
-  CoreRef core_;
+  ContextRef context_;
   std::unique_ptr<IoWorker> worker_;
   Peer peer_;
   int client_ = -1;

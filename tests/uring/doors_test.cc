@@ -58,7 +58,7 @@ class Doors final : private WithFaults, private unit::DoorsFixture {
 
   using DoorsFixture::clients_;
   using DoorsFixture::come;
-  using DoorsFixture::core;
+  using DoorsFixture::context;
   using DoorsFixture::open;
   using DoorsFixture::taken_;
   using DoorsFixture::turn;
@@ -68,7 +68,7 @@ class Doors final : private WithFaults, private unit::DoorsFixture {
   size_t early() {
     uint64_t open = 0;
     for (uint32_t index : {0u, 1u}) {
-      const LoopCounters& counters = core().loop(index).counters;
+      const LoopCounters& counters = context().loop(index).counters;
       open += counters.descriptors_opened.get() - counters.descriptors_closed.get();
     }
     return open - doors_open_ - taken_.size();
@@ -78,7 +78,7 @@ class Doors final : private WithFaults, private unit::DoorsFixture {
     doors_open_ = count;
   }
   void end(uint32_t index) {
-    core().loop(index).assume_held();
+    context().loop(index).assume_held();
     doors_[index]->stop_in_loop(false);
     turn(index);
     EXPECT_TRUE(doors_[index]->stopped_in_loop());
@@ -103,7 +103,7 @@ TEST_F(RingDoors, AllWhoComeAreAdmitted) {
     return doors.taken_.size() == 305;
   }));
   EXPECT_EQ(doors.early(), 0u);
-  EXPECT_EQ(doors.core().loop(0).counters.accept_pauses.get(), 0u);
+  EXPECT_EQ(doors.context().loop(0).counters.accept_pauses.get(), 0u);
 }
 
 TEST_F(RingDoors, WhoIsEarlyIsTheFirstWhenThereIsRoom) {
@@ -117,7 +117,7 @@ TEST_F(RingDoors, WhoIsEarlyIsTheFirstWhenThereIsRoom) {
   EXPECT_EQ(doors.taken_.size(), 3u);
   EXPECT_GT(doors.early(), 0u);
   for (size_t served = 1; served <= 27; ++served) {  // whoever leaves makes room for one
-    doors.core().leave_connection();
+    doors.context().places.leave();
     ASSERT_TRUE(support::wait_until([&] { return doors.turn(0) + doors.turn(1) == 1; }));
     EXPECT_EQ(doors.taken_.size(), 3 + served);
   }
@@ -135,7 +135,7 @@ TEST_F(RingDoors, AFullServerTakesOneTooMany) {
   for (int i = 0; i < 10; ++i) {
     for (int turns = 0; turns < 4; ++turns) doors.turn();
     EXPECT_LE(doors.early(), 1u);
-    doors.core().leave_connection();
+    doors.context().places.leave();
     ASSERT_TRUE(support::wait_until([&] { return doors.turn() == 1; }));
   }
 }
@@ -189,8 +189,8 @@ TEST_F(RingDoors, AnAcceptThatFailsIsTriedSeldom) {
       return doors.taken_.size() == 2;
     }));
     EXPECT_EQ(doors.faults.met, 3);
-    EXPECT_EQ(doors.core().loop(0).counters.accept_failures.get(), 3u);
-    EXPECT_EQ(doors.core().loop(0).counters.accept_pauses.get(), 3u);
+    EXPECT_EQ(doors.context().loop(0).counters.accept_failures.get(), 3u);
+    EXPECT_EQ(doors.context().loop(0).counters.accept_pauses.get(), 3u);
     EXPECT_GT(turns, 10u) << "it did not wait in between";
   }
 }

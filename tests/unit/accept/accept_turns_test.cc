@@ -59,7 +59,8 @@ class AcceptTurns : public WithClock, public unit::DoorsFixture {
   }
   uint64_t pauses() {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < doors_.size(); ++i) sum += core().loop(i).counters.accept_pauses.get();
+    for (uint32_t i = 0; i < doors_.size(); ++i)
+      sum += context().loop(i).counters.accept_pauses.get();
     return sum;
   }
 
@@ -73,7 +74,7 @@ TEST_F(AcceptTurns, AFreedPlaceWakesOneLoop) {
   ASSERT_EQ(pauses(), 16u);  // somebody waits at each of them
   int given_to_all = 0;
   for (size_t served = 1; served <= 46; ++served) {
-    core().leave_connection();
+    context().places.leave();
     const int turns = given();
     given_to_all += turns;
     if (served <= 16) {
@@ -89,8 +90,8 @@ TEST_F(AcceptTurns, EachOfSeveralPlacesWakesAnother) {
   for (uint32_t index = 0; index < 16; ++index) come_to(index, 1);
   turn_all();
   ASSERT_EQ(taken_.size(), 2u);
-  core().leave_connection();
-  core().leave_connection();
+  context().places.leave();
+  context().places.leave();
   EXPECT_EQ(given(), 2);
   EXPECT_EQ(taken_.size(), 4u);
 }
@@ -105,7 +106,7 @@ class ThreeLoops : public AcceptTurns {
     come_to(index, 2);
     turn(index);
     ASSERT_EQ(taken_.size(), 3u);
-    ASSERT_EQ(core().loop(index).counters.accept_pauses.get(), 1u);
+    ASSERT_EQ(context().loop(index).counters.accept_pauses.get(), 1u);
   }
 };
 
@@ -115,7 +116,7 @@ TEST_F(ThreeLoops, WhoFindsNobodyPassesTheTurnOn) {
   turn(1);
   turn(2);
   ASSERT_EQ(pauses(), 2u);
-  core().leave_connection();
+  context().places.leave();
   turns_given_ = 0;
   turn_all();
   EXPECT_EQ(taken_.size(), 4u) << "the client of the third loop waits in vain";
@@ -135,15 +136,15 @@ TEST_F(FourLoops, AFailureWakesNobody) {
   EXPECT_EQ(kernel_.calls(Site::kAccept), 4u) << "one try a loop, and then a pause";
   EXPECT_EQ(pauses(), 4u);
   // A place is of no use to them.
-  EXPECT_TRUE(core().enter_connection());
-  core().leave_connection();
+  EXPECT_TRUE(context().places.enter());
+  context().places.leave();
   EXPECT_EQ(given(10), 0);
   // Nor a descriptor that somebody else has taken meanwhile, to more than one.
-  core().give_turn(AcceptWait::kDescriptor);
+  context().places.give_turn(AcceptWait::kDescriptor);
   EXPECT_EQ(given(10), 1);
   EXPECT_EQ(kernel_.calls(Site::kAccept), 5u);
   kernel_.heal();
-  core().give_turn(AcceptWait::kDescriptor);
+  context().places.give_turn(AcceptWait::kDescriptor);
   EXPECT_EQ(given(10), 1);
   EXPECT_EQ(taken_.size(), 3u) << "all of one loop";
   // The others look again by themselves, when their back-off is over.
@@ -154,13 +155,13 @@ TEST_F(FourLoops, AFailureWakesNobody) {
 
 // The last place was taken for an accept that failed: whoever has paused for that looks again soon.
 TEST_F(ThreeLoops, APlaceThatAFailureGivesBackIsFoundByTheBackOff) {
-  for (int i = 0; i < 2; ++i) EXPECT_TRUE(core().enter_connection());
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(context().places.enter());
   come_to(0, 1);
   come_to(1, 1);
   kernel_.plan({.site = Site::kAccept, .error = EMFILE});
-  EXPECT_TRUE(core().enter_connection());
+  EXPECT_TRUE(context().places.enter());
   turn(1);  // no place
-  core().give_back_place();
+  context().places.give_back();
   turn(0);  // no descriptor
   EXPECT_EQ(pauses(), 2u);
   clock_.pass(std::chrono::milliseconds(10));

@@ -80,11 +80,11 @@ TEST_F(FewPlaces, LoopsThatAcceptSideBySideShareThem) {
   }
   EXPECT_EQ(taken_.size(), 3u);
   EXPECT_EQ(kernel_.calls(Site::kAccept), 3u);
-  EXPECT_GE(
-      core().loop(0).counters.accept_pauses.get() + core().loop(1).counters.accept_pauses.get(),
-      1u);
+  EXPECT_GE(context().loop(0).counters.accept_pauses.get() +
+                context().loop(1).counters.accept_pauses.get(),
+            1u);
   for (size_t served = 1; served <= 17; ++served) {  // whoever leaves makes room for one
-    core().leave_connection();
+    context().places.leave();
     ASSERT_TRUE(support::wait_until([&] { return turn(0) + turn(1) == 1; }));
     EXPECT_EQ(taken_.size(), 3 + served);
   }

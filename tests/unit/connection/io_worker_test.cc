@@ -28,35 +28,35 @@ class Working : public ::testing::TestWithParam<DriverKind> {
     listenings_.push_back(std::move(listening));
     ServerOptions server_options;
     server_options.dispatch = Dispatch::kInline;
-    core_ = CoreRef(new Core(real_platform(), server_options, 1, 4));
-    EventLoop& loop = core().loop(0);
-    auto driver = std::make_unique<ReadinessDriver>(real_platform().kernel, core().buffers,
+    context_ = ContextRef(new ServerContext(real_platform(), server_options, 1, 4));
+    EventLoop& loop = context().loop(0);
+    auto driver = std::make_unique<ReadinessDriver>(real_platform().kernel, context().buffers,
                                                     loop.counters, GetParam());
     ASSERT_EQ(driver->open(), 0);
     loop.use_driver(std::move(driver));
-    worker_ = std::make_unique<IoWorker>(core(), 0, listenings_);
+    worker_ = std::make_unique<IoWorker>(context(), 0, listenings_);
   }
   void TearDown() override {
     post(kMailDrain);
     post(kMailCut);
     worker_->turn_until_idle();
     worker_->turn_until_idle();
-    const Stats stats = collect_stats(core(), 0);
+    const Stats stats = collect_stats(context(), 0);
     EXPECT_EQ(stats.slots_made, stats.slots_gone);
     EXPECT_EQ(stats.timers_made, stats.timers_gone);
     worker_.reset();
     if (client_ >= 0) ::close(client_);
   }
 
-  Core& core() { return *core_.get(); }
-  void post(MailKind kind) { core().loop(0).post(std::make_unique<PlainMail>(kind)); }
+  ServerContext& context() { return *context_.get(); }
+  void post(MailKind kind) { context().loop(0).post(std::make_unique<PlainMail>(kind)); }
   void adopt() {
     int both[2];
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, both), 0);
     client_ = both[0];
-    core().loop(0).counters.accepted.add();
-    ASSERT_TRUE(core().enter_connection());
-    core().loop(0).post(std::make_unique<AdoptMail>(both[1], 0, SocketAddress{}));
+    context().loop(0).counters.accepted.add();
+    ASSERT_TRUE(context().places.enter());
+    context().loop(0).post(std::make_unique<AdoptMail>(both[1], 0, SocketAddress{}));
   }
   // Turns until the client sees the end of the stream, or for five seconds. Returns what it heard.
   std::string hear_all() {
@@ -73,7 +73,7 @@ class Working : public ::testing::TestWithParam<DriverKind> {
   }
 
   std::vector<std::unique_ptr<Listening>> listenings_;
-  CoreRef core_;
+  ContextRef context_;
   std::unique_ptr<IoWorker> worker_;
   int client_ = -1;
 };
@@ -133,7 +133,7 @@ TEST_P(Working, AnEndBehindALargeInputIsSeen) {
   ASSERT_EQ(::shutdown(client_, SHUT_WR), 0);
   EXPECT_EQ(hear_all(), "100000\n4\n|end");
   worker_->turn_until_idle();
-  EXPECT_EQ(collect_stats(core(), 0).closed, 1u) << "nothing to linger for: both have ended";
+  EXPECT_EQ(collect_stats(context(), 0).closed, 1u) << "nothing to linger for: both have ended";
 }
 
 TEST_P(Working, AnEndThatComesWhileReadingIsHeldBackIsSeen) {
@@ -150,7 +150,7 @@ TEST_P(Working, AnEndThatComesWhileReadingIsHeldBackIsSeen) {
   ASSERT_EQ(::send(client_, "3\n", 2, MSG_NOSIGNAL), 2);
   ASSERT_EQ(::shutdown(client_, SHUT_WR), 0);
   worker_->turn_until_idle();
-  EXPECT_GE(collect_stats(core(), 0).reads_paused, 1u);
+  EXPECT_GE(collect_stats(context(), 0).reads_paused, 1u);
   for (size_t i = 0; i < 3; ++i) {
     ASSERT_GT(replies.size(), i);
     std::move(replies[i]).send("ok");

@@ -1,6 +1,6 @@
 // Goal: replies leave in order; what a handler sends stays in its outbox; a Peer or Reply without a
 // server is harmless. Method: the classes of src/reply by hand, a sequencer against random orders,
-// a core without a server.
+// a server context without a server.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "handling/job.h"
-#include "reply/core.h"
 #include "reply/sequencer.h"
+#include "roster/server_context.h"
 #include "runtime/drivers/readiness_driver.h"
 #include "support/unit_seed.h"
 
@@ -110,70 +110,70 @@ TEST(SequencerDeathTest, MoreRepliesThanRequestsAborts) {
   EXPECT_DEATH(sequencer.left(), "more replies than requests");
 }
 
-// A core whose loop nobody holds, with one connection that is said to live.
-class CoreTest : public ::testing::Test {
+// A context whose loop nobody holds, with one connection that is said to live.
+class ContextTest : public ::testing::Test {
  protected:
-  CoreTest() : core_(new Core(real_platform(), {}, 1, 4)) {
-    EventLoop& loop = core().loop(0);
-    auto driver = std::make_unique<ReadinessDriver>(real_platform().kernel, core().buffers,
+  ContextTest() : context_(new ServerContext(real_platform(), {}, 1, 4)) {
+    EventLoop& loop = context().loop(0);
+    auto driver = std::make_unique<ReadinessDriver>(real_platform().kernel, context().buffers,
                                                     loop.counters, DriverKind::kEpoll);
     EXPECT_EQ(driver->open(), 0);
     loop.use_driver(std::move(driver));
     SocketAddress wide;
     wide.storage.ss_family = AF_INET6;
-    core().make_record(0, 2, wide);
-    core().record(0, 2).generation = 7;
-    core().record(0, 2).write_bytes_high = 100;
+    context().roster.make_record(0, 2, wide);
+    context().roster.record(0, 2).generation = 7;
+    context().roster.record(0, 2).write_bytes_high = 100;
   }
-  Core& core() { return *core_.get(); }
-  Peer peer() { return Peer(id_, core_); }
+  ServerContext& context() { return *context_.get(); }
+  Peer peer() { return Peer(id_, context_); }
 
   std::vector<std::unique_ptr<Mail>> mail() {
-    core().loop(0).assume_held();
+    context().loop(0).assume_held();
     std::vector<std::unique_ptr<Mail>> all;
-    for (Mail* next = core().loop(0).take_mail(); next != nullptr;) {
+    for (Mail* next = context().loop(0).take_mail(); next != nullptr;) {
       all.emplace_back(next);
       next = next->next;
     }
     return all;
   }
 
-  CoreRef core_;
-  const ConnectionId id_ = ConnectionId::make(core().home(0), 2, 7);
+  ContextRef context_;
+  const ConnectionId id_ = ConnectionId::make(context().roster.home(0), 2, 7);
 };
 
-TEST_F(CoreTest, OnlyTheRightGenerationIsConnected) {
+TEST_F(ContextTest, OnlyTheRightGenerationIsConnected) {
   EXPECT_TRUE(peer().connected());
-  const uint32_t home = core().home(0);
+  const uint32_t home = context().roster.home(0);
   for (const ConnectionId wrong :
        {ConnectionId{}, ConnectionId::make(home, 2, 6), ConnectionId::make(home, 2, 8),
         ConnectionId::make(home, 1, 7), ConnectionId::make(home + 1, 2, 7),
         ConnectionId::make(home, 4, 7), ConnectionId::make(home, 2, 0),
         ConnectionId::make(home ^ 1023, 0x3fffff, 0xffffffff)}) {
-    EXPECT_FALSE(Peer(wrong, core_).connected()) << wrong.value;
-    EXPECT_EQ(Peer(wrong, core_).send("x"), SendResult::kClosed);
-    Peer(wrong, core_).close();
-    EXPECT_EQ(Peer(wrong, core_).address(), "");
+    EXPECT_FALSE(Peer(wrong, context_).connected()) << wrong.value;
+    EXPECT_EQ(Peer(wrong, context_).send("x"), SendResult::kClosed);
+    Peer(wrong, context_).close();
+    EXPECT_EQ(Peer(wrong, context_).address(), "");
   }
   EXPECT_TRUE(mail().empty());
-  EXPECT_EQ(core().stale_ids.get(), 16u);
-  EXPECT_EQ(core().buffers.bytes_now(), static_cast<int64_t>(ReadinessDriver::kReadBufferBytes));
+  EXPECT_EQ(context().stale_ids.get(), 16u);
+  EXPECT_EQ(context().buffers.bytes_now(), static_cast<int64_t>(ReadinessDriver::kReadBufferBytes));
 }
 
-TEST_F(CoreTest, APushIsChargedAndCountedOnItsWay) {
-  const int64_t before = core().buffers.bytes_now();
+TEST_F(ContextTest, APushIsChargedAndCountedOnItsWay) {
+  const int64_t before = context().buffers.bytes_now();
   EXPECT_EQ(peer().send(std::string(60, 'x')), SendResult::kQueued);
-  EXPECT_EQ(core().buffers.bytes_now(), before + 60);
-  EXPECT_EQ(core().record(0, 2).transit_bytes.load(), 60u);
+  EXPECT_EQ(context().buffers.bytes_now(), before + 60);
+  EXPECT_EQ(context().roster.record(0, 2).transit_bytes.load(), 60u);
   EXPECT_EQ(peer().send(std::string(60, 'y')), SendResult::kQueued);  // not over the mark before it
   EXPECT_EQ(peer().send("z"), SendResult::kFull);
   EXPECT_EQ(peer().send("z", Overflow::kClose), SendResult::kQueued);
   EXPECT_EQ(peer().send("z", Overflow::kLatest), SendResult::kQueued);
   EXPECT_EQ(mail().size(), 4u);  // and destroyed
-  EXPECT_EQ(core().buffers.bytes_now(), before);
+  EXPECT_EQ(context().buffers.bytes_now(), before);
 }
 
-TEST_F(CoreTest, NoPeerNoAnswer) {
+TEST_F(ContextTest, NoPeerNoAnswer) {
   const Peer nobody;
   EXPECT_FALSE(nobody.connected());
   EXPECT_EQ(nobody.send("x"), SendResult::kClosed);
@@ -181,16 +181,16 @@ TEST_F(CoreTest, NoPeerNoAnswer) {
   nobody.close();
 }
 
-TEST_F(CoreTest, InsideAHandlerEverythingGoesToTheOutbox) {
+TEST_F(ContextTest, InsideAHandlerEverythingGoesToTheOutbox) {
   Outbox outbox;
   outbox.connection = id_;
   outbox.request_number = 5;
   thread_slot = &outbox;
   EXPECT_EQ(peer().send("push"), SendResult::kQueued);
   peer().close();
-  Reply(id_, 4, core_).send("to another request");
+  Reply(id_, 4, context_).send("to another request");
   std::string text = "own";
-  Reply(id_, 5, core_).send(std::string_view(text));
+  Reply(id_, 5, context_).send(std::string_view(text));
   text = "...";
   thread_slot = nullptr;
   EXPECT_TRUE(mail().empty());
@@ -209,15 +209,15 @@ TEST_F(CoreTest, InsideAHandlerEverythingGoesToTheOutbox) {
   EXPECT_FALSE(outbox.has_mail());
 }
 
-TEST_F(CoreTest, AReplySpeaksOnceHoweverItEnds) {
+TEST_F(ContextTest, AReplySpeaksOnceHoweverItEnds) {
   {
-    Reply dropped(id_, 1, core_);
+    Reply dropped(id_, 1, context_);
     Reply moved(std::move(dropped));
-    Reply sent(id_, 2, core_);
+    Reply sent(id_, 2, context_);
     std::move(sent).send("two");
     std::move(sent).send("again");  // no effect: it has spoken
-    Reply assigned(id_, 3, core_);
-    assigned = Reply(id_, 4, core_);
+    Reply assigned(id_, 3, context_);
+    assigned = Reply(id_, 4, context_);
     Reply& itself = assigned;
     assigned = std::move(itself);
   }
@@ -232,105 +232,14 @@ TEST_F(CoreTest, AReplySpeaksOnceHoweverItEnds) {
   EXPECT_EQ(answers, wanted);
 }
 
-TEST_F(CoreTest, ThePeerAndReplyThatAreLeftKeepTheCore) {
+TEST_F(ContextTest, ThePeerAndReplyThatAreLeftKeepTheContext) {
   const Peer last = peer();
-  Reply reply(id_, 1, core_);
-  core_ = CoreRef();
+  Reply reply(id_, 1, context_);
+  context_ = ContextRef();
   EXPECT_EQ(last.send("into a mailbox that nobody opens"), SendResult::kQueued);
   last.close();
   std::move(reply).send("neither");
 }  // the leak checker and the CHECKs of Buffers are the judges
-
-TEST_F(CoreTest, DescribesAddresses) {
-  SocketAddress address;
-  auto& in6 = reinterpret_cast<sockaddr_in6&>(address.storage);
-  in6.sin6_family = AF_INET6;
-  in6.sin6_addr = in6addr_loopback;
-  in6.sin6_port = htons(0x1234);  // why: a number to be printed, nothing listens there
-  core().publish_address(id_, address);
-  EXPECT_EQ(peer().address(), "[::1]:4660");
-  core().publish_address(id_, SocketAddress{});
-  EXPECT_EQ(peer().address(), "");
-}
-
-TEST_F(CoreTest, CountsClientsOfAnAddressWithoutTheirPort) {
-  SocketAddress a, b, other;
-  for (SocketAddress* address : {&a, &b, &other}) {
-    auto& in = reinterpret_cast<sockaddr_in&>(address->storage);
-    in.sin_family = AF_INET;
-    in.sin_addr.s_addr = htonl(address == &other ? 0x7f000002 : 0x7f000001);
-    in.sin_port = static_cast<uint16_t>(address == &a ? 1 : 2);
-  }
-  EXPECT_TRUE(core().enter_address(a, 2));
-  EXPECT_TRUE(core().enter_address(b, 2));
-  EXPECT_FALSE(core().enter_address(a, 2));
-  EXPECT_TRUE(core().enter_address(other, 2));
-  core().publish_address(id_, b);
-  core().leave_address(id_);
-  EXPECT_TRUE(core().enter_address(a, 2));
-  EXPECT_FALSE(core().enter_address(a, 2));
-}
-
-SocketAddress address6(const char* text, uint16_t port) {
-  SocketAddress address;
-  auto& in6 = reinterpret_cast<sockaddr_in6&>(address.storage);
-  in6.sin6_family = AF_INET6;
-  in6.sin6_port = htons(port);
-  EXPECT_EQ(inet_pton(AF_INET6, text, &in6.sin6_addr), 1) << text;
-  return address;
-}
-
-// The core of CoreTest counts by the default.
-TEST_F(CoreTest, CountsTheNetworkOfAnIpv6Client) {
-  EXPECT_TRUE(core().enter_address(address6("2001:db8:0:1::1", 1), 2));
-  EXPECT_TRUE(core().enter_address(address6("2001:db8:0:1:ffff::", 2), 2));
-  EXPECT_FALSE(core().enter_address(address6("2001:db8:0:1:8000::7", 3), 2));
-  EXPECT_TRUE(core().enter_address(address6("2001:db8:0:2::1", 4), 2));
-  EXPECT_TRUE(core().enter_address(address6("2001:db8:1:1::1", 5), 2));
-  core().publish_address(id_, address6("2001:db8:0:1::2", 6));
-  core().leave_address(id_);
-  EXPECT_TRUE(core().enter_address(address6("2001:db8:0:1::3", 7), 2));
-  EXPECT_FALSE(core().enter_address(address6("2001:db8:0:1::1", 8), 2));
-}
-
-TEST(AddressPrefix, HasAsManyBitsAsTheOptionSays) {
-  const char* first = "2001:db8:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa";
-  struct Case {
-    uint32_t bits;
-    const char *same, *other;
-  };
-  for (const Case& of : std::vector<Case>{
-           {1, "7fff::", "8000::"},
-           {56, "2001:db8:aaaa:aa00::", "2001:db8:aaaa:abaa:aaaa:aaaa:aaaa:aaaa"},
-           {63, "2001:db8:aaaa:aaab::", "2001:db8:aaaa:aaa8:aaaa:aaaa:aaaa:aaaa"},
-           {64, "2001:db8:aaaa:aaaa::", "2001:db8:aaaa:aaab:aaaa:aaaa:aaaa:aaaa"},
-           {65, "2001:db8:aaaa:aaaa:8000::", "2001:db8:aaaa:aaaa:2aaa:aaaa:aaaa:aaaa"},
-           {128, first, "2001:db8:aaaa:aaaa:aaaa:aaaa:aaaa:aaab"}}) {
-    ServerOptions options;
-    options.address_prefix_bits = of.bits;
-    const CoreRef owner(new Core(real_platform(), options, 1, 4));
-    EXPECT_TRUE(owner.get()->enter_address(address6(first, 1), 1));
-    EXPECT_FALSE(owner.get()->enter_address(address6(of.same, 2), 1)) << of.bits;
-    EXPECT_TRUE(owner.get()->enter_address(address6(of.other, 3), 1)) << of.bits;
-  }
-}
-
-TEST_F(CoreTest, AnIpv4ClientIsTheSameOneAtASocketOfBothFamilies) {
-  const SocketAddress mapped = address6("::ffff:127.0.0.1", 1);
-  SocketAddress plain;
-  auto& in = reinterpret_cast<sockaddr_in&>(plain.storage);
-  in.sin_family = AF_INET;
-  in.sin_addr.s_addr = htonl(0x7f000001);
-  EXPECT_TRUE(core().enter_address(mapped, 2));
-  EXPECT_TRUE(core().enter_address(plain, 2));
-  EXPECT_FALSE(core().enter_address(mapped, 2));
-  EXPECT_FALSE(core().enter_address(plain, 2));
-  EXPECT_TRUE(core().enter_address(address6("::ffff:127.0.0.2", 3), 2));
-  core().publish_address(id_, mapped);
-  EXPECT_EQ(peer().address(), "127.0.0.1:1");
-  core().leave_address(id_);
-  EXPECT_TRUE(core().enter_address(plain, 2));
-}
 
 }  // namespace
 }}  // namespace trireme

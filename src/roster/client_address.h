@@ -1,0 +1,29 @@
+// The address of a client in three words, as other threads read it and as clients are counted by.
+//
+// Step: between the steps. Thread: any; a value.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "runtime/system/kernel.h"
+
+namespace trireme { inline namespace v0 {
+
+struct ClientAddress {
+  uint64_t word = 0;               // {family: 16, port: 16, IPv4 address: 32}; 0: none of these two
+  std::array<uint64_t, 2> wide{};  // of IPv6, in the order of the network
+
+  // A client that comes over IPv4 to a socket of both families is the same as at one of IPv4.
+  static ClientAddress of(const SocketAddress& address);
+  static bool is_wide(uint64_t word);
+
+  // "127.0.0.1:4711"; empty when it is neither IPv4 nor IPv6.
+  std::string describe() const;
+  // Equal for addresses that are counted as one client's: without the port, and of IPv6 the first
+  // `prefix_bits`.
+  std::string key(uint32_t prefix_bits) const;
+};
+
+}}  // namespace trireme

@@ -1,0 +1,26 @@
+// The kinds of mail that loops get: one list, so that no two have the same number.
+//
+// Step: between the steps. Thread: made by any, opened by the holder of the loop.
+#pragma once
+
+#include "runtime/mailbox.h"
+
+namespace trireme { inline namespace v0 {
+
+enum MailKind : int {
+  kMailJob,     // a Job that lost its loop, or ran on a data worker (handling/job.h)
+  kMailAnswer,  // a Reply was answered outside of its handler
+  kMailPush,    // Peer::send
+  kMailClose,   // Peer::close
+  kMailAdopt,   // a new socket from the Listener
+  kMailDrain,   // end in good order
+  kMailCut,     // the drain deadline is over
+  kMailResume,  // to who accepts: a place, a descriptor or memory has become free
+  kMailStop,    // to the Listener: accept what waits, then end
+};
+
+struct PlainMail final : Mail {
+  explicit PlainMail(MailKind what) : Mail(what) {}
+};
+
+}}  // namespace trireme
