@@ -56,14 +56,18 @@ Result<Done> Server::Impl::build() {
   int64_t descriptors = platform.kernel.raise_descriptor_limit();
   const auto io_count = static_cast<uint32_t>(
       options.io_workers > 0 ? options.io_workers : platform.threads.allowed_cpus());
-  const bool selects = options.driver == DriverKind::kSelect && options.driver_factory == nullptr;
+  if (!options.driver.is_built_in()) {
+    Result<Done> prepared = options.driver.factory()->prepare(io_count);
+    if (!prepared) return prepared;
+  }
+  const bool selects = options.driver.kind() == DriverKind::kSelect;
   if (selects) descriptors = std::min<int64_t>(descriptors, SelectPoller::kDescriptorsMax);
   int64_t own = kDescriptorsReserved + 2 * (io_count + 1);
   for (const auto& listening : listenings) {
     const bool in_loops = listening->options.accepting == Accepting::kLoops;
     own += in_loops ? io_count : 1;
     // A driver that accepts by itself (io_uring) takes a client before there is a place for it.
-    if (in_loops && options.driver_factory != nullptr) own += io_count;
+    if (in_loops && !options.driver.is_built_in()) own += io_count;
   }
   const auto room = static_cast<size_t>(std::max<int64_t>(descriptors - own, 16));
   size_t connections_max = options.connections_max > 0 ? options.connections_max : room;
@@ -92,15 +96,16 @@ Result<Done> Server::Impl::build_loops(uint32_t io_count) {
   for (uint32_t index = 0; index < count; ++index) {
     const bool is_listener = index == io_count;
     EventLoop& loop = is_listener ? made->listener_loop() : made->loop(index);
-    const bool edge = options.driver == DriverKind::kEpollEdge;
+    const DriverKind kind = options.driver.kind();
+    const bool edge = kind == DriverKind::kEpollEdge;
     int result = 0;
-    if (options.driver_factory != nullptr && !is_listener) {
+    if (!options.driver.is_built_in() && !is_listener) {
       loop.use_driver(
-          options.driver_factory->make(platform.kernel, made->buffers, loop.counters, result));
+          options.driver.factory()->make(platform.kernel, made->buffers, loop.counters, result));
     } else {
-      auto driver = std::make_unique<ReadinessDriver>(
-          platform.kernel, made->buffers, loop.counters,
-          edge && is_listener ? DriverKind::kEpoll : options.driver);
+      auto driver =
+          std::make_unique<ReadinessDriver>(platform.kernel, made->buffers, loop.counters,
+                                            edge && is_listener ? DriverKind::kEpoll : kind);
       result = driver->open();
       loop.use_driver(std::move(driver));
     }

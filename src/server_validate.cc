@@ -91,6 +91,8 @@ Result<Done> validate_options(const ServerOptions& options,
     return usage("io_workers must be 0 to 1023");
   if (options.data_workers < 1 || options.data_workers > 10000)
     return usage("data_workers must be 1 to 10000");
+  if (!options.driver.is_built_in() && options.driver.factory() == nullptr)
+    return usage("the driver is a null pointer: choose a DriverKind, or the driver of a component");
   if (options.poll_time_max < Duration(0) || options.poll_time_max > kPollTimeMax)
     return usage("poll_time_max must be 0 to 10 ms");
   if (options.address_prefix_bits < 1 || options.address_prefix_bits > 128)

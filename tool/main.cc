@@ -22,11 +22,14 @@
 #include "tool/command_line.h"
 #include "tool/serve.h"
 #include "tool/start_up.h"
+#ifdef TRIREME_HAS_URING
+#include "trireme/uring.h"
+#endif
 
 namespace {
 
 using load::CountRange;
-using tool::DriverChoice;
+using tool::NamedDriver;
 using tool::ServeOptions;
 namespace tr = trireme;
 
@@ -98,21 +101,21 @@ void add_threads(CLI::App& app, ServeOptions& options) {
   };
   add(app, "--poll-time", options.server.poll_time_max, poll_time,
       {"TIME", "0", "how long threads look for work before they sleep; at most 10ms"});
-  Names<DriverChoice> drivers = {{"epoll", {tr::DriverKind::kEpoll}},
-                                 {"epoll-et", {tr::DriverKind::kEpollEdge}},
-                                 {"poll", {tr::DriverKind::kPoll}},
-                                 {"select", {tr::DriverKind::kSelect}}};
+  Names<NamedDriver> drivers = {{"epoll", {tr::DriverKind::kEpoll}},
+                                {"epoll-et", {tr::DriverKind::kEpollEdge}},
+                                {"poll", {tr::DriverKind::kPoll}},
+                                {"select", {tr::DriverKind::kSelect}}};
 #ifdef TRIREME_HAS_URING
-  drivers.push_back({"io_uring", {.uring = DriverChoice::Uring::kRequired}});
-  drivers.push_back({"auto", {.uring = DriverChoice::Uring::kWherePossible}});
+  drivers.push_back({"io_uring", {tr::io_uring()}});
+  drivers.push_back({"auto", {.uring_where_possible = true}});
   constexpr const char* kDrivers =
       "what event loops wait on: epoll, epoll-et, poll, select, io_uring (handlers start on data "
       "workers under adaptive: no loop changes hands), auto (io_uring where the system has it)";
 #else
   constexpr const char* kDrivers = "what event loops wait on: epoll, epoll-et, poll, select";
 #endif
-  add_choice<DriverChoice>(app, "--driver", options.driver, std::move(drivers),
-                           {"DRIVER", "epoll", kDrivers});
+  add_choice<NamedDriver>(app, "--driver", options.driver, std::move(drivers),
+                          {"DRIVER", "epoll", kDrivers});
 }
 
 void add_limits(CLI::App& app, ServeOptions& options) {

@@ -31,21 +31,13 @@ void log_aside(const ServeOptions& options, tr::LogLevel level, const std::strin
   run_aside([log = options.server.log, level, line] { log(level, line); });
 }
 
-// False, and a sentence in the log: what was asked for by name cannot be had.
-bool choose_driver(ServeOptions& options) {
-  options.server.driver = options.driver.kind;
+void choose_driver(ServeOptions& options) {
+  options.server.driver = options.driver.choice;
 #ifdef TRIREME_HAS_URING
-  if (options.driver.uring == DriverChoice::Uring::kNo) return true;
-  const bool required = options.driver.uring == DriverChoice::Uring::kRequired;
+  if (!options.driver.uring_where_possible) return;
   const auto used = tr::use_io_uring(options.server);
-  if (used) return true;
-  if (required) {
-    log_aside(options, tr::LogLevel::kError, used.error().message);
-    return false;
-  }
-  log_aside(options, tr::LogLevel::kInfo, used.error().message + "; using epoll");
+  if (!used) log_aside(options, tr::LogLevel::kInfo, used.error().message + "; using epoll");
 #endif
-  return true;
 }
 
 }  // namespace
@@ -56,7 +48,7 @@ int serve(ServeOptions options) {
   std::signal(SIGPIPE, SIG_IGN);
   options.server.log = make_log(options.server.log_level);
   options.listen.name = options.service;
-  if (!choose_driver(options)) return 1;
+  choose_driver(options);
 #ifdef TRIREME_HAS_STACKS
   tr::use_stacks(options.server);
 #endif

@@ -12,11 +12,10 @@ namespace tool {
 
 namespace tr = trireme;
 
-// What event loops wait on. io_uring is a component: it is there if the tool was built with it.
-struct DriverChoice {
-  enum class Uring { kNo, kRequired, kWherePossible };
-  tr::DriverKind kind = tr::DriverKind::kEpoll;
-  Uring uring = Uring::kNo;
+// What `--driver` says.
+struct NamedDriver {
+  tr::DriverChoice choice = tr::DriverKind::kEpoll;
+  bool uring_where_possible = false;  // instead of `choice`
 };
 
 struct ServeOptions {
@@ -24,7 +23,7 @@ struct ServeOptions {
   std::vector<std::string> urls;  // at least one
   tr::ServerOptions server;
   tr::ListenOptions listen;
-  DriverChoice driver;
+  NamedDriver driver;
   std::string database;  // file of `collect`
 };
 

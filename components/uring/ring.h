@@ -54,7 +54,7 @@ class Ring {
   bool is_open() const { return is_open_; }
   // All that the ring's operations hold is let go.
   void close();
-  io_uring* raw() { return &ring_; }
+  ::io_uring* raw() { return &ring_; }
 
   // Prepares an operation by `prepare(sqe)`; the next enter() starts it. `flags`: IOSQE_*.
   template <class Prepare>
@@ -118,7 +118,7 @@ class Ring {
   }
   io_uring_sqe* free_entry();
 
-  io_uring ring_{};
+  ::io_uring ring_{};
   Faults* faults_ = nullptr;
   bool is_open_ = false;
   bool enabled_ = false;

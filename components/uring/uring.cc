@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/threads/annotations.h"
 #include "runtime/drivers/driver_factory.h"
+#include "runtime/threads/annotations.h"
 #include "runtime/threads/mutex.h"
 #include "runtime/threads/threads.h"
 #include "uring/uring_driver.h"
@@ -54,8 +54,7 @@ int run_apart(const std::function<int()>& body) {
 // Hands out the rings that were opened to try them, and opens others when these are used up.
 class UringFactory final : public DriverFactory {
  public:
-  explicit UringFactory(Rings rings) : rings_(std::move(rings)) {}
-
+  Result<Done> prepare(uint32_t loops) const override;
   std::unique_ptr<Driver> make(Kernel& kernel, Buffers& buffers, LoopCounters& counters,
                                int& error) const override {
     std::unique_ptr<uring::BufferedRing> ring = take();
@@ -164,10 +163,11 @@ std::string why(int error, uint32_t loops) {
   return std::strerror(error);
 }
 
-}  // namespace
-
-Result<Done> use_io_uring(ServerOptions& options) {
-  const uint32_t loops = loops_of(options);
+Result<Done> UringFactory::prepare(uint32_t loops) const {
+  {
+    const MutexLock lock(mutex_);
+    if (rings_.size() >= loops) return Done{};  // by use_io_uring(), and nobody has taken them yet
+  }
   real_platform().kernel.raise_descriptor_limit();  // as the server will
   Rings rings;
   const int result = run_apart([&] {
@@ -179,9 +179,20 @@ Result<Done> use_io_uring(ServerOptions& options) {
     return Error{Error::Code::kSystem,
                  "io_uring cannot be used: " + why(-result, loops) + "; choose another driver"};
   }
-  // Owners: the copies of the options.
-  options.driver_factory = std::make_shared<UringFactory>(std::move(rings));
+  const MutexLock lock(mutex_);
+  rings_ = std::move(rings);
   return Done{};
+}
+
+}  // namespace
+
+DriverChoice io_uring() { return DriverChoice(std::make_shared<UringFactory>()); }
+
+Result<Done> use_io_uring(ServerOptions& options) {
+  DriverChoice choice = io_uring();
+  Result<Done> prepared = choice.factory()->prepare(loops_of(options));
+  if (prepared) options.driver = std::move(choice);
+  return prepared;
 }
 
 }}  // namespace trireme

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace trireme { inline namespace v0 {
@@ -44,8 +45,31 @@ enum class Ordering : uint8_t {
 
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
 
-// Brings drivers of its own: made by components, as trireme/uring.h does.
+// Makes the drivers of a component. Only components implement it, because a driver is built with
+// the server's own sources: src/runtime/drivers/driver_factory.h.
 class DriverFactory;
+
+// What the event loops of a server wait on: a built-in kind, or the drivers of a component. A value
+// type that is made from either:
+//
+//   options.driver = trireme::DriverKind::kPoll;
+//   options.driver = trireme::io_uring();  // trireme/uring.h
+class DriverChoice {
+ public:
+  DriverChoice(DriverKind kind) : kind_(kind), is_built_in_(true) {}   // NOLINT: conversions
+  DriverChoice(std::shared_ptr<const DriverFactory> factory) noexcept  // NOLINT: are the point
+      : factory_(std::move(factory)), is_built_in_(false) {}
+
+  // Any thread. Whether a kind was chosen; the kind, which is kEpoll if none was; else the factory.
+  bool is_built_in() const { return is_built_in_; }
+  DriverKind kind() const { return kind_; }
+  const std::shared_ptr<const DriverFactory>& factory() const { return factory_; }
+
+ private:
+  std::shared_ptr<const DriverFactory> factory_{};  // owners: the copies of the options
+  DriverKind kind_ = DriverKind::kEpoll;
+  bool is_built_in_;
+};
 
 // Receives log lines: one at a time, in order, on a thread of its own, `log` (in the simulator and
 // in a Conversation: on the thread that has something to say). It may block; no other thread waits
@@ -128,9 +152,8 @@ struct ServerOptions {
   // on demand.
   int data_workers = 32;
   Dispatch dispatch = Dispatch::kAdaptive;
-  DriverKind driver = DriverKind::kEpoll;
-  // Set by a component: its drivers are used instead. Owners: the copies of these options.
-  std::shared_ptr<const DriverFactory> driver_factory{};
+  // What event loops wait on. If the system refuses it, start() says why.
+  DriverChoice driver = DriverKind::kEpoll;
   // Event loops and idle data workers look for work for so long before they sleep, each as long as
   // that pays: the time doubles where it finds something, and halves to nothing where it does not.
   // Zero: they sleep at once. A wake-up across CPUs costs 10 to 40 us, at low load much of the

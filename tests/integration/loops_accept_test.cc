@@ -190,7 +190,7 @@ TEST_P(LoopsAccept, APortInUseIsRefused) {
 // A component may bring a driver that does not.
 TEST(LoopsAcceptNot, ADriverThatDoesNotAcceptIsRefused) {
   tr::ServerOptions options{.io_workers = 1};
-  options.driver_factory = std::make_shared<DeafDrivers>();
+  options.driver = tr::DriverChoice(std::make_shared<DeafDrivers>());
   tr::Server server(options);
   server.listen(kAnywhere, tr::lines(), support::mark, kByLoops);
   EXPECT_NE(refused(server, tr::Error::Code::kUsage).find("let the Listener"), std::string::npos);

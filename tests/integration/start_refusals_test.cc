@@ -143,9 +143,11 @@ TEST(StartRefuses, WhatIsNotThere) {
     EXPECT_NE(refusal(server).find("handler"), std::string::npos);
   }
   {
-    Server server(quiet());
-    server.listen_service("tcp://127.0.0.1:0", lines(), nullptr, {});
-    EXPECT_NE(refusal(server).find("handler"), std::string::npos);
+    ServerOptions options = quiet();
+    options.driver = std::shared_ptr<const DriverFactory>();
+    Server server(options);
+    server.listen("tcp://127.0.0.1:0", lines(), echo);
+    EXPECT_NE(refusal(server).find("the driver is a null pointer"), std::string::npos);
   }
   EXPECT_DEATH(testing::Conversation(nullptr, echo), "codec");
 }

@@ -59,7 +59,7 @@ std::string refused(const char* why) {
   tr::ServerOptions options;
   const tr::Result<tr::Done> used = tr::use_io_uring(options);
   if (used) return "it was not refused";
-  if (options.driver_factory != nullptr) return "the options were changed";
+  if (!options.driver.is_built_in()) return "the options were changed";
   return contains(used.error().message, why) ? "" : used.error().message;
 }
 
@@ -75,6 +75,20 @@ TEST(UringRefused, EachCallThatMayBeForbiddenIsFoundOut) {
   EXPECT_EXIT(exit_with([] {
                 forbid(__NR_io_uring_setup, ENOSYS);
                 return refused("this kernel does not have it");
+              }),
+              ::testing::ExitedWithCode(0), "");
+}
+
+TEST(UringRefused, ChosenAsTheDriverItIsAnErrorOfStart) {
+  EXPECT_EXIT(exit_with([]() -> std::string {
+                forbid(__NR_io_uring_setup, EPERM);
+                tr::Server server({.io_workers = 1, .driver = tr::io_uring()});
+                server.listen("tcp://127.0.0.1:0", tr::lines(), support::mark);
+                const tr::Result<tr::Done> started = server.start();
+                if (started) return "it was not refused";
+                return contains(started.error().message, "this system forbids it")
+                           ? ""
+                           : started.error().message;
               }),
               ::testing::ExitedWithCode(0), "");
 }
@@ -126,7 +140,7 @@ TEST(UringRefused, WhereTooLittleMayBeLockedForAllLoops) {
                 if (!lock_little()) return "cannot lock little";
                 tr::ServerOptions many{.io_workers = 64}, one{.io_workers = 1};
                 const tr::Result<tr::Done> used = tr::use_io_uring(many);
-                if (used || many.driver_factory != nullptr) return "it was not refused";
+                if (used || !many.driver.is_built_in()) return "it was not refused";
                 if (!contains(used.error().message, "64 event loops") ||
                     !contains(used.error().message, "2048 KiB")) {
                   return used.error().message;

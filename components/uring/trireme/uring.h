@@ -1,8 +1,6 @@
 // io_uring as a driver of the server: needs liburing when it is built, and Linux 6.0 when it runs.
 //
-//   trireme::ServerOptions options;
-//   if (auto used = trireme::use_io_uring(options); !used) std::cerr << used.error().message;
-//   trireme::Server server(options);  // on io_uring, or else on options.driver
+//   trireme::Server server({.driver = trireme::io_uring()});  // or start() says why not
 //
 // docs/drivers.md says what is different with it.
 #pragma once
@@ -12,10 +10,16 @@
 
 namespace trireme { inline namespace v0 {
 
-// Before start(), any thread. Tries io_uring out, with as many rings as `options.io_workers` will
-// need; if this system has and allows all that, servers made of `options` use it, the first one the
-// very rings that were tried. So set `io_workers` before. If not, says why and leaves `options` as
-// they are.
+// Any thread. io_uring as a value of `ServerOptions::driver`. Asks the system nothing: start()
+// tries io_uring out, with one ring for each event loop. If the system refuses it, start() fails
+// and the sentence says why.
+DriverChoice io_uring();
+
+// Any thread. Tries io_uring out at once, for programs that go on with another driver where the
+// system refuses it. Set `options.io_workers` before: there is one ring for each. If all of them
+// can be made, `options.driver` is io_uring afterwards, and the first server that starts with it
+// uses these rings. Else the sentence says why, and `options` stay as they are. Blocks for up to
+// half a second while the kernel gives back locked memory.
 Result<Done> use_io_uring(ServerOptions& options);
 
 }}  // namespace trireme
