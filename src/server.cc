@@ -33,7 +33,7 @@ Server::Server(ServerOptions options, const Platform& platform)
     : impl_(std::make_unique<Impl>(std::move(options), platform)) {}
 
 void Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
-                            std::shared_ptr<Service> service, ListenOptions options) {
+                            std::shared_ptr<detail::Service> service, ListenOptions options) {
   {
     MutexLock lock(impl_->mutex);
     CHECK(impl_->state == Impl::State::kNew, "listen() and serve() come before start()");

@@ -145,7 +145,8 @@ ServerOptions options_for_conversation() {
 }  // namespace
 
 struct Conversation::Impl {
-  Impl(std::shared_ptr<const Codec> codec, std::shared_ptr<Service> service, ListenOptions options)
+  Impl(std::shared_ptr<const Codec> codec, std::shared_ptr<detail::Service> service,
+       ListenOptions options)
       : platform{real_platform().kernel, clock, threads, 0},
         context(new ServerContext(platform, options_for_conversation(), 1, 1)) {
     CHECK(context.get()->roster.has_home_numbers(),
@@ -191,8 +192,8 @@ struct Conversation::Impl {
   std::unique_ptr<IoWorker> io_worker;
 };
 
-Conversation::Conversation(std::shared_ptr<const Codec> codec, std::shared_ptr<Service> service,
-                           ListenOptions options)
+Conversation::Conversation(std::shared_ptr<const Codec> codec,
+                           std::shared_ptr<detail::Service> service, ListenOptions options)
     : impl_(std::make_unique<Impl>(std::move(codec), std::move(service), std::move(options))) {}
 
 Conversation::~Conversation() = default;

@@ -1,206 +1,38 @@
-// Step 4, handling: how a user's handler or session class becomes the `Service` of a listener.
+// Step 4, handling: the two forms of a user's code, a handler and a session class.
 //
-// Only templates that adapt types; everything that runs is behind the virtual functions of
-// `Service`.
+// Form (a), a handler: anything that can be called with a request, such as a lambda. Several
+// threads call it at once, so it must be callable as const; a mutable lambda does not compile.
+//
+//   Answer handler(const Request& request);            // the answer now
+//   void handler(const Request& request, Reply reply); // the answer now or later, from any thread
+//
+// Form (b), a session class: one object for each connection. It needs no base class. Callbacks of
+// one session never run at the same time, whichever threads run them; two on_request() of a session
+// that declares `concurrent` may, with Ordering::kPipelined. All callbacks are optional, but a
+// member of one of these names that cannot be called like this does not compile.
+//
+//   Session(Peer peer, Shared&... shared);                // or without the Peer; when a client
+//   comes Answer on_request(const Request& request);            // or void on_request(const
+//   Request& request, Reply reply); void on_drain();                                      // say
+//   goodbye: the server drains void on_close(CloseReason reason);                    // the last
+//   call; then it is destroyed static constexpr bool concurrent = true;
+//
+// Thread: the holder of the loop that was lent, or a data worker. Either form may block and may
+// throw: an exception becomes the codec's error reply, a counter, and a line in the log.
 #pragma once
 
-#include <concepts>
-#include <functional>
-#include <memory>
-#include <tuple>
 #include <type_traits>
-#include <utility>
 
 #include "trireme/answer.h"
-#include "trireme/close_reason.h"
-#include "trireme/peer.h"
 #include "trireme/reply.h"
 #include "trireme/request.h"
 
 namespace trireme { inline namespace v0 {
 
-// Gives the one answer of a request, or hands out the right to give it later.
-class Responder {
- public:
-  virtual void answer(Answer&& answer) = 0;
-  virtual Reply take_reply() = 0;
-
- protected:
-  ~Responder() = default;
-};
-
-// What a listener serves. Immutable after start; its functions are called by several threads at
-// once for different connections, and for one connection one at a time (with Ordering::kPipelined
-// `on_request` excepted).
-class Service {
- public:
-  virtual ~Service() = default;
-  virtual bool has_session() const { return false; }
-  virtual bool concurrent() const {
-    return true;
-  }  // on_request may run several times at once for one connection
-  virtual void* open(const Peer&) { return nullptr; }
-  virtual void on_request(void* session, const Request& request, Responder& responder) = 0;
-  virtual void on_drain(void*) {}
-  virtual void on_close(void*, CloseReason) {}  // also destroys the session
-};
-
-// Form (a): called by several threads at once, so it must be callable as const; a mutable lambda
-// does not compile.
+// The two kinds of handlers of form (a).
 template <class F>
 concept AnswerHandler = std::is_invocable_r_v<Answer, const F&, const Request&>;
 template <class F>
 concept ReplyHandler = std::is_invocable_v<const F&, const Request&, Reply>;
-
-// A null pointer to a function, or an empty std::function. (A lambda without captures may be
-// compared with nullptr, too, and never is.)
-template <class F>
-bool is_empty_handler(const F& handler) {
-  if constexpr (!std::is_empty_v<F> && requires { static_cast<bool>(handler == nullptr); }) {
-    return handler == nullptr;
-  } else {
-    return false;
-  }
-}
-
-template <class F>
-class HandlerService final : public Service {
-  static constexpr bool kIsHandler = AnswerHandler<F> || ReplyHandler<F>;
-  static constexpr bool kIsMutable = std::is_invocable_r_v<Answer, F&, const Request&> ||
-                                     std::is_invocable_v<F&, const Request&, Reply>;
-  static_assert(kIsHandler || !kIsMutable,
-                "a handler is called by several threads at once, so it must be callable as const: "
-                "a mutable lambda is none");
-  static_assert(kIsHandler || kIsMutable,
-                "a handler must be Answer(const Request&) or void(const Request&, Reply)");
-  static_assert(AnswerHandler<F> || !std::is_invocable_r_v<Answer, const F&, const Request&, Reply>,
-                "a handler that takes a Reply must not return an answer, too: nobody would send "
-                "it");
-
- public:
-  explicit HandlerService(F handler) : handler_(std::move(handler)) {}
-
-  void on_request(void*, const Request& request, Responder& responder) override {
-    if constexpr (AnswerHandler<F>) {
-      responder.answer(std::as_const(handler_)(request));
-    } else if constexpr (ReplyHandler<F>) {
-      std::as_const(handler_)(request, responder.take_reply());
-    }
-  }
-
- private:
-  const F handler_;
-};
-
-// Whether a class has a member of a name, however it is declared: private, overloaded, inherited, a
-// template. If so, the name is ambiguous in a class that inherits these as well. Of a final class
-// only what can be named is found.
-struct CallbackNames {
-  int on_request, on_drain, on_close, concurrent;
-};
-template <class S>
-struct WithCallbackNames : S, CallbackNames {};
-template <class S>
-concept Inheritable = std::is_class_v<S> && !std::is_final_v<S>;
-template <class S>
-concept DeclaresOnRequest = requires {
-  &S::on_request;
-}
-|| (Inheritable<S> && !requires { &WithCallbackNames<S>::on_request; });
-template <class S>
-concept DeclaresOnDrain = requires {
-  &S::on_drain;
-}
-|| (Inheritable<S> && !requires { &WithCallbackNames<S>::on_drain; });
-template <class S>
-concept DeclaresOnClose = requires {
-  &S::on_close;
-}
-|| (Inheritable<S> && !requires { &WithCallbackNames<S>::on_close; });
-template <class S>
-concept DeclaresConcurrent = requires {
-  &S::concurrent;
-}
-|| (Inheritable<S> && !requires { &WithCallbackNames<S>::concurrent; });
-
-// Form (b): a session class. Any subset of on_request(const Request&, Reply) or Answer
-// on_request(const Request&), on_drain(), on_close(CloseReason), and a constructor from (Peer,
-// Shared&...) or (Shared&...). A member of one of these names that can be called in no such way
-// does not compile: nobody would ever call it.
-template <class S, class... Shared>
-class SessionService final : public Service {
-  static constexpr bool kReplies = requires(S & self, const Request& request, Reply reply) {
-    self.on_request(request, std::move(reply));
-  };
-  static constexpr bool kReturnsToo = requires(S & self, const Request& request, Reply reply) {
-    { self.on_request(request, std::move(reply)) } -> std::convertible_to<Answer>;
-  };
-  static constexpr bool kAnswers = requires(S & self, const Request& request) {
-    { self.on_request(request) } -> std::convertible_to<Answer>;
-  };
-  static constexpr bool kDrains = requires(S & self) { self.on_drain(); };
-  static constexpr bool kCloses = requires(S & self, CloseReason reason) { self.on_close(reason); };
-  static constexpr bool kSaysConcurrent = requires {
-    std::bool_constant<static_cast<bool>(S::concurrent)>();
-  };
-  static_assert(kReplies || kAnswers || !DeclaresOnRequest<S>,
-                "the on_request of a session must be public, and be Answer on_request(const "
-                "Request&) or void on_request(const Request&, Reply)");
-  static_assert(!kReturnsToo,
-                "an on_request that takes a Reply must not return an answer, too: nobody would "
-                "send it");
-  static_assert(kDrains || !DeclaresOnDrain<S>,
-                "the on_drain of a session must be public, and be void on_drain()");
-  static_assert(kCloses || !DeclaresOnClose<S>,
-                "the on_close of a session must be public, and be void on_close(CloseReason)");
-  static_assert(kSaysConcurrent || !DeclaresConcurrent<S>,
-                "the member `concurrent` of a session must be public and `static constexpr bool`");
-  static_assert(std::is_constructible_v<S, Peer, Shared&...> ||
-                    std::is_constructible_v<S, Shared&...>,
-                "a session is constructed from (Peer, Shared&...) or (Shared&...)");
-
- public:
-  explicit SessionService(Shared&... shared) : shared_(shared...) {}
-
-  bool has_session() const override { return true; }
-  bool concurrent() const override {
-    if constexpr (kSaysConcurrent) {
-      return S::concurrent;
-    } else {
-      return false;
-    }
-  }
-  void* open(const Peer& peer) override {
-    return std::apply(
-        [&](auto&... shared) -> void* {
-          if constexpr (std::is_constructible_v<S, Peer, Shared&...>) {
-            return new S(peer, shared...);
-          } else {
-            return new S(shared...);
-          }
-        },
-        shared_);
-  }
-  void on_request(void* session, const Request& request, Responder& responder) override {
-    S& self = *static_cast<S*>(session);
-    if constexpr (kReplies) {
-      self.on_request(request, responder.take_reply());
-    } else if constexpr (kAnswers) {
-      responder.answer(self.on_request(request));
-    } else {
-      responder.answer(no_answer());
-    }
-  }
-  void on_drain(void* session) override {
-    if constexpr (kDrains) static_cast<S*>(session)->on_drain();
-  }
-  void on_close(void* session, CloseReason reason) override {
-    std::unique_ptr<S> self(static_cast<S*>(session));
-    if constexpr (kCloses) self->on_close(reason);
-  }
-
- private:
-  std::tuple<Shared&...> shared_;
-};
 
 }}  // namespace trireme

@@ -10,6 +10,7 @@
 
 #include "trireme/blocking.h"
 #include "trireme/codec.h"
+#include "trireme/detail/service.h"
 #include "trireme/handler.h"
 #include "trireme/options.h"
 #include "trireme/result.h"
@@ -47,9 +48,9 @@ class Server {
   template <class F>
   void listen(std::string url, std::shared_ptr<const Codec> codec, F handler,
               ListenOptions options = {}) {
-    std::shared_ptr<Service> service;  // none, which start() refuses, for a handler that is empty
-    if (!is_empty_handler(handler)) {
-      service = std::make_shared<HandlerService<F>>(std::move(handler));
+    std::shared_ptr<detail::Service> service;  // null, which start() refuses: an empty handler
+    if (!detail::is_empty_handler(handler)) {
+      service = std::make_shared<detail::HandlerService<F>>(std::move(handler));
     }
     listen_service(std::move(url), std::move(codec), std::move(service), std::move(options));
   }
@@ -60,12 +61,9 @@ class Server {
   void serve(std::string url, std::shared_ptr<const Codec> codec, ListenOptions options,
              Shared&... shared) {
     listen_service(std::move(url), std::move(codec),
-                   std::make_shared<SessionService<S, Shared...>>(shared...), std::move(options));
+                   std::make_shared<detail::SessionService<S, Shared...>>(shared...),
+                   std::move(options));
   }
-
-  // Before start(). What both of the above come to.
-  void listen_service(std::string url, std::shared_ptr<const Codec> codec,
-                      std::shared_ptr<Service> service, ListenOptions options);
 
   // Binds all endpoints, starts all threads. Once. On failure nothing is left behind and the
   // message says what to change. Fails after drain(). Opens /dev/null for those of the descriptors
@@ -105,6 +103,9 @@ class Server {
   Stats stats() const;  // Any thread. Before start() all zero.
 
  private:
+  void listen_service(std::string url, std::shared_ptr<const Codec> codec,
+                      std::shared_ptr<detail::Service> service, ListenOptions options);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

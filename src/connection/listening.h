@@ -11,7 +11,7 @@
 #include "reply/envelope_guard.h"
 #include "runtime/system/clock.h"
 #include "trireme/codec.h"
-#include "trireme/handler.h"
+#include "trireme/detail/service.h"
 #include "trireme/options.h"
 
 namespace trireme { inline namespace v0 {
@@ -19,7 +19,7 @@ namespace trireme { inline namespace v0 {
 struct Listening {
   // First what every request reads.
   std::shared_ptr<const Codec> codec;
-  std::shared_ptr<Service> service;
+  std::shared_ptr<detail::Service> service;
   bool has_session = false;
   uint32_t index = 0;  // among the listeners of its server
   // Of prepare(): nobody asks before.

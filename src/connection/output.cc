@@ -78,7 +78,7 @@ void IoWorker::finish_requests_in_loop(Connection& connection, Job& job) {
   }
   give_back_in_loop(connection, job);
   if (job.outbox.has_mail()) {
-    // Only a handler's last act is to answer; a Service of the user's own may push after it.
+    // Only a handler's last act is to answer; another Service may push after it.
     const bool pushed_late = job.replies_count == job.requests_run && job.replies_count > 0;
     if (pushed_late) {
       leave_gathered_in_loop(connection, job, job.replies_count - 1, job.last_reply_begin);

@@ -31,7 +31,7 @@
 #include "runtime/memory/buffers.h"
 #include "runtime/system/clock.h"
 #include "runtime/threads/threads.h"
-#include "trireme/handler.h"
+#include "trireme/detail/service.h"
 
 namespace trireme { inline namespace v0 {
 
@@ -54,7 +54,7 @@ class LentLoop {
 
 enum class JobKind : uint8_t { kOpen, kRequest, kDrain, kClose };
 
-struct alignas(64) Job final : Mail, private Responder {
+struct alignas(64) Job final : Mail, private detail::Responder {
   static constexpr uint32_t kRequestsMax = 16;
   static constexpr uint32_t kRepliesBytes = 2 << 10;
   // A larger answer that stands alone is sent from where it is.
@@ -161,7 +161,7 @@ struct alignas(64) Job final : Mail, private Responder {
 
   // For the thread that runs it; written by the holder before.
   ServerContext* context = nullptr;
-  Service* service = nullptr;
+  detail::Service* service = nullptr;
   void* session = nullptr;  // kOpen: the result
   const Codec* codec = nullptr;
   const Envelope* fixed_envelope = nullptr;  // of all its answers; null: depends on their size

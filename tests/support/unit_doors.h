@@ -92,7 +92,7 @@ inline void drain_takes_who_waits_first(MakeDriver make_driver, size_t turn_at) 
   Listening& listening = *listenings.back();
   listening.codec = lines();
   const auto echo = [](const Request& request) -> Answer { return request.own(); };
-  listening.service = std::make_shared<HandlerService<decltype(echo)>>(echo);
+  listening.service = std::make_shared<detail::HandlerService<decltype(echo)>>(echo);
   listening.url = "tcp://127.0.0.1:0";
   listening.prepare(Dispatch::kInline);
   const ContextRef context(

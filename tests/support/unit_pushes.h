@@ -24,7 +24,7 @@ class FullSocket {
   explicit FullSocket(MakeDriver make_driver) {
     auto listening = std::make_unique<Listening>();
     listening->codec = lines();
-    listening->service = std::make_shared<HandlerService<Answer (*)(const Request&)>>(
+    listening->service = std::make_shared<detail::HandlerService<Answer (*)(const Request&)>>(
         [](const Request&) -> Answer { return "answer"; });
     listening->prepare(Dispatch::kInline);
     listenings_.push_back(std::move(listening));

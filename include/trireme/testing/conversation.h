@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "trireme/codec.h"
+#include "trireme/detail/service.h"
 #include "trireme/handler.h"
 #include "trireme/options.h"
 #include "trireme/stats.h"
@@ -24,13 +25,12 @@ namespace trireme { inline namespace v0 { namespace testing {
 class Conversation {
  public:
   template <class F>
-  requires(!std::is_convertible_v<F, std::shared_ptr<Service>>)
+  requires(!std::is_convertible_v<F, std::shared_ptr<detail::Service>>)
       Conversation(std::shared_ptr<const Codec> codec, F handler, ListenOptions options = {})
-      : Conversation(std::move(codec),
-                     std::shared_ptr<Service>(new HandlerService<F>(std::move(handler))),
-                     std::move(options)) {}
-  Conversation(std::shared_ptr<const Codec> codec, std::shared_ptr<Service> service,
-               ListenOptions options);
+      : Conversation(
+            std::move(codec),
+            std::shared_ptr<detail::Service>(new detail::HandlerService<F>(std::move(handler))),
+            std::move(options)) {}
   ~Conversation();
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
@@ -39,9 +39,9 @@ class Conversation {
   template <class S, class... Shared>
   static std::unique_ptr<Conversation> with(std::shared_ptr<const Codec> codec,
                                             ListenOptions options, Shared&... shared) {
-    return std::make_unique<Conversation>(std::move(codec),
-                                          std::make_shared<SessionService<S, Shared...>>(shared...),
-                                          std::move(options));
+    return std::unique_ptr<Conversation>(new Conversation(
+        std::move(codec), std::make_shared<detail::SessionService<S, Shared...>>(shared...),
+        std::move(options)));
   }
 
   std::string say(std::string_view bytes);  // sends bytes; returns what came back
@@ -54,6 +54,9 @@ class Conversation {
   Stats stats() const;
 
  private:
+  Conversation(std::shared_ptr<const Codec> codec, std::shared_ptr<detail::Service> service,
+               ListenOptions options);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

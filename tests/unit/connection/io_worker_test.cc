@@ -18,7 +18,7 @@ namespace trireme { inline namespace v0 { namespace {
 // Parametrized over edge-triggered or not.
 class Working : public ::testing::TestWithParam<DriverKind> {
  protected:
-  void serve(std::shared_ptr<Service> service, ListenOptions options = {}) {
+  void serve(std::shared_ptr<detail::Service> service, ListenOptions options = {}) {
     auto listening = std::make_unique<Listening>();
     listening->codec = lines();
     listening->has_session = service->has_session();
@@ -99,7 +99,7 @@ TEST(IdleConnection, IsSmall) { EXPECT_LE(sizeof(Connection) + sizeof(SlotRecord
 
 TEST_P(Working, ASessionThatWasNeverMadeIsNotToldOfTheDrain) {
   Refusing::calls_without_session = 0;
-  serve(std::make_shared<SessionService<Refusing>>());
+  serve(std::make_shared<detail::SessionService<Refusing>>());
   post(kMailDrain);
   adopt();
   EXPECT_EQ(hear_all(), "|end");
@@ -114,7 +114,7 @@ struct Telling {
 };
 
 TEST_P(Working, AClientThatIsAdoptedWhileDrainingIsStillAnswered) {
-  serve(std::make_shared<SessionService<Telling>>());
+  serve(std::make_shared<detail::SessionService<Telling>>());
   post(kMailDrain);
   adopt();
   ASSERT_EQ(::send(client_, "a\nb\n", 4, MSG_NOSIGNAL), 4);
@@ -123,7 +123,7 @@ TEST_P(Working, AClientThatIsAdoptedWhileDrainingIsStillAnswered) {
 
 TEST_P(Working, AnEndBehindALargeInputIsSeen) {
   auto count = [](const Request& request) { return std::to_string(request.text().size()); };
-  serve(std::make_shared<HandlerService<decltype(count)>>(count));
+  serve(std::make_shared<detail::HandlerService<decltype(count)>>(count));
   adopt();
   const std::string large = std::string(100'000, 'x') + "\nlast\n";
   const int room = 1 << 20;
@@ -141,7 +141,7 @@ TEST_P(Working, AnEndThatComesWhileReadingIsHeldBackIsSeen) {
   auto keep = [&replies](const Request&, Reply reply) { replies.push_back(std::move(reply)); };
   ListenOptions options;
   options.limits.read_ahead_bytes_max = 1;
-  serve(std::make_shared<HandlerService<decltype(keep)>>(keep), options);
+  serve(std::make_shared<detail::HandlerService<decltype(keep)>>(keep), options);
   adopt();
   ASSERT_EQ(::send(client_, "1\n2\n", 4, MSG_NOSIGNAL), 4);
   worker_->turn_until_idle();

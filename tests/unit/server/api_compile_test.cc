@@ -112,9 +112,9 @@ TEST(Api, AServerOfNoOptionsIsUnambiguous) {
 }
 
 TEST(Api, ASessionIsSerialUnlessItSaysOtherwise) {
-  EXPECT_FALSE(SessionService<Plain>().concurrent());
-  EXPECT_TRUE(SessionService<Concurrent>().concurrent());
-  EXPECT_TRUE(HandlerService<decltype(by_string)>(by_string).concurrent());
+  EXPECT_FALSE(detail::SessionService<Plain>().concurrent());
+  EXPECT_TRUE(detail::SessionService<Concurrent>().concurrent());
+  EXPECT_TRUE(detail::HandlerService<decltype(by_string)>(by_string).concurrent());
 }
 
 TEST(Api, AnAnswerSaysWhatItIs) {

@@ -22,7 +22,7 @@ std::string refusal(const std::function<void(ServerOptions&, Limits&)>& change) 
   Listening& listening = *listenings.back();
   listening.url = "tcp://127.0.0.1:0";
   listening.codec = lines();
-  listening.service = std::make_shared<HandlerService<Answer (*)(const Request&)>>(
+  listening.service = std::make_shared<detail::HandlerService<Answer (*)(const Request&)>>(
       [](const Request&) -> Answer { return "x"; });
   change(options, listening.options.limits);
   const Result<Done> result = validate_options(options, listenings);
