@@ -22,6 +22,7 @@
 #include "tool/command_line.h"
 #include "tool/serve.h"
 #include "tool/start_up.h"
+#include "trireme/version.h"
 #ifdef TRIREME_HAS_URING
 #include "trireme/uring.h"
 #endif
@@ -269,7 +270,7 @@ int main(int argc, char** argv) {
   tool::start_up(argc > 1 && std::string_view(argv[1]) == "bench" ? 1 : 0);
   CLI::App app("Trireme, a TCP server whose handlers may block", "trireme");
   app.formatter(formatter_for("COMMAND"));
-  app.set_version_flag("--version", "trireme " TRIREME_VERSION);
+  app.set_version_flag("--version", "trireme " TRIREME_VERSION_STRING);
   app.require_subcommand(0, 1);  // a missing one is said below, in our words
   CLI::App* const serve = app.add_subcommand("serve", "serve until SIGTERM or SIGINT");
   serve->require_subcommand(0, 1);

@@ -2,3 +2,4 @@
 #pragma once
 
 #include "trireme/server.h"
+#include "trireme/version.h"

@@ -200,6 +200,18 @@ class Documents(unittest.TestCase):
         manual = documents.options_of_manual(read("docs/man/trireme.1"))
         self.assertEqual(manual, {**options_of_bench(), **options_of_serve()})
 
+    def test_the_version_is_one(self):
+        """The macros of version.h, the tool and the package have the version of CMakeLists.txt."""
+        version = re.search(r"^project\(trireme VERSION ([\d.]+)", read("CMakeLists.txt"), re.M)[1]
+        header = read("include/trireme/version.h")
+        parts = [re.search(rf"^#define TRIREME_VERSION_{name} (\d+)$", header, re.M)[1]
+                 for name in ("MAJOR", "MINOR", "PATCH")]
+        self.assertEqual(".".join(parts), version)
+        self.assertIn(f'#define TRIREME_VERSION_STRING "{version}"\n', header)
+        said = subprocess.run([TRIREME, "--version"], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout
+        self.assertEqual(said, f"trireme {version}\n")
+
     def test_limits_are_those_of_the_header(self):
         fields = documents.fields_of_header(read("include/trireme/options.h"))
         rows = documents.rows_of_limits(read("docs/limits.md"))
