@@ -32,8 +32,8 @@ Server::Server(ServerOptions options) : Server(std::move(options), real_platform
 Server::Server(ServerOptions options, const Platform& platform)
     : impl_(std::make_unique<Impl>(std::move(options), platform)) {}
 
-void Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
-                            std::shared_ptr<detail::Service> service, ListenOptions options) {
+ListenerId Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
+                                  std::shared_ptr<detail::Service> service, ListenOptions options) {
   {
     MutexLock lock(impl_->mutex);
     CHECK(impl_->state == Impl::State::kNew, "listen() and serve() come before start()");
@@ -45,7 +45,9 @@ void Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
   listening->service = std::move(service);
   listening->options = std::move(options);
   listening->index = static_cast<uint32_t>(impl_->listenings.size());
+  const ListenerId id{listening->index};
   impl_->listenings.push_back(std::move(listening));
+  return id;
 }
 
 // Everything but threads. On failure all is taken down by destructors.

@@ -51,8 +51,11 @@ struct Server::Impl {
   void enter(State next, std::vector<StuckJob> jobs = {});
   // Any thread. Waits until start() or another drain is over. True: this one is the caller's.
   bool begin_drain();
+  bool is_new();
   bool has_ended();
   bool was_drained_first();
+  // In the destructor, after the drain.
+  void join_drainers();
   class Run;
 
   ServerOptions options;
@@ -80,6 +83,8 @@ struct Server::Impl {
   std::vector<ParkSpot*> waiting GUARDED_BY(mutex);
   std::vector<StuckJob> stuck GUARDED_BY(mutex);
   RealSignals* run_signals GUARDED_BY(mutex) = nullptr;  // run() waits for these
+  // Of drains that nobody waits for. Joined by the destructor.
+  std::vector<std::unique_ptr<Thread>> drainers GUARDED_BY(mutex);
 };
 
 }}  // namespace trireme

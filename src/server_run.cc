@@ -1,11 +1,13 @@
 // How a server ends: drain(), abandon(), the destructor, and run(), which does it at a signal.
 #include <csignal>
+#include <new>
 #include <optional>
 
 #include "reply/outbox.h"
 #include "roster/mail_kinds.h"
 #include "runtime/check.h"
 #include "runtime/log_thread.h"
+#include "runtime/thrown.h"
 #include "server_impl.h"
 
 namespace trireme { inline namespace v0 {
@@ -24,6 +26,7 @@ std::string describe(const StuckJob& job) {
 
 Server::~Server() {
   drain();
+  impl_->join_drainers();
   bool abandoned = false, joined = false;
   {
     MutexLock lock(impl_->mutex);
@@ -85,6 +88,11 @@ bool Server::Impl::has_ended() {
   return state == State::kEnded;
 }
 
+bool Server::Impl::is_new() {
+  MutexLock lock(mutex);
+  return state == State::kNew;
+}
+
 bool Server::Impl::was_drained_first() {
   MutexLock lock(mutex);
   return drained_first;
@@ -125,6 +133,53 @@ std::vector<StuckJob> Server::drain() {
   }
   MutexLock lock(impl_->mutex);
   return impl_->stuck;
+}
+
+void Server::drain(std::function<void(std::vector<StuckJob>)> when_done) {
+  const Log log(impl_->options.log, impl_->options.log_level);
+  const auto fail = [&](const char* reason) {
+    log.error(std::string("cannot drain beside the caller, ") + reason + ": call drain()");
+  };
+  try {
+    auto drains = [this, log, when_done = std::move(when_done)] {
+      std::vector<StuckJob> stuck = drain();
+      try {
+        if (when_done) when_done(std::move(stuck));
+      } catch (...) {
+        log.error("what waited for the end of a drain has thrown " + describe_thrown());
+      }
+    };
+    MutexLock lock(impl_->mutex);
+    impl_->drainers.emplace_back();
+    int error = 0;
+    impl_->drainers.back() = impl_->platform.threads.start("drain", std::move(drains), error);
+    if (impl_->drainers.back() != nullptr) return;
+    impl_->drainers.pop_back();
+  } catch (const std::bad_alloc&) {
+    return fail("there is no memory for that");
+  }
+  fail("the system refuses a thread");
+}
+
+void Server::Impl::join_drainers() {
+  std::vector<std::unique_ptr<Thread>> threads;
+  {
+    MutexLock lock(mutex);
+    threads.swap(drainers);
+  }
+  for (const auto& thread : threads) thread->join();
+}
+
+void Server::stop_listening(ListenerId listener) {
+  CHECK(impl_->is_there.load(std::memory_order_acquire), "stop_listening() comes after start()");
+  CHECK(listener.index < impl_->listenings.size(), "this server has no such listener");
+  ServerContext& context = *impl_->context.get();
+  if (impl_->listenings[listener.index]->options.accepting == Accepting::kListener) {
+    return context.listener_loop().post(std::make_unique<UnlistenMail>(listener.index));
+  }
+  for (uint32_t i = 0; i < context.io_workers(); ++i) {
+    context.loop(i).post(std::make_unique<UnlistenMail>(listener.index));
+  }
 }
 
 void Server::cut_drain() {
@@ -247,6 +302,17 @@ int Server::Impl::Run::conclude() {
   if (!jobs.empty()) end_process();
   log_.info(impl_.was_cut.load() ? "drain cut" : "drained");
   return impl_.was_cut.load() ? 1 : 0;
+}
+
+int Server::run(const std::stop_token& stop, const std::function<void()>& on_ready) {
+  const std::stop_callback asked(stop, [this] {
+    if (impl_->is_new()) {
+      drain();  // at once: run() must find it done
+    } else {
+      request_stop();
+    }
+  });
+  return run(on_ready);
 }
 
 int Server::run(const std::function<void()>& on_ready) {

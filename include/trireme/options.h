@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -85,6 +86,19 @@ using LogSink = std::function<void(LogLevel, std::string_view)>;
 // function first, joined by " < "; empty for one that does not wait, or where that cannot be told.
 // Called by a thread that watches a loop, some times a minute; must not interrupt the thread.
 using StackReader = std::function<std::string(uint64_t thread)>;
+
+// What a handler or a callback of a session has thrown. Everything in it is borrowed for the call.
+struct HandlerException {
+  std::string_view service;      // ListenOptions::name
+  std::string_view where;        // "a handler", "on_close", ...
+  std::string_view client;       // its address; empty where there is none
+  std::string_view text;         // "std::out_of_range: map::at", one line
+  std::exception_ptr exception;  // to be thrown again, or kept
+};
+
+// Receives them. Called on the thread that ran the handler, as the last thing of that: so it may
+// block as the handler may. What it throws is logged.
+using ExceptionSink = std::function<void(const HandlerException&)>;
 
 // Limits of one listener and its connections. A duration of zero switches that clock off.
 struct Limits {
@@ -192,6 +206,9 @@ struct ServerOptions {
   uint32_t stall_reports_per_minute_max = 12;
   // Set by a component, trireme/stacks.h: reports of stalls then say where a handler waits.
   StackReader stack_reader{};
+  // Told of each exception that a handler has thrown, in place of the log. Empty: a line in the
+  // log, with service, client and text; a line a second for each service.
+  ExceptionSink on_exception{};
   LogLevel log_level = LogLevel::kInfo;
   LogSink log{};  // empty: standard error
 };

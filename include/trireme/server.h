@@ -2,7 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +32,11 @@ struct StuckJob {
   bool in_codec = false;
 };
 
+// One endpoint of a server: what listen() and serve() return. Copyable; of no use to other servers.
+struct ListenerId {
+  uint32_t index = 0;  // in the order of listen(), as in Server::urls()
+};
+
 // Owns everything: Listener, I/O workers, data workers. Use: listen() or serve() any number of
 // times, then either run() - which also handles SIGTERM and SIGINT - or start() and later drain().
 class Server {
@@ -46,23 +54,23 @@ class Server {
   // Before start(). Serves `handler` at `url` ("tcp://HOST:PORT"; an empty HOST is every address;
   // port 0 takes a free one). What cannot be, such as a wrong URL, is reported by start().
   template <class F>
-  void listen(std::string url, std::shared_ptr<const Codec> codec, F handler,
-              ListenOptions options = {}) {
+  ListenerId listen(std::string url, std::shared_ptr<const Codec> codec, F handler,
+                    ListenOptions options = {}) {
     std::shared_ptr<detail::Service> service;  // null, which start() refuses: an empty handler
     if (!detail::is_empty_handler(handler)) {
       service = std::make_shared<detail::HandlerService<F>>(std::move(handler));
     }
-    listen_service(std::move(url), std::move(codec), std::move(service), std::move(options));
+    return listen_service(std::move(url), std::move(codec), std::move(service), std::move(options));
   }
 
   // Before start(). Serves one session object of class S a connection; `shared` is passed to its
   // constructor and must outlive the server.
   template <class S, class... Shared>
-  void serve(std::string url, std::shared_ptr<const Codec> codec, ListenOptions options,
-             Shared&... shared) {
-    listen_service(std::move(url), std::move(codec),
-                   std::make_shared<detail::SessionService<S, Shared...>>(shared...),
-                   std::move(options));
+  ListenerId serve(std::string url, std::shared_ptr<const Codec> codec, ListenOptions options,
+                   Shared&... shared) {
+    return listen_service(std::move(url), std::move(codec),
+                          std::make_shared<detail::SessionService<S, Shared...>>(shared...),
+                          std::move(options));
   }
 
   // Binds all endpoints, starts all threads. Once. On failure nothing is left behind and the
@@ -79,6 +87,22 @@ class Server {
   // beside start() for that; a run() of another thread returns when this is done. Before start()
   // there is nothing to end: the server never starts.
   std::vector<StuckJob> drain();
+
+  // Any thread, also a handler's. The same without waiting: returns at once. A thread of the server
+  // drains, and calls `when_done` (which may be empty) with the handlers that still run.
+  // `when_done` must not destroy the server; what it throws is logged. Without memory or a thread
+  // for it an error is logged, and nothing ends: call drain().
+  void drain(std::function<void(std::vector<StuckJob>)> when_done);
+
+  // Any thread, also a handler's: drain without waiting, and without being told. A run() of another
+  // thread returns when that is done; an admin command ends its own server so.
+  void request_stop() { drain(nullptr); }
+
+  // After start(). Any thread, also a handler's. Returns at once; soon after, clients that wait in
+  // the backlog of this listener are taken, as far as there is room, and its sockets are closed.
+  // Connections that it has accepted go on. A second call does nothing. New listeners cannot come
+  // after start().
+  void stop_listening(ListenerId listener);
 
   // Any thread. Cuts the drain that is under way, or the one that comes. Before start() it does
   // nothing.
@@ -100,11 +124,15 @@ class Server {
   // the process now does so with this status.
   int run(const std::function<void()>& on_ready = {});
 
+  // The same, and `stop` ends it as request_stop() does. Asked for before: the server never starts,
+  // and the status is 0.
+  int run(const std::stop_token& stop, const std::function<void()>& on_ready = {});
+
   Stats stats() const;  // Any thread. Before start() all zero.
 
  private:
-  void listen_service(std::string url, std::shared_ptr<const Codec> codec,
-                      std::shared_ptr<detail::Service> service, ListenOptions options);
+  ListenerId listen_service(std::string url, std::shared_ptr<const Codec> codec,
+                            std::shared_ptr<detail::Service> service, ListenOptions options);
 
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -55,6 +55,9 @@ void Listener::turn_in_loop() {
     next = mail->next;
     if (mail->kind == kMailStop) stopping_ = true;
     if (mail->kind == kMailResume) door_.room_in_loop();
+    if (mail->kind == kMailUnlisten) {
+      door_.close_in_loop(static_cast<UnlistenMail&>(*mail).listening);
+    }
   }
   Completion completion;
   while (loop_.driver().next(completion)) door_.handle_in_loop(completion);

@@ -181,7 +181,9 @@ void LoopDoor::pause_in_loop(bool failed) {
   loop_.counters.accept_pauses.add();
   resume_at_ = loop_.now() + back_off_;
   back_off_ = std::min(back_off_ * 2, kBackOffMax);
-  for (Socket& socket : sockets_) loop_.driver().pause(socket);
+  for (Socket& socket : sockets_) {
+    if (!socket.closed) loop_.driver().pause(socket);
+  }
 }
 
 void LoopDoor::room_in_loop() {
@@ -223,7 +225,9 @@ TimePoint LoopDoor::resume_in_loop() {
   begin_turn_in_loop();  // without having been told, too, for others have not been either
   admit_early_in_loop();
   if (paused_) return resume_at_;  // it was not room enough for them
-  for (Socket& socket : sockets_) loop_.driver().receive(socket);
+  for (Socket& socket : sockets_) {
+    if (!socket.closed) loop_.driver().receive(socket);
+  }
   return loop_.now();  // it looks at them before it sleeps, and then comes here again
 }
 
@@ -236,12 +240,23 @@ void LoopDoor::stop_in_loop(bool take_waiting) {
   context_.places.note_accept_waits(loop_.index(), AcceptWait::kNothing);
   if (take_waiting) admit_early_in_loop();
   close_early_in_loop();
+  for (Socket& socket : sockets_) close_socket_in_loop(socket, take_waiting);
+}
+
+void LoopDoor::close_in_loop(uint32_t listening) {
+  loop_.assume_held();
   for (Socket& socket : sockets_) {
-    for (int tries = 0; take_waiting && tries < kBacklogMax; ++tries) {
-      if (accept_one_in_loop(socket) != Outcome::kTaken) break;
-    }
-    loop_.driver().close(socket);
+    if (socket.listening == listening) close_socket_in_loop(socket, true);
   }
+}
+
+void LoopDoor::close_socket_in_loop(Socket& socket, bool take_waiting) {
+  if (socket.closed) return;
+  socket.closed = true;  // first: to take clients may pause the door
+  for (int tries = 0; take_waiting && tries < kBacklogMax; ++tries) {
+    if (accept_one_in_loop(socket) != Outcome::kTaken) break;
+  }
+  loop_.driver().close(socket);
 }
 
 // Clients wait in the backlog from now on.

@@ -50,11 +50,13 @@ class LoopDoor final : public Door {
   void room_in_loop() override;
   TimePoint resume_in_loop() override;
   void stop_in_loop(bool take_waiting) override;
+  void close_in_loop(uint32_t listening) override;
   bool stopped_in_loop() const override NO_THREAD_SAFETY_ANALYSIS { return open_count_ == 0; }
 
  private:
   struct Socket : Channel {
     uint32_t listening = 0;
+    bool closed = false;
     AcceptBatch batch;
   };
   enum class Outcome { kTaken, kNobody, kPause };
@@ -71,6 +73,7 @@ class LoopDoor final : public Door {
   void take_accepted_in_loop(const Socket& socket, const Completion& completion) REQUIRES(loop_);
   void admit_early_in_loop() REQUIRES(loop_);
   void close_early_in_loop() REQUIRES(loop_);
+  void close_socket_in_loop(Socket& socket, bool take_waiting) REQUIRES(loop_);
   bool enter_in_loop() REQUIRES(loop_);
   void admit_in_loop(int fd, const SocketAddress& peer, uint32_t listening) REQUIRES(loop_);
   bool over_limit() const;

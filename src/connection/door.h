@@ -34,6 +34,8 @@ class Door {
   // The end: closes the sockets. Clients that wait in their backlogs are taken first, if asked for:
   // closing would reset them. Their channels end in completions, as all do.
   virtual void stop_in_loop(bool take_waiting) = 0;
+  // The same of one listener; the others go on. Takes who waits as far as there is room.
+  virtual void close_in_loop(uint32_t listening) = 0;
   virtual bool stopped_in_loop() const = 0;  // and the last channel was given back
 };
 

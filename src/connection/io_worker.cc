@@ -214,6 +214,9 @@ void IoWorker::open_mail_in_loop() {
     case kMailResume:
       if (door_ != nullptr) door_->room_in_loop();
       break;
+    case kMailUnlisten:
+      if (door_ != nullptr) door_->close_in_loop(static_cast<UnlistenMail&>(*mail).listening);
+      break;
     case kMailDrain:
       drain_all_in_loop();
       break;

@@ -1,4 +1,5 @@
 // What user code has thrown, said in the log: a line a second for each service.
+#include <exception>
 #include <string>
 
 #include "handling/job.h"
@@ -7,20 +8,39 @@
 namespace trireme { inline namespace v0 {
 namespace {
 
-std::string who_threw(const Job& job) {
-  const std::string service = " of '" + std::string(job.service_name) + "'";
-  switch (job.job_kind) {
+const char* what_threw(JobKind kind) {
+  switch (kind) {
     case JobKind::kRequest:
-      return "a handler" + service + ", kind " +
-             std::to_string(job.requests[job.requests_run - 1].kind) + ",";
+      return "a handler";
     case JobKind::kOpen:
-      return "the constructor of a session" + service;
+      return "the constructor of a session";
     case JobKind::kDrain:
-      return "on_drain" + service;
+      return "on_drain";
     case JobKind::kClose:
-      return "on_close" + service;
+      return "on_close";
   }
-  return "user code" + service;
+  return "user code";
+}
+
+std::string who_threw(const Job& job) {
+  std::string who = what_threw(job.job_kind);
+  who += " of '" + std::string(job.service_name) + "'";
+  if (job.job_kind == JobKind::kRequest) {
+    who += ", kind " + std::to_string(job.requests[job.requests_run - 1].kind) + ",";
+  }
+  return who;
+}
+
+// False: nobody wants to be told, or that has failed, which is logged.
+bool tell(const ExceptionSink& sink, const Job& job, const std::string& client) {
+  if (!sink) return false;
+  const std::string text = describe_thrown();
+  sink({.service = job.service_name,
+        .where = what_threw(job.job_kind),
+        .client = client,
+        .text = text,
+        .exception = std::current_exception()});
+  return true;
 }
 
 }  // namespace
@@ -28,14 +48,20 @@ std::string who_threw(const Job& job) {
 // In the catch block, on the thread that ran the handler. When there is no memory for the line
 // either, there is none.
 void Job::log_thrown() const noexcept {
+  const char* told = "";
   try {
+    const std::string client = context->roster.describe(id);
+    try {
+      if (tell(context->options.on_exception, *this, client)) return;
+    } catch (...) {
+      told = ", and so has on_exception, of this";
+    }
     uint64_t suppressed = 0;
     if (!context->thrown_gates.open(service_name, context->platform.clock.now(), suppressed))
       return;
-    const std::string client = context->roster.describe(id);
     std::string line = who_threw(*this);
     if (!client.empty()) line += " for " + client;
-    line += " has thrown " + describe_thrown();
+    line += " has thrown " + describe_thrown() + told;
     if (suppressed > 0) {
       line += " (" + std::to_string(suppressed) + " exceptions before were not logged)";
     }

@@ -58,4 +58,9 @@ struct AdoptMail final : Mail {
   SocketAddress peer;
 };
 
+struct UnlistenMail final : Mail {
+  explicit UnlistenMail(uint32_t index) : Mail(kMailUnlisten), listening(index) {}
+  uint32_t listening;
+};
+
 }}  // namespace trireme

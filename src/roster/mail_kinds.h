@@ -8,15 +8,16 @@
 namespace trireme { inline namespace v0 {
 
 enum MailKind : int {
-  kMailJob,     // a Job that lost its loop, or ran on a data worker (handling/job.h)
-  kMailAnswer,  // a Reply was answered outside of its handler
-  kMailPush,    // Peer::send
-  kMailClose,   // Peer::close
-  kMailAdopt,   // a new socket from the Listener
-  kMailDrain,   // end in good order
-  kMailCut,     // the drain deadline is over
-  kMailResume,  // to who accepts: a place, a descriptor or memory has become free
-  kMailStop,    // to the Listener: accept what waits, then end
+  kMailJob,       // a Job that lost its loop, or ran on a data worker (handling/job.h)
+  kMailAnswer,    // a Reply was answered outside of its handler
+  kMailPush,      // Peer::send
+  kMailClose,     // Peer::close
+  kMailAdopt,     // a new socket from the Listener
+  kMailDrain,     // end in good order
+  kMailCut,       // the drain deadline is over
+  kMailResume,    // to who accepts: a place, a descriptor or memory has become free
+  kMailStop,      // to the Listener: accept what waits, then end
+  kMailUnlisten,  // to who accepts: one listener ends
 };
 
 struct PlainMail final : Mail {
