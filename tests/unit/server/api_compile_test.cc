@@ -59,6 +59,9 @@ concept ModifiedAsLvalue = requires(A answer) {
 };
 static_assert(!ModifiedAsLvalue<Answer>);
 
+using detail::DeclaresConcurrent, detail::DeclaresOnClose, detail::DeclaresOnDrain,
+    detail::DeclaresOnRequest;
+
 struct Plain {
   Answer on_request(const Request&) { return "x"; }
 };
