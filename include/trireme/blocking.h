@@ -1,25 +1,26 @@
 // Step 4, handling: for handlers that know that they will wait.
 //
-// None of this is needed: under `adaptive` a handler that waits loses its loop by itself, the first
-// one after a good millisecond, later ones after some 10 us (docs/dispatch.md). A handler that
-// knows it beforehand saves the clients of its loop that time.
+// Thread: the one that runs the handler. No handler needs these functions: under `adaptive` a
+// handler that waits loses its loop without them, the first one after a good millisecond, later
+// ones after some 10 us (docs/dispatch.md). A handler that calls them first saves the clients of
+// its loop that time.
 #pragma once
 
 #include <chrono>
 
 namespace trireme { inline namespace v0 {
 
-// Handler code: what follows may block. The loop that runs this handler is given to a spare thread
-// now; costs some 5 us. Does nothing on a data worker, with Dispatch::kInline, when it was called
-// before in this handler, and on threads that are not the server's. In loop code (a codec) it ends
-// the process: loop code must not block. Never blocks itself.
+// Any thread. Says that the handler may block from here on. The loop that runs this handler goes to
+// a spare thread at once, which costs some 5 us. Never blocks. Does nothing on a data worker, with
+// Dispatch::kInline, at a second call in the same handler, and on threads of others. A codec must
+// not call it: loop code must not block, and the call ends the process.
 void blocking();
 
-// Handler code: waits for `time`, or until the request is not wanted any more (client gone,
-// deadline over, drain). True: the time is over; false: cancelled. Gives the loop away first, as
-// blocking() does. The deadline ends it under every policy, also where the loop does not turn
-// meanwhile. In the simulator and in testing::Conversation it waits by their clock. On
-// threads that are not the server's it sleeps; in loop code it ends the process.
+// Any thread. Blocks for `time`, or until the request is no longer wanted: the client is gone, the
+// deadline is over, or the server drains. True: the time is over. False: the request was cancelled.
+// Gives the loop away first, as blocking() does. The deadline ends the wait under every dispatch
+// policy, also while the loop stands still. The simulator and testing::Conversation wait by their
+// own clocks. On threads of others it sleeps. A codec must not call it: the call ends the process.
 bool wait_for(std::chrono::nanoseconds time);
 
 }}  // namespace trireme

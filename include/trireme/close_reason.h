@@ -1,4 +1,6 @@
-// Why a connection ended. Every connection has exactly one reason, counted in the statistics.
+// Why a connection ended. Every connection has exactly one reason, which the statistics count.
+//
+// Thread: any.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +27,7 @@ enum class CloseReason : uint8_t {
 };
 inline constexpr int kCloseReasonCount = 15;
 
-// A name for logs and statistics, such as "peer closed".
+// Any thread. A name for logs and statistics, such as "peer closed". The text is a constant.
 std::string_view to_string(CloseReason reason);
 
 }}  // namespace trireme

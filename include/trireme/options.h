@@ -1,5 +1,7 @@
 // Every setting and every limit, with unit, default and reason. Nothing in a server grows beyond
 // one of these.
+//
+// Thread: any. Options are values; the server copies them before start().
 #pragma once
 
 #include <chrono>
@@ -18,27 +20,29 @@ namespace trireme { inline namespace v0 {
 
 // Where handlers run (docs/dispatch.md).
 enum class Dispatch : uint8_t {
-  kInline,    // on the loop's thread; the user promises not to block
-  kWorkers,   // on data workers
-  kAdaptive,  // on the loop's thread, where one that blocks loses the loop to a spare thread; kinds
-              // that blocked lately, on data workers
+  kInline,   // on the loop's thread; the user promises not to block
+  kWorkers,  // on data workers
+  // On the loop's thread. A handler that blocks loses the loop to a spare thread. Kinds of requests
+  // that have blocked lately start on data workers.
+  kAdaptive,
 };
 
 // What an event loop waits on (docs/drivers.md).
 enum class DriverKind : uint8_t {
   kEpoll,      // level-triggered
   kEpollEdge,  // edge-triggered
-  kPoll,       // a wait costs what is open; a baseline
-  kSelect,     // the same, and no descriptor of 1,024 or more
+  kPoll,       // a wait costs time for every open connection; a baseline
+  kSelect,     // the same, with no descriptor of 1,024 or more
 };
 
-// Which thread accepts the clients of a listener.
+// The thread that accepts the clients of a listener.
 enum class Accepting : uint8_t {
-  kListener,  // a thread of its own, which gives each client to the loop with the fewest
+  kListener,  // one thread, which gives each client to the loop with the fewest
   kLoops,     // every event loop, at a listening socket of its own: the kernel spreads the clients
 };
 
-// In which order the requests of one connection are handled. Replies always leave in request order.
+// The order in which the requests of one connection are handled. Replies always leave in request
+// order.
 enum class Ordering : uint8_t {
   kSerial,     // the next request starts after the reply to the one before
   kPipelined,  // up to `in_flight_max` at once, answered in order
@@ -72,19 +76,21 @@ class DriverChoice {
   bool is_built_in_;
 };
 
-// Receives log lines: one at a time, in order, on a thread of its own, `log` (in the simulator and
-// in a Conversation: on the thread that has something to say). It may block; no other thread waits
-// for it. Meanwhile up to 1,024 lines or 256 KiB wait; more are dropped and counted, and a line
-// says how many. What it throws costs that line. It must not call the server. At the end of
-// drain(), of run() and of the server it is waited for until all lines are with it, but not once it
-// has taken none for 200 ms, nor longer than a second: after the server's end it is not called
-// again, but a call that hangs is left alone, so what it uses then must live on. Lines are cut at 4
-// KiB.
+// Receives log lines: one at a time, in order, each cut at 4 KiB. A thread named `log` calls the
+// sink (in the simulator and in a Conversation: the thread that has something to say). The sink may
+// block: no other thread waits for it. Meanwhile up to 1,024 lines or 256 KiB wait; further lines
+// are dropped and counted, and a line says how many. An exception costs its line. The sink must not
+// call the server.
+//
+// The ends of drain(), of run() and of the server wait until the sink has all lines, for one second
+// at most, and for 200 ms at most while it takes none. After the end of the server the sink is not
+// called again. A call that hangs is left alone, so what it uses must live on.
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
 // Tells where a thread of this process waits at this moment, by its kernel thread id: innermost
-// function first, joined by " < "; empty for one that does not wait, or where that cannot be told.
-// Called by a thread that watches a loop, some times a minute; must not interrupt the thread.
+// function first, joined by " < ". Empty if the thread does not wait, or if nothing can be told. A
+// thread that watches a loop calls the reader, some times a minute. The reader must not interrupt
+// the thread.
 using StackReader = std::function<std::string(uint64_t thread)>;
 
 // What a handler or a callback of a session has thrown. Everything in it is borrowed for the call.
@@ -100,35 +106,35 @@ struct HandlerException {
 // block as the handler may. What it throws is logged.
 using ExceptionSink = std::function<void(const HandlerException&)>;
 
-// Limits of one listener and its connections. A duration of zero switches that clock off.
+// Limits of one listener and its connections. A duration of zero switches its clock off.
 struct Limits {
   // Bytes of one request. Memory for a request grows only with bytes that have arrived.
   size_t frame_bytes_max = 1 << 20;
-  // Unsent bytes of one connection over which it stops reading requests; and, once it stopped, the
-  // amount to fall to before it reads again. A client that does not take its replies is held
-  // back by its own socket. At most 1 GiB.
+  // Unsent bytes of one connection. Over `high` the connection stops reading requests; at `low` it
+  // reads again. So a client that does not take its replies is held back by its own socket. At most
+  // 1 GiB.
   size_t write_bytes_high = 256 << 10;
   size_t write_bytes_low = 64 << 10;
-  // Bytes read ahead while a handler runs, beyond which the connection stops reading. 0: it reads
+  // Bytes read ahead while a handler runs. Beyond them the connection stops reading. 0: it reads
   // nothing meanwhile. At most 1 GiB.
   size_t read_ahead_bytes_max = 64 << 10;
-  // Requests of one connection at work at once with Ordering::kPipelined: so many handlers run, or
-  // wait to run, and so many replies are due. A handler counts until it has returned, also when its
-  // request was answered before, by its deadline or through its Reply. 1 to 65,536.
+  // Requests of one connection at work at once with Ordering::kPipelined: this many handlers run or
+  // wait to run, and this many replies are due. A handler counts until it has returned, even if its
+  // deadline or its Reply has answered before. 1 to 65,536.
   uint32_t in_flight_max = 64;
-  // No byte in either direction and no request at work for this long: closed. Frees what vanished
-  // clients hold.
+  // A connection is closed after this time without a byte in either direction and without a request
+  // at work. Frees what vanished clients hold.
   std::chrono::nanoseconds idle_time_max = std::chrono::minutes(10);
-  // The same until the first byte, in either direction: whoever connects and says nothing holds a
-  // place among all connections, so it is given less time. A greeting or a push of ours counts.
+  // The same until the first byte in either direction. A client that says nothing holds a place
+  // among all connections, so it gets less time. A greeting or a push of the server counts.
   std::chrono::nanoseconds first_byte_time_max = std::chrono::seconds(60);
   // From the first byte of a request to its last, however slowly it drips.
   std::chrono::nanoseconds request_time_max = std::chrono::seconds(30);
-  // Without progress in taking replies.
+  // A connection is closed when its client has taken no byte of a reply for this time.
   std::chrono::nanoseconds write_time_max = std::chrono::seconds(30);
 };
 
-// A kind of request that always starts in one place under `adaptive`, whatever it cost lately.
+// A kind of request that always starts in one place under `adaptive`, whatever its cost.
 struct PinnedKind {
   uint32_t kind = 0;                      // the codec's tag, 0 to 14
   Dispatch dispatch = Dispatch::kInline;  // on the loop's thread; or kWorkers
@@ -136,75 +142,77 @@ struct PinnedKind {
 
 // Options of one listener.
 struct ListenOptions {
-  // After this long a request is answered with the codec's error reply, its stop token fires, and
-  // the connection goes on when the handler has returned. Zero: no deadline.
+  // The deadline of a request. Then the codec's error reply answers it, and Request::cancelled()
+  // says kDeadline. The connection goes on when the handler has returned. Zero: no deadline.
   std::chrono::nanoseconds handler_time_max{0};
   Ordering ordering = Ordering::kSerial;
   Limits limits{};
   int backlog = 4096;  // of listen(2), at least 1; the kernel cuts it to net.core.somaxconn
   std::string name = "service";  // in logs and statistics
-  // With kLoops (nginx and others call it `reuseport`) the sockets share the port by SO_REUSEPORT,
-  // socket(7): no hand-off and no wake-up for a client, for services whose connections are short.
-  // The price: the kernel picks a loop by a hash of the addresses, so loops may have unequal
-  // shares, and a client whose loop computes waits although others are idle. start() fails, with a
-  // sentence, when the port is in use.
+  // kLoops is for services whose connections are short: a client costs no hand-off and no wake-up.
+  // The sockets of the loops share the port by SO_REUSEPORT, socket(7); nginx calls it `reuseport`.
+  // The price: the kernel picks a loop by a hash of the addresses. So loops may have unequal
+  // shares, and a client waits while its loop computes although others are idle. start() fails if
+  // the port is in use.
   Accepting accepting = Accepting::kListener;
-  // Where the handlers of this listener run, if not where ServerOptions::dispatch says. With
-  // kInline it is answered even while every data worker is in a handler.
+  // Where the handlers of this listener run. Empty: where ServerOptions::dispatch says. A listener
+  // with kInline answers even while every data worker is in a handler.
   std::optional<Dispatch> dispatch{};
-  // Under `adaptive`, kinds of requests for which nothing is to be learned. One that is pinned to
-  // kInline starts even while every data worker is in a handler.
+  // Kinds of requests for which `adaptive` learns nothing. A kind that is pinned to kInline starts
+  // even while every data worker is in a handler.
   std::vector<PinnedKind> pinned_kinds{};
 };
 
 // Options of a server.
 struct ServerOptions {
-  // Event loops, each with one thread that holds it. 0: as many as CPUs are allowed, by affinity
-  // and by the quota of control groups.
+  // Event loops, each with one thread that holds it. 0: one for each CPU that affinity and the
+  // quota of control groups allow.
   int io_workers = 0;
-  // Threads for handlers that block, and spares: at most this many handlers block at once. Started
-  // on demand.
+  // Threads for handlers that block, and spares: at most this many handlers block at once. They
+  // start on demand.
   int data_workers = 32;
   Dispatch dispatch = Dispatch::kAdaptive;
   // What event loops wait on. If the system refuses it, start() says why.
   DriverChoice driver = DriverKind::kEpoll;
-  // Event loops and idle data workers look for work for so long before they sleep, each as long as
-  // that pays: the time doubles where it finds something, and halves to nothing where it does not.
-  // Zero: they sleep at once. A wake-up across CPUs costs 10 to 40 us, at low load much of the
-  // latency; the price is CPU time. Off while more threads are at work than there are CPUs.
+  // The longest time for which event loops and idle data workers look for work before they sleep.
+  // Each thread learns its own: the time doubles when the look finds work, and halves to nothing
+  // when it does not. Zero: threads sleep at once. A wake-up across CPUs costs 10 to 40 us, at low
+  // load much of the latency; the price is CPU time. Off while more threads are at work than there
+  // are CPUs.
   std::chrono::nanoseconds poll_time_max{0};
-  // Open connections at once. 0: the descriptor limit less a reserve of 32 and what the server
-  // itself needs, at least 16. Over it, clients wait in the backlog.
+  // Open connections at once. Further clients wait in the backlog. 0: the descriptor limit less a
+  // reserve of 32 and less the needs of the server itself, at least 16.
   size_t connections_max = 0;
-  // Open connections of one client address. 0: no limit. Over it, a connection is closed at once
-  // and counted. A client that comes over IPv4 is the same one at every listener.
+  // Open connections of one client address. 0: no limit. A connection over the limit is closed at
+  // once and counted. A client over IPv4 is the same client at every listener.
   size_t connections_per_address_max = 0;
-  // Of an IPv6 address, the first so many bits count as one client for that limit. One host has a
-  // network of 64 bits to itself, as a rule, and could take another address for each connection. 1
-  // to 128.
+  // The number of leading bits of an IPv6 address that count as one client for that limit. One host
+  // has a network of 64 bits to itself, as a rule, and could take another address for each
+  // connection. 1 to 128.
   uint32_t address_prefix_bits = 64;
-  // Bytes held for all connections together, in and out. At half of it busy connections stop
-  // reading at once, at three quarters no connection is accepted, above it a connection that needs
-  // more is closed; so is one that the system has no memory for. The fixed buffers of the loops are
-  // part of it, some 200 KiB for each loop: if they leave no room for a client, start() says how
-  // much is needed. 0: 256 MiB, or half of what the process may use, if that is less (limits of its
-  // control groups, RLIMIT_DATA, RLIMIT_AS).
+  // Bytes held for all connections together, in and out. At half of the budget busy connections
+  // stop reading at once. At three quarters no connection is accepted. Above it a connection that
+  // needs more is closed, and so is a connection for which the system has no memory. The fixed
+  // buffers of the loops are part of the budget, some 200 KiB for each loop: if they leave no room
+  // for a client, start() says how much is needed. 0: 256 MiB, or half of what the process may use
+  // if that is less (limits of its control groups, RLIMIT_DATA, RLIMIT_AS).
   size_t buffer_bytes_max = 0;
-  // What a drain may take before it is cut.
+  // The time that a drain may take before it is cut.
   std::chrono::nanoseconds drain_time_max = std::chrono::seconds(30);
-  // After our last byte: how long and how many bytes of what the client still sends are read and
-  // discarded, so that closing does not destroy replies on their way. Not before the client's
-  // system has taken all replies, as long as it takes some within write_time_max. At most 1 GiB.
+  // How long, and how many bytes, the server reads and discards after its own last byte. Closing
+  // while a client still sends would destroy replies on their way. The time does not end before the
+  // client's system has taken all replies, as long as it takes some within write_time_max. At most
+  // 1 GiB.
   std::chrono::nanoseconds linger_time_max = std::chrono::seconds(2);
   size_t linger_bytes_max = 1 << 20;
-  // A handler with Dispatch::kInline, or a codec, that keeps its loop for so long is reported in
-  // the log, with what it waits for. Long enough that a machine that is short of CPUs causes none.
-  // Zero: none is reported.
+  // A handler with Dispatch::kInline, or a codec, that keeps its loop for this time is reported in
+  // the log, with what it waits for. The default is so long that a shortage of CPUs causes no
+  // report. Zero: nothing is reported.
   std::chrono::nanoseconds stall_time = std::chrono::milliseconds(25);
-  // Reports of stalls a minute, and as many of hand-overs (debug); the others are counted. So that
-  // a log does not fill up with what is always the same.
+  // Reports of stalls a minute, and as many of hand-overs (debug). Further ones are only counted,
+  // so that a log does not fill up with one sentence.
   uint32_t stall_reports_per_minute_max = 12;
-  // Set by a component, trireme/stacks.h: reports of stalls then say where a handler waits.
+  // A component sets it, trireme/stacks.h: reports of stalls then say where a handler waits.
   StackReader stack_reader{};
   // Told of each exception that a handler has thrown, in place of the log. Empty: a line in the
   // log, with service, client and text; a line a second for each service.

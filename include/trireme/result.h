@@ -1,5 +1,7 @@
-// A value or a sentence that says what went wrong. For start-up and configuration, not for the data
-// path.
+// A value, or a sentence that says what went wrong. For start-up and configuration, not for the
+// data path.
+//
+// Thread: any.
 #pragma once
 
 #include <optional>
@@ -8,6 +10,7 @@
 
 namespace trireme { inline namespace v0 {
 
+// What went wrong.
 struct Error {
   enum class Code {
     kUsage,   // a bad option or URL (exit 2)
@@ -17,16 +20,19 @@ struct Error {
   std::string message{};  // one sentence that says what to change
 };
 
+// A value type that holds either.
 template <class T>
 class [[nodiscard]] Result {
  public:
   Result(T value) : value_(std::move(value)) {}      // NOLINT: conversion is the point
   Result(Error error) : error_(std::move(error)) {}  // NOLINT
 
+  // Any thread. Whether there is a value. value() must be called only if there is one; error() has
+  // an empty sentence then. Both are borrowed from the result.
   bool ok() const { return value_.has_value(); }
   explicit operator bool() const { return ok(); }
-  T& value() { return *value_; }              // only when ok()
-  const T& value() const { return *value_; }  // only when ok()
+  T& value() { return *value_; }
+  const T& value() const { return *value_; }
   const Error& error() const { return error_; }
 
  private:
@@ -34,6 +40,7 @@ class [[nodiscard]] Result {
   Error error_{Error::Code::kSystem, {}};
 };
 
-struct Done {};  // the value of a Result that has nothing to say
+// The value of a Result that has nothing to say.
+struct Done {};
 
 }}  // namespace trireme

@@ -1,4 +1,6 @@
 // The server: endpoints in, replies out. Start here.
+//
+// Thread: as each function says.
 #pragma once
 
 #include <chrono>
@@ -21,15 +23,18 @@
 
 namespace trireme { inline namespace v0 {
 
+// Kernel, clock, threads and random numbers of a server. Users get one from the simulator and pass
+// it on; only components define one, because its functions are those of the server's own sources:
+// src/runtime/system/kernel.h and its neighbours.
 struct Platform;
 
-// A handler that had not returned when the drain deadline came; or a codec, which holds its loop.
+// A handler that had not returned at the deadline of the drain, or a codec, which holds its loop.
 struct StuckJob {
-  std::string service{};
-  std::string thread{};
-  std::string peer{};
-  std::chrono::nanoseconds running_for{0};
-  bool in_codec = false;
+  std::string service{};                    // ListenOptions::name
+  std::string thread{};                     // its name in `ps -L`, such as "data-3"
+  std::string peer{};                       // the client, such as "127.0.0.1:4711"
+  std::chrono::nanoseconds running_for{0};  // since the handler began
+  bool in_codec = false;                    // a codec, not a handler
 };
 
 // One endpoint of a server: what listen() and serve() return. Copyable; of no use to other servers.
@@ -37,22 +42,26 @@ struct ListenerId {
   uint32_t index = 0;  // in the order of listen(), as in Server::urls()
 };
 
-// Owns everything: Listener, I/O workers, data workers. Use: listen() or serve() any number of
-// times, then either run() - which also handles SIGTERM and SIGINT - or start() and later drain().
+// Owns everything: Listener, I/O workers, data workers. Call listen() or serve() any number of
+// times. Then either call run(), which also handles SIGTERM and SIGINT, or start() and later
+// drain().
 class Server {
  public:
+  // Any thread. Takes a copy of the options; start() judges them.
   explicit Server(ServerOptions options = {});
-  // The same on another kernel, clock and threads: for the simulator and fault tests. `platform`
-  // must outlive it.
+  // Any thread. The same on another kernel, clock and threads, for the simulator and fault tests.
+  // `platform` must outlive the server.
   Server(ServerOptions options, const Platform& platform);
-  // Drains if that has not been done. Waits for every handler and codec to return, however long
-  // that takes; those that still run are named in the log.
+  // Any thread. A handler must not call it. Drains if drain() has not been called. Blocks until
+  // every handler and codec has returned, however long that takes; the log names those that still
+  // run.
   ~Server();
   Server(const volatile Server&) = delete;  // volatile: so that Server({}) cannot mean a copy
   Server& operator=(const Server&) = delete;
 
-  // Before start(). Serves `handler` at `url` ("tcp://HOST:PORT"; an empty HOST is every address;
-  // port 0 takes a free one). What cannot be, such as a wrong URL, is reported by start().
+  // Before start(). Serves `handler` at `url`, which is "tcp://HOST:PORT". An empty HOST is every
+  // address; port 0 takes a free port. Never fails: start() reports what cannot be, such as a wrong
+  // URL.
   template <class F>
   ListenerId listen(std::string url, std::shared_ptr<const Codec> codec, F handler,
                     ListenOptions options = {}) {
@@ -63,8 +72,8 @@ class Server {
     return listen_service(std::move(url), std::move(codec), std::move(service), std::move(options));
   }
 
-  // Before start(). Serves one session object of class S a connection; `shared` is passed to its
-  // constructor and must outlive the server.
+  // Before start(). Serves one session object of class S for each connection. The constructor of S
+  // gets `shared`, which is borrowed and must outlive the server.
   template <class S, class... Shared>
   ListenerId serve(std::string url, std::shared_ptr<const Codec> codec, ListenOptions options,
                    Shared&... shared) {
@@ -73,19 +82,21 @@ class Server {
                           std::move(options));
   }
 
-  // Binds all endpoints, starts all threads. Once. On failure nothing is left behind and the
-  // message says what to change. Fails after drain(). Opens /dev/null for those of the descriptors
-  // 0 to 2 that are closed, so that none of the server's is taken for standard output. Any thread.
+  // Any thread. Binds all endpoints and starts all threads. Must be called once at most. If it
+  // fails, nothing is left behind and the message says what to change. Fails after drain(). Opens
+  // /dev/null for each of the descriptors 0 to 2 that is closed: nothing of the server becomes
+  // standard output.
   Result<Done> start();
 
-  // After start(): the URLs with their real ports, in the order of listen(). Any thread.
+  // Any thread. Only after start(): the URLs with their real ports, in the order of listen().
   std::vector<std::string> urls() const;
 
-  // Ends in good order: stops accepting, says goodbye, answers what has arrived, flushes, closes.
-  // Blocks until done or until `drain_time_max`; then connections are cut and the handlers that
-  // still run are returned. Any thread but a handler's. A second call waits for the first, one
-  // beside start() for that; a run() of another thread returns when this is done. Before start()
-  // there is nothing to end: the server never starts.
+  // Any thread. A handler must not call it: the call ends the process. Ends in good order: stops
+  // accepting, says goodbye, answers what has arrived, flushes, closes. Blocks until that is done
+  // or `drain_time_max` is over; then connections are cut, and the handlers that still run are
+  // returned. A second call waits for the first, and a call beside start() waits for start(). A
+  // run() of another thread returns when the drain is done. Before start() there is nothing to end:
+  // the server never starts.
   std::vector<StuckJob> drain();
 
   // Any thread, also a handler's. The same without waiting: returns at once. A thread of the server
@@ -98,37 +109,38 @@ class Server {
   // thread returns when that is done; an admin command ends its own server so.
   void request_stop() { drain(nullptr); }
 
-  // After start(). Any thread, also a handler's. Returns at once; soon after, clients that wait in
+  // Any thread, also a handler's. After start(). Returns at once; soon after, clients that wait in
   // the backlog of this listener are taken, as far as there is room, and its sockets are closed.
   // Connections that it has accepted go on. A second call does nothing. New listeners cannot come
   // after start().
   void stop_listening(ListenerId listener);
 
-  // Any thread. Cuts the drain that is under way, or the one that comes. Before start() it does
-  // nothing.
+  // Any thread. Cuts the drain that is under way, or the next one. Never blocks. Does nothing
+  // before start().
   void cut_drain();
 
-  // Any thread. After drain() returned stuck jobs: gives up on their threads, which are leaked with
-  // all that they use. Else it does nothing.
+  // Any thread. Gives up on the threads of stuck jobs after drain() has returned some. The threads
+  // are leaked, with all that they use. Never blocks. Else it does nothing.
   void abandon();
 
-  // start(), then `on_ready`, then waits for SIGTERM, SIGINT or drain() of another thread. Drains,
-  // and returns the exit status: 0, or 1 or 2 with a sentence in the log. A second signal cuts the
-  // drain (status 1), but for a SIGTERM within a second of the first one: that is the same wish.
-  // SIGHUP is logged and ignored. Never returns when a handler, a codec or `on_ready` is stuck: it
-  // names it in the log and ends the process with status 1. Several servers of a process may run at
-  // once: a signal ends all.
+  // Any thread. Calls start() and `on_ready`, then blocks until SIGTERM, SIGINT, or a drain() of
+  // another thread. Drains, and returns the exit status: 0, or 1 or 2 with a sentence in the log. A
+  // second signal cuts the drain (status 1); a second SIGTERM within a second of the first means
+  // the same wish and cuts nothing. SIGHUP is logged and ignored. If a handler, a codec or
+  // `on_ready` is stuck, run() never returns: it names the stuck one in the log and ends the
+  // process with status 1. Several servers of a process may run at once: a signal ends all.
   //
-  // Catches the three signals first, also where they are blocked, and puts back what was there
-  // before. Where that was the default, SIGTERM and SIGINT do nothing for one second more: who ends
-  // the process now does so with this status.
+  // Catches the three signals first, even if they are blocked, and puts back the former actions at
+  // its end. If such an action was the default, SIGTERM and SIGINT do nothing for one more second,
+  // so that a process that ends now ends with this status.
   int run(const std::function<void()>& on_ready = {});
 
-  // The same, and `stop` ends it as request_stop() does. Asked for before: the server never starts,
-  // and the status is 0.
+  // Any thread. The same; `stop` ends it as request_stop() does. If `stop` was requested before,
+  // the server never starts and the status is 0.
   int run(const std::stop_token& stop, const std::function<void()>& on_ready = {});
 
-  Stats stats() const;  // Any thread. Before start() all zero.
+  // Any thread. A snapshot; all zero before start(). Never blocks.
+  Stats stats() const;
 
  private:
   ListenerId listen_service(std::string url, std::shared_ptr<const Codec> codec,

@@ -1,4 +1,4 @@
-// Everything a server needs, in one include.
+// All that a server needs, in one include.
 #pragma once
 
 #include "trireme/server.h"

@@ -12,9 +12,9 @@
 
 namespace trireme { inline namespace v0 {
 
-// Before start(). Any thread. Sets `options.stack_reader`. Reads the tables of all loaded objects,
-// which takes some ten milliseconds the first time in a process. Keeps a descriptor open for the
-// program and for each library that a stack has led through.
+// Before start(). Any thread may call it. Sets `options.stack_reader`. Reads the tables of all
+// loaded objects, which blocks for some ten milliseconds the first time in a process. Keeps a
+// descriptor open for the program and for each library on the path of a stack.
 void use_stacks(ServerOptions& options);
 
 }}  // namespace trireme

@@ -1,5 +1,7 @@
-// Talks to a handler through its codec without socket, thread or waiting: for unit tests of a
-// user's own server.
+// A conversation with a handler through its codec, without socket, thread or waiting: for unit
+// tests of a user's own server.
+//
+// Thread: one at a time.
 #pragma once
 
 #include <chrono>
@@ -18,12 +20,14 @@
 
 namespace trireme { inline namespace v0 { namespace testing {
 
-// One connection to one service, run by the calling thread with the very code that serves sockets:
-// limits, clocks, order of replies and endings are the real ones; only time is manual. Handlers run
-// inside `say`; a Reply that they keep may be answered from another thread and is seen by the next
-// call.
+// One connection to one handler. The calling thread runs the very code that serves sockets: limits,
+// clocks, order of replies and endings are the real ones. Only time is manual. Handlers run inside
+// the calls. Another thread may answer a Reply that a handler has kept; the next call sees that
+// answer.
 class Conversation {
  public:
+  // Any thread. A null codec, and options that start() would refuse, end the process with a
+  // sentence.
   template <class F>
   requires(!std::is_convertible_v<F, std::shared_ptr<detail::Service>>)
       Conversation(std::shared_ptr<const Codec> codec, F handler, ListenOptions options = {})
@@ -35,7 +39,8 @@ class Conversation {
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
 
-  // One session of class S.
+  // Any thread. The same with one session of class S. `shared` is borrowed and must outlive the
+  // conversation.
   template <class S, class... Shared>
   static std::unique_ptr<Conversation> with(std::shared_ptr<const Codec> codec,
                                             ListenOptions options, Shared&... shared) {
@@ -44,13 +49,22 @@ class Conversation {
         std::move(options)));
   }
 
-  std::string say(std::string_view bytes);  // sends bytes; returns what came back
-  std::string hear();                       // what came back since, pushes included
-  std::string end();  // ends the client's stream (half-close); returns the rest
-  void reset();       // the client vanishes with a reset
-  std::string advance(std::chrono::nanoseconds time);  // lets time pass; returns what came back
-  std::string drain();                                 // as Server::drain() would
-  std::optional<CloseReason> closed() const;  // set once the server has closed the connection
+  // Any thread, one call at a time. Each returns the bytes that have come back since the call
+  // before, pushes included, and blocks only as long as handlers do. say() sends `bytes`, borrowed
+  // for the call; hear() sends nothing; end() ends the client's stream (half-close); advance() lets
+  // time pass; drain() does what Server::drain() would.
+  std::string say(std::string_view bytes);
+  std::string hear();
+  std::string end();
+  std::string advance(std::chrono::nanoseconds time);
+  std::string drain();
+
+  // Any thread, one call at a time. The client vanishes with a reset.
+  void reset();
+  // Any thread, one call at a time. Why the server has closed the connection; empty while it is
+  // open.
+  std::optional<CloseReason> closed() const;
+  // Any thread, one call at a time. As Server::stats().
   Stats stats() const;
 
  private:
