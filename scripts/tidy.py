@@ -93,6 +93,80 @@ def blank_comments_and_strings(text):
     return directive.sub(blank, pattern.sub(blank, text))
 
 
+# How the comment of a public function begins (STYLE.md, Comments).
+THREAD = re.compile(r"(Any thread|Loop thread|Data worker|Before start\(\))[.,]")
+
+
+def public_functions(text):
+    """Yields (line, name) of the functions that a header declares for its users.
+
+    Left out: what is private or in a namespace `detail`; operators; what is deleted or defaulted;
+    constructors and destructors, except those of a resource, which neither copies nor moves.
+    """
+    clean = blank_comments_and_strings(text)
+    scopes = []  # (name, hidden, is a resource) of namespaces and classes; None: a body or a value
+    statement, line, first = "", 1, 1
+    for index, char in enumerate(clean):
+        line += char == "\n"
+        in_body = bool(scopes) and scopes[-1] is None
+        if in_body and char not in "{}":
+            continue
+        if char == "{" and not in_body and brace_kind(statement) == "scope":
+            scopes.append(scope_of(statement, clean[index:], scopes))
+        elif char == "{":
+            if not in_body and brace_kind(statement) == "function":
+                yield from ((first, name) for name in function_names(statement, scopes))
+                statement = ""
+            scopes.append(None)
+            continue
+        elif char == "}":
+            if scopes and scopes.pop() is None:
+                continue
+        elif char == ";":
+            yield from ((first, name) for name in function_names(statement, scopes))
+        elif char == ":" and statement.strip() in ("public", "protected", "private"):
+            name, _, resource, outer = scopes[-1]
+            scopes[-1] = (name, outer or statement.strip() != "public", resource, outer)
+        else:
+            if not statement.strip() and not char.isspace():
+                statement, first = "", line
+            statement += char
+            continue
+        statement = ""
+
+
+def scope_of(statement, rest, scopes):
+    """(name, hidden, is a resource, outer is hidden) of a namespace, class or enumeration."""
+    plain = re.sub(r"<[^<>]*>|\[\[\w+\]\]", "", statement)
+    found = re.search(r"\b(namespace|class|struct|union)\s+([\w:]+)", plain)
+    word, name = found.groups() if found else ("", "")
+    outer = bool(scopes) and scopes[-1][1]
+    copy_deleted = re.search(rf"\b{name}\(const (volatile )?{name}&\) = delete", rest)
+    moves = re.search(rf"\b{name}\({name}&&", rest)
+    hidden = outer or name == "detail" or word == "class"
+    return name, hidden, bool(name and copy_deleted and not moves), outer
+
+
+def function_names(statement, scopes):
+    """The name of the public function that is declared by `statement`, or nothing."""
+    name_of_class, hidden, resource, _ = scopes[-1] if scopes else ("", False, False, False)
+    plain = statement.replace("->", "  ").strip()
+    while plain != (shorter := re.sub(r"<[^<>]*>|\[\[.*?\]\]", "", plain)):
+        plain = shorter
+    plain = re.sub(r"^(template\s*)+(requires\s*\([^()]*\))?", "", plain).strip()
+    found = re.match(r"[^(=]*?(~?\w+)\s*\(", plain)
+    if hidden or found is None or re.search(r"=\s*(delete|default)$", plain):
+        return
+    if re.match(r"(using|typedef|friend|static_assert|concept|requires)\b", plain):
+        return
+    name = found[1]
+    if "operator" in plain[:found.end()] or name == "operator":
+        return
+    if name.lstrip("~") == name_of_class and not resource:
+        return
+    yield name
+
+
 class Tidy:
     def __init__(self, root):
         self.root = pathlib.Path(root).resolve()
@@ -129,6 +203,7 @@ class Tidy:
                 self.check_assembler(file)
             if suffix == ".h":
                 self.check_pragma_once(file)
+                self.check_threads(file)
             if suffix == ".md":
                 self.check_doc_paths(file)
             if file.startswith("tests/") and suffix in CPP | {".py", ".sh"}:
@@ -291,6 +366,23 @@ class Tidy:
         count = len(re.findall(r"^#pragma once$", self.text(file), re.M))
         if count != 1:
             self.say(file, 1, "a header has one `#pragma once`")
+
+    def check_threads(self, file):
+        """The comment of every public function, or of the group it stands in, names its thread."""
+        if not re.match(r"(include|components/[^/]+)/trireme/(?!detail/)", file):
+            return
+        lines = self.text(file).split("\n")
+        for number, name in public_functions(self.text(file)):
+            above = number - 2  # an index; the group ends at an empty line or the head of a class
+            while above >= 0 and lines[above].strip() and not re.search(
+                    r"^\s*//|^\s*(public|private|protected):|^(class|struct).*\{$", lines[above]):
+                above -= 1
+            comment = []
+            while above >= 0 and lines[above].strip().startswith("//"):
+                comment.insert(0, lines[above].strip().lstrip("/ "))
+                above -= 1
+            if not THREAD.match(" ".join(comment)):
+                self.say(file, number, f"the comment of {name}() begins with its thread")
 
     # Tests and documents.
 

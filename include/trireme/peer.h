@@ -1,4 +1,6 @@
 // The other end of a connection, as handlers and sessions see it.
+//
+// Thread: any.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +16,8 @@ namespace detail {
 
 class ServerContext;
 
-// Keeps the part of a server that other threads may touch alive, so that a `Peer` or `Reply` that
-// outlives its server is harmless. Copying costs one atomic increment.
+// A reference that keeps alive the part of a server which other threads may touch. So a `Peer` or a
+// `Reply` may outlive its server. A copy costs one atomic increment.
 class ContextRef {
  public:
   ContextRef() = default;
@@ -39,38 +41,41 @@ class ContextRef {
 // What `Peer::send` did.
 enum class SendResult : uint8_t {
   kQueued,  // will be sent unless the connection ends first
-  kFull,    // nothing was queued: the connection's queue is over its watermark and the policy was
-            // kReject; or, under every policy, the byte budget of the server is used up
-  kClosed,  // the connection is gone (or this Peer was never connected)
+  // Nothing was queued. Either the queue of the connection is over its watermark and the policy was
+  // kReject, or, under every policy, the byte budget of the server is used up.
+  kFull,
+  kClosed,  // the connection is gone, or this Peer was never connected
 };
 
-// What to do with a push when the connection already holds more than `Limits::write_bytes_high`
+// What to do with a push if the connection already holds more than `Limits::write_bytes_high`
 // unsent.
 enum class Overflow : uint8_t {
-  kReject,  // tell the sender: SendResult::kFull
+  kReject,  // the sender is told: SendResult::kFull
   kClose,   // a client this slow is closed
-  kLatest,  // earlier unsent pushes with kLatest are dropped, full or not: the client sees the
-            // newest value only
+  // Earlier pushes with kLatest that are unsent are dropped, even below the watermark: the client
+  // sees the newest value only.
+  kLatest,
 };
 
-// Copyable, usable from any thread, may be stale: every call is safe at any time, never blocks and
-// never runs user code. Inside a handler the calls take effect when the handler returns, before its
-// reply; elsewhere, and for a connection of another server, at once.
+// A value that copies. It may be stale: every call is safe at any time, never blocks, and never
+// runs user code. Inside a handler the calls take effect when the handler returns, before its
+// reply. Elsewhere, and for a connection of another server, they take effect at once.
 class Peer {
  public:
   Peer() = default;  // connected to nothing: send answers kClosed
   Peer(ConnectionId id, detail::ContextRef context) : id_(id), context_(std::move(context)) {}
 
-  // Any thread. Queues `bytes` as they are, without a codec's envelope. Takes ownership.
+  // Any thread. Queues `bytes` as they are, without a codec's envelope, and owns them from then on.
   SendResult send(std::string bytes, Overflow overflow = Overflow::kReject) const;
-  // Any thread. Closes in good order: no further request is read, those that were are answered,
-  // what is queued is sent.
+  // Any thread. Closes in good order: the server reads no further request, answers those that it
+  // has read, and sends what is queued.
   void close() const;
   // Any thread. False once the connection is gone.
   bool connected() const;
-  // Any thread. "127.0.0.1:4711", or empty when the connection is gone.
+  // Any thread. Such as "127.0.0.1:4711"; empty once the connection is gone.
   std::string address() const;
 
+  // Any thread. Stays the same when the connection is gone.
   ConnectionId id() const { return id_; }
 
  private:

@@ -1,4 +1,6 @@
-// Step 5, reply: the right to answer one request, now or later, from any thread.
+// Step 5, reply: the right to answer one request, now or later.
+//
+// Thread: any.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +10,9 @@
 
 namespace trireme { inline namespace v0 {
 
-// Move-only: at most one answer is in the type. One that is dropped unanswered sends the codec's
-// error reply, so no client waits for ever. May outlive the connection and the server; then the
-// answer is dropped and counted.
+// The right to answer one request. It moves and does not copy, so there is at most one answer. A
+// Reply that is destroyed unanswered sends the codec's error reply: no client waits for ever. It
+// may outlive the connection and the server; then the answer is dropped and counted.
 class Reply {
  public:
   Reply(ConnectionId id, uint64_t request_number, detail::ContextRef context);
@@ -20,10 +22,11 @@ class Reply {
   Reply& operator=(const Reply&) = delete;
   ~Reply();
 
-  // Any thread. Never blocks, never runs user code. A view in `answer` is copied before this
-  // returns.
+  // Any thread. Answers. Never blocks, never runs user code. A view in `answer` is copied before
+  // the call returns.
   void send(Answer answer) &&;
 
+  // Any thread. The client of the request; after send() a Peer that is connected to nothing.
   Peer peer() const { return Peer(id_, context_); }
 
  private:

@@ -1,4 +1,6 @@
 // Step 4, handling: what a handler gets.
+//
+// Thread: any, as long as the handler has not returned.
 #pragma once
 
 #include <atomic>
@@ -11,16 +13,16 @@
 
 namespace trireme { inline namespace v0 {
 
-// Why a request is no longer wanted.
+// Why a request is no longer wanted: the connection is gone (not merely ended by the client, which
+// still reads), the deadline of its listener is over, or the server drains.
 enum class CancelReason : uint8_t { kNone = 0, kPeerGone, kDeadline, kDrain };
 
-// Asks whether the answer is still wanted. Borrowed with the request it came from.
+// Whether the answer is still wanted. Borrowed with the request it came from.
 class Cancellation {
  public:
   explicit Cancellation(const std::atomic<uint8_t>& reason) : reason_(reason) {}
 
-  // The handler's thread. True once the client is gone, the handler's deadline is over or the
-  // server drains.
+  // Any thread. A hint to look at between two steps that block; kNone while the answer is wanted.
   bool stop_requested() const { return reason() != CancelReason::kNone; }
   CancelReason reason() const {
     return static_cast<CancelReason>(reason_.load(std::memory_order_relaxed));
@@ -30,26 +32,28 @@ class Cancellation {
   const std::atomic<uint8_t>& reason_;  // relaxed: a hint, it publishes nothing
 };
 
-// One request. The object and its bytes are borrowed until the handler returns; `own()` makes a
-// copy that lasts.
+// One request. The handler borrows the object and its bytes until it returns; own() makes a copy
+// that lasts.
 class Request {
  public:
+  // Any thread. For the server.
   Request(std::string_view bytes, uint32_t kind, ConnectionId id, detail::ServerContext* context,
           const std::atomic<uint8_t>& cancelled)
       : bytes_(bytes), context_(context), id_(id), kind_(kind), cancelled_(cancelled) {}
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
+  // Any thread. What the codec has taken out of its frame: twice as a view, once as a copy.
   std::string_view text() const { return bytes_; }
   std::span<const char> bytes() const { return bytes_; }
-  std::string own() const { return std::string(bytes_); }  // a copy that outlives the call
+  std::string own() const { return std::string(bytes_); }
 
+  // Any thread. Whether the answer is still wanted; the client, which costs one atomic increment
+  // and may be kept; its id; the codec's tag of the kind of request.
   Cancellation cancelled() const { return Cancellation(cancelled_); }
-  Peer peer() const {
-    return Peer(id_, detail::ContextRef(context_));
-  }  // costs one atomic increment
+  Peer peer() const { return Peer(id_, detail::ContextRef(context_)); }
   ConnectionId connection() const { return id_; }
-  uint32_t kind() const { return kind_; }  // the codec's tag
+  uint32_t kind() const { return kind_; }
 
  private:
   std::string_view bytes_;

@@ -137,6 +137,39 @@ class TidyTest(unittest.TestCase):
         two = '#include "runtime/b.h"\n#include "trireme/server.h"\n'
         self.refused(public | {"src/server.cc": two}, "own header")
 
+    def test_public_functions_name_their_thread(self):
+        file = "include/trireme/a.h"
+        for right in (
+                "// Any thread. Adds.\nint add(int a);\n",
+                "// Any thread, one call at a time.\nint add(int a);\n",
+                "// Before start(). Adds.\ntemplate <class T>\n"
+                "int add(T a, T (*f)(int)) {\n  return 1;\n}\n",
+                "struct A {\n  // Loop thread.\n  int a() { return 1; }\n"
+                "  int b() {\n    return 2;\n  }\n};\n",
+                "class A {\n public:\n  // Data worker.\n  int a();\n\n private:\n  int b();\n};\n",
+                "class A {\n  int a();\n  struct B {\n    int b();\n  };\n};\n",
+                "namespace detail {\nint f();\n}\n",
+                "// Copies.\nstruct A {\n  A();\n  A(const A& other) : a{other.a} {}\n"
+                "  ~A();\n  int a = f(1);\n};\n",
+                "// Moves.\nstruct A {\n  A(A&& other);\n  A(const A&) = delete;\n  ~A();\n};\n",
+                "struct A {\n  A& operator=(A a);\n  friend int f(A a);\n  int b() = delete;\n};\n",
+                "using F = std::function<void(int)>;\ninline constexpr int k = f(1);\nF f{};\n",
+                "template <class F>\nconcept C = requires(F f) { f(); };\n"):
+            self.passes({file: PRAGMA + right})
+        resource = "struct A {\n  A();\n  A(const A&) = delete;\n};\n"
+        for wrong, name in (
+                ("int add(int a);\n", "add"), ("// Adds.\nint add(int a);\n", "add"),
+                ("// Adds. Any thread.\nint add(int a);\n", "add"),
+                ("// Any thread.\nint a();\n\nint b();\n", "b"),
+                ("// Any thread. Of the class.\nstruct A {\n  int a();\n};\n", "a"),
+                ("template <class T>\nclass [[nodiscard]] A {\n"
+                 " public:\n  int a() const;\n};\n", "a"),
+                (resource, "A")):
+            self.refused({file: PRAGMA + wrong}, f"the comment of {name}() begins")
+        self.refused({"components/tls/trireme/tls.h": PRAGMA + "int f();\n"}, "the comment of f()")
+        for elsewhere in ("src/reply/a.h", "components/tls/a.h", "include/trireme/detail/a.h"):
+            self.passes({elsewhere: PRAGMA + "int f();\n"})
+
     def test_pragma_once(self):
         self.refused({"src/runtime/a.h": "int a();\n"}, "#pragma once")
 
