@@ -103,9 +103,9 @@ Plan draw_plan(Random& random) {
 }
 
 std::string Plan::describe() const {
-  std::string text = std::string(name_of(options.dispatch)) + ", " + name_of(options.driver) +
-                     ", io " + std::to_string(options.io_workers) + ", data " +
-                     std::to_string(options.data_workers) + ", clients " +
+  std::string text = std::string(name_of(options.dispatch)) + ", " +
+                     name_of(options.driver.kind()) + ", io " + std::to_string(options.io_workers) +
+                     ", data " + std::to_string(options.data_workers) + ", clients " +
                      std::to_string(clients.size()) + ", services";
   for (const ServicePlan& service : services) {
     text += service.lines ? " lines" : " bytes";
