@@ -1,19 +1,12 @@
-// The clocks of a connection - the first byte, idle, a whole request in, a whole reply out, the
-// handler - and the two of its ending, on one timer: it is armed for the earliest of them or
-// earlier, and looks again when it fires. So the traffic of a busy connection never touches the
-// timer wheel.
-//
-// A clock that runs out accuses; it does not judge. The process may have been stopped, the loop
-// busy with others, the last wait unable to tell of all. So:
-// 1. The client's own socket is asked before it is closed. What waits there, or on its way from
-//    there to a request, has come in time: it is heard first.
-// 2. Where a client could put off its end for ever by sending on, only what had arrived when the
-//    clock ran out is heard.
-// 3. A clock stands still while it is we who do not read, or do not decode.
-// 4. `last_activity` is the begin of a turn, which may be long. The kernel knows better.
+#include "connection/clocks.h"
+
 #include <algorithm>
 
-#include "connection/io_worker.h"
+#include "connection/ending.h"
+#include "connection/receiver.h"
+#include "connection/replies.h"
+#include "connection/sender.h"
+#include "connection/turn.h"
 
 namespace trireme { inline namespace v0 {
 namespace {
@@ -34,9 +27,8 @@ TimePoint request_deadline(const Connection& connection) {
 
 // Nothing is on its way, in either direction.
 bool idle_clock_runs(const Connection& connection) {
-  return connection.phase == Connection::Phase::kOpen && !connection.awaits_more &&
-         connection.running_count == 0 && connection.sequencer.in_flight() == 0 &&
-         connection.out.empty();
+  return connection.life.is_open() && !connection.awaits_more && connection.running_count == 0 &&
+         connection.sequencer.in_flight() == 0 && connection.out.empty();
 }
 
 // For how long it may be so, and what it is then closed for.
@@ -55,21 +47,22 @@ Silence silence_of(const Connection& connection) {
 
 }  // namespace
 
-void IoWorker::expire_timers_in_loop() {
+void Clocks::expire() {
+  loop_.assume_held();
   while (Timer* timer = loop_.timers().expire(loop_.now()))
-    on_clock_in_loop(static_cast<Connection&>(*timer));
+    on_timer(static_cast<Connection&>(*timer));
 }
 
-TimePoint IoWorker::next_deadline_in_loop(const Connection& connection) const {
+TimePoint Clocks::next_deadline(const Connection& connection) const {
   const Limits& limits = connection.listening->options.limits;
   TimePoint deadline = connection.out.retry_at();
   if (!connection.out.empty())
     deadline = std::min(deadline, after(connection.out.last_progress(), limits.write_time_max));
   deadline = std::min(deadline, request_deadline(connection));
-  if (connection.phase == Connection::Phase::kOpen && connection.awaits_more) {
+  if (connection.life.is_open() && connection.awaits_more) {
     // While it is we who do not read, or do not decode what we have read, the client cannot be
     // late.
-    if (connection.reading_paused || !may_start_in_loop(connection)) return deadline;
+    if (connection.reading_paused || !receiver_.may_start(connection)) return deadline;
     deadline = std::min(deadline, after(connection.request_started, limits.request_time_max));
   } else if (idle_clock_runs(connection)) {
     const Duration time_max = silence_of(connection).time_max;
@@ -78,104 +71,109 @@ TimePoint IoWorker::next_deadline_in_loop(const Connection& connection) const {
   return deadline;
 }
 
-void IoWorker::arm_in_loop(Connection& connection) {
+void Clocks::arm(Connection& connection) {
+  loop_.assume_held();
   // Lingering, its timer is armed for the end of that, exactly.
-  if (!connection.is_live() || connection.phase == Connection::Phase::kLingering) return;
-  const TimePoint deadline = next_deadline_in_loop(connection);
+  if (!connection.is_live() || connection.life.is_lingering()) return;
+  const TimePoint deadline = next_deadline(connection);
   if (deadline != kNever) loop_.timers().arm_no_later(connection, deadline);
   if (idle_clock_runs(connection)) connection.idle_armed = !connection.silent;
 }
 
-// The first byte has come, or goes. Its batch arms the timer anew: for later, so that a server of
-// idle connections is not woken for nothing.
-void IoWorker::end_silence_in_loop(Connection& connection) {
+void Clocks::end_silence(Connection& connection) {
+  loop_.assume_held();
   connection.silent = false;
   loop_.timers().cancel(connection);
 }
 
-void IoWorker::start_request_clock_in_loop(Connection& connection) {
+void Clocks::start_request(Connection& connection) {
   connection.request_started = context_.platform.clock.now();
   connection.late = false;
   connection.counted_bytes = 0;
 }
 
+void Clocks::start_lingering(Connection& connection) {
+  loop_.assume_held();
+  loop_.timers().arm(connection,
+                     time_after(connection.last_activity, context_.options.linger_time_max));
+}
+
 // Something may be due; several things may be.
-void IoWorker::on_clock_in_loop(Connection& connection) {
+void Clocks::on_timer(Connection& connection) {
   connection.idle_armed = false;
-  if (connection.phase == Connection::Phase::kClosed && !connection.close_done) {
+  if (connection.life.is_closed() && !connection.life.is_session_done()) {
     return turn_.schedule(connection);  // there was no memory for its on_close
   }
-  if (!connection.is_live() || connection.close_pending) return;
+  if (!connection.is_live() || connection.life.is_closing()) return;
   const TimePoint now = loop_.now();
   const Limits& limits = connection.listening->options.limits;
-  if (connection.phase == Connection::Phase::kLingering) return judge_lingering_in_loop(connection);
-  if (next_deadline_in_loop(connection) > now) return arm_in_loop(connection);
+  if (connection.life.is_lingering()) return judge_lingering(connection);
+  if (next_deadline(connection) > now) return arm(connection);
   if (connection.out.retry_at() <= now) {
     connection.out.set_retry_at(kNever);
-    resume_write_in_loop(connection);
+    sender_.resume(connection);
   } else if (!connection.out.empty() &&
              after(connection.out.last_progress(), limits.write_time_max) <= now) {
-    return judge_writing_in_loop(connection);
+    return judge_writing(connection);
   } else if (request_deadline(connection) <= now) {
-    if (!owns_writing_in_loop(connection)) {
+    if (!sender_.owns_writing(connection)) {
       // A data worker writes the answer now; its job is on its way home. No mail is opened before
       // the timers are done, so to look again at once would be to look for ever.
       return loop_.timers().arm(connection, now + TimerWheel::kTick);
     }
-    expire_request_in_loop(connection, connection.sequencer.next_to_leave());
-  } else if (connection.phase == Connection::Phase::kOpen && connection.awaits_more) {
-    return judge_request_in_loop(connection);
+    replies_.expire(connection, connection.sequencer.next_to_leave());
+  } else if (connection.life.is_open() && connection.awaits_more) {
+    return judge_request(connection);
   } else {
-    return judge_idle_in_loop(connection);
+    return judge_idle(connection);
   }
-  arm_in_loop(connection);
+  arm(connection);
 }
 
 // Closing with unread input would reset the connection.
-void IoWorker::judge_lingering_in_loop(Connection& connection) {
-  if (!has_taken_all_in_loop(connection)) return look_again_in_loop(connection);
-  if (!input_waits_in_loop(connection)) return close_in_loop(connection, connection.reason);
+void Clocks::judge_lingering(Connection& connection) {
+  if (!ending_.has_taken_all(connection)) return look_again(connection);
+  if (!input_waits(connection)) return ending_.close(connection, connection.life.reason());
   connection.late = true;
-  look_again_in_loop(connection);
+  look_again(connection);
 }
 
 // The socket may take bytes although nobody has said so: to ask is to send.
-void IoWorker::judge_writing_in_loop(Connection& connection) {
+void Clocks::judge_writing(Connection& connection) {
   const size_t unsent = connection.out.bytes();
-  resume_write_in_loop(connection);
+  sender_.resume(connection);
   if (!connection.is_live()) return;
-  if (connection.out.bytes() < unsent) return arm_in_loop(connection);
-  if (loop_.driver().waiting(connection).room) return look_again_in_loop(connection);
-  close_in_loop(connection, CloseReason::kWriteTimeout);
+  if (connection.out.bytes() < unsent) return arm(connection);
+  if (loop_.driver().waiting(connection).room) return look_again(connection);
+  ending_.close(connection, CloseReason::kWriteTimeout);
 }
 
-void IoWorker::judge_request_in_loop(Connection& connection) {
-  if (!connection.late && input_waits_in_loop(connection)) {
+void Clocks::judge_request(Connection& connection) {
+  if (!connection.late && input_waits(connection)) {
     connection.late = true;
     const size_t bytes = std::max<size_t>(loop_.driver().bytes_readable(connection), 1);
     connection.counted_bytes = static_cast<uint32_t>(std::min<size_t>(bytes, UINT32_MAX));
   }
-  if (connection.late && connection.counted_bytes > 0) return look_again_in_loop(connection);
-  close_in_loop(connection, CloseReason::kRequestTimeout);
+  if (connection.late && connection.counted_bytes > 0) return look_again(connection);
+  ending_.close(connection, CloseReason::kRequestTimeout);
 }
 
-void IoWorker::judge_idle_in_loop(Connection& connection) {
+void Clocks::judge_idle(Connection& connection) {
   const Silence silence = silence_of(connection);
   const Duration quiet = loop_.driver().quiet_time(connection);
   if (quiet < silence.time_max) {
     connection.last_activity = context_.platform.clock.now() - quiet;
-    return arm_in_loop(connection);
+    return arm(connection);
   }
-  if (connection.in_run_list || input_waits_in_loop(connection))
-    return look_again_in_loop(connection);
-  finish_connection_in_loop(connection, silence.reason);
+  if (connection.in_run_list || input_waits(connection)) return look_again(connection);
+  ending_.finish(connection, silence.reason);
 }
 
-bool IoWorker::input_waits_in_loop(Connection& connection) {
-  return !connection.input_ended && loop_.driver().waiting(connection).input;
+bool Clocks::input_waits(Connection& connection) {
+  return !connection.life.peer_ended() && loop_.driver().waiting(connection).input;
 }
 
-void IoWorker::look_again_in_loop(Connection& connection) {
+void Clocks::look_again(Connection& connection) {
   loop_.timers().arm(connection, time_after(loop_.now(), kLookAgain));
 }
 

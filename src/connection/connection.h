@@ -1,24 +1,14 @@
-// One connection: plain data. All that is done with it is done by its I/O worker.
+// One connection: plain data, in a slot of its loop. What is done with it is done by the classes
+// that the I/O worker connects; each owns its part.
 //
-// Steps 2 and 6. Thread: the holder of its loop, always; nobody else ever sees it.
-//
-// Phases:
-//
-//   kOpen ------> kFinishing -----------> kLingering ------> kClosed -----> (slot free)
-//     |  stop reading   all replies written,  end of stream or    kClosed told by the driver,
-//     |  requests       FIN sent              grace is over       no job running, on_close has
-//     |                                                           returned
-//     '----------------------------------------------------------^
-//        reset, timeout, out of memory, drain cut: at once
-//
-// kFinishing answers what has been read. It skips kLingering when the peer has ended its stream
-// already: there is nothing left that closing could destroy.
+// Steps 2 to 6. Thread: the holder of its loop, always; nobody else ever sees it.
 #pragma once
 
 #include <deque>
 #include <memory>
 
 #include "connection/input_buffer.h"
+#include "connection/life.h"
 #include "connection/listening.h"
 #include "connection/write_queue.h"
 #include "framing/decoder.h"
@@ -29,11 +19,9 @@
 
 namespace trireme { inline namespace v0 {
 
-struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc)
+struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
                     Channel,
                     RequestOwner {
-  enum class Phase : uint8_t { kFree, kOpen, kFinishing, kLingering, kClosed };
-
   // A request whose reply has not left.
   struct Started {
     TimePoint read_at;
@@ -59,26 +47,14 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   const Listening* listening = nullptr;
   [[no_unique_address]] Decoder decoder;
   uint8_t requests_a_job = Job::kRequestsMax;  // at most; falls to 1 when some came back unrun
-  Phase phase = Phase::kFree;
-  CloseReason reason = CloseReason::kPeerClosed;
-  bool input_ended : 1 = false;    // the peer's end of stream was read
-  bool input_stopped : 1 = false;  // we read no further requests (drain, close)
-  bool decode_ended : 1 = false;   // nothing more will be decoded
+  Life life;
   bool reading_paused : 1 = false;
   bool write_blocked : 1 = false;  // over the high watermark, until below the low one
   bool awaits_more : 1 = false;    // the input ends in a part of a request
   bool session_opened : 1 = false;
-  bool close_done : 1 = false;    // on_close has returned, or there is none to call
-  bool drain_due : 1 = false;     // on_drain is to be called
   bool callback_out : 1 = false;  // on_open, on_drain or on_close runs: no request starts beside it
-  bool draining : 1 = false;
-  bool goodbye_said : 1 = false;
-  bool channel_closed : 1 = false;  // the driver has given the channel back
   bool in_run_list : 1 = false;
   bool counts_address : 1 = false;
-  bool replies_ended : 1 = false;    // an answer has closed the connection: none follows it
-  bool protocol_failed : 1 = false;  // the codec has given up
-  bool close_pending : 1 = false;    // closed for `reason` as soon as `writer` has come home
   bool idle_armed : 1 = false;  // the timer is armed for the idle clock, or earlier; not `silent`
   // A clock - of the request, of lingering - ran out while something waited at its socket: it is
   // judged when that was heard.
@@ -88,7 +64,6 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   // Lingering: discarded so far; 4 GiB - 1 stands for more. Open and `late`: of what had arrived
   // when the clock of its request ran out, not read yet.
   uint32_t counted_bytes = 0;
-
   InputBuffer input;
   WriteQueue out;
 
@@ -113,13 +88,11 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (clocks.cc
   // Nothing is special about it: it reads, nothing waits to be sent, and of its clocks only the
   // idle one runs, when no request does.
   bool is_plain() const {
-    return phase == Phase::kOpen && idle_armed && rare == nullptr && out.empty() &&
+    return life.is_plain() && idle_armed && rare == nullptr && out.empty() &&
            requests_a_job == Job::kRequestsMax && !decoder.stands_still() &&
-           !(input_ended || input_stopped || decode_ended || reading_paused || write_blocked ||
-             awaits_more || drain_due || callback_out || draining || replies_ended ||
-             protocol_failed || close_pending);
+           !(reading_paused || write_blocked || awaits_more || callback_out);
   }
-  bool is_live() const { return phase != Phase::kFree && phase != Phase::kClosed; }
+  bool is_live() const { return life.is_live(); }
 };
 
 }}  // namespace trireme

@@ -17,21 +17,22 @@ IoWorker::IoWorker(ServerContext& context, uint32_t index,
                    const std::vector<std::unique_ptr<Listening>>& listenings)
     : context_(context),
       loop_(context.loop(index)),
-      driver_(loop_.driver_traits()),
       listenings_(listenings),
-      placer_(*this, driver_),
-      job_pool_(context.buffers),
-      slots_(context, loop_),
-      input_blocks_(context.buffers),
-      out_(context.buffers.make_fixed(kOutBytes)) {
+      steps_(context, loop_, *this) {
   for (const auto& listening : listenings) {
-    placer_.add_listener(listening->options.pinned_kinds);
+    steps_.placer.add_listener(listening->options.pinned_kinds);
   }
 }
 
 IoWorker::~IoWorker() {
   loop_.assume_held();
-  CHECK_EQUAL(slots_.taken_count(), 0u, "a connection outlived its I/O worker");
+  CHECK_EQUAL(steps_.slots.taken_count(), 0u, "a connection outlived its I/O worker");
+}
+
+void IoWorker::use_crew(Crew* crew) {
+  loop_.assume_held();
+  crew_ = crew;
+  steps_.dispatcher.use_crew(crew);
 }
 
 // Inlined into hold(), as the next one is, for the reason in runtime/system/real_calls.h.
@@ -45,12 +46,16 @@ IoWorker::~IoWorker() {
   }
   Completion completion;
   if (loop_.driver().next(completion)) {
-    if (!start_straight_in_loop(completion, here)) handle_in_loop(completion);
+    if (completion.kind == Completion::Kind::kReceived) {
+      here = steps_.receiver.receive(static_cast<Connection&>(*completion.channel), completion);
+    } else {
+      handle_in_loop(completion);
+    }
     return true;
   }
-  Connection* const connection = turn_.next();
+  Connection* const connection = steps_.turn.next();
   if (connection == nullptr) return false;
-  if (connection->sequencer.holds_next()) leave_held_in_loop(*connection);
+  if (connection->sequencer.holds_next()) steps_.replies.leave_held(*connection);
   return true;
 }
 
@@ -59,22 +64,26 @@ IoWorker::~IoWorker() {
 [[gnu::always_inline]] inline Job* IoWorker::next_in_loop(bool may_sleep) {
   while (true) {
     Job* here = nullptr;
-    if (turn_.at_hand() != nullptr) {
-      here = pump_in_loop(*turn_.at_hand());
-      if (here == nullptr) end_batch_in_loop();
+    if (Connection* const connection = steps_.turn.at_hand()) {
+      here = steps_.receiver.pump(*connection);
+      if (here == nullptr) steps_.receiver.end_turn();
     } else if (!next_of_turn_in_loop(here)) {
       if (finished_in_loop()) return nullptr;
       end_turn_in_loop(may_sleep);
       const bool timer_due = loop_.timers().next_wake() <= loop_.now();
-      const bool goes_on = may_sleep || timer_due || mail_ != nullptr || turn_.has_listed() ||
+      const bool goes_on = may_sleep || timer_due || mail_ != nullptr || steps_.turn.has_listed() ||
                            next_of_turn_in_loop(here);
       if (!goes_on) {
-        flush_in_loop();
+        steps_.sender.flush();
         return nullptr;
       }
     }
     if (here != nullptr) return here;
   }
+}
+
+[[gnu::always_inline]] inline void IoWorker::finish_in_loop(Job& job) {
+  if (!steps_.fast_path.finish(job)) steps_.finisher.finish(job);
 }
 
 // The holder's whole life with this loop. No local here touches loop state: after a failed
@@ -85,15 +94,17 @@ HeldLoop::End IoWorker::hold(void* as) {
   thread_slot = &loop_code_mark;
   if (lost_job_ != nullptr) {
     Job& lost = *std::exchange(lost_job_, nullptr);
-    placer_.note_loss(lost, loop_.now());
-    leave_early_in_loop(lost, lost_published_);  // replies that it has must not wait for its end
+    steps_.placer.note_loss(lost, loop_.now());
+    // Replies that it has must not wait for its end.
+    steps_.finisher.leave_early(lost, lost_published_);
   }
-  flush_in_loop();
+  steps_.sender.flush();
   while (true) {
     Job* job = next_in_loop(true);
     if (job == nullptr) {
-      out_ = Block();  // the books of buffers are closed with the loop
-      input_blocks_.clear();
+      // The books of buffers are closed with the loop.
+      steps_.sender.end();
+      steps_.input_blocks.clear();
       loop_.driver().swap_read_buffer(Block());
       loop_.close_mailbox();
       return End::kStopped;
@@ -112,7 +123,7 @@ HeldLoop::End IoWorker::hold(void* as) {
       loop_.post(std::unique_ptr<Mail>(job));
       return End::kLost;
     }
-    if (!finish_straight_in_loop(*job)) finish_in_loop(*job);
+    finish_in_loop(*job);
   }
 }
 
@@ -131,10 +142,10 @@ void IoWorker::rearrange(SpareKit& kit) {
   }
   *kit.read_buffer = loop_.driver().swap_read_buffer(std::move(*kit.read_buffer));
   job.kept = kit.read_buffer;
-  if (!turn_.received().empty()) {
-    CHECK(turn_.is_at_hand(connection), "input of two connections in one buffer");
-    connection.input.share(kit.read_buffer, turn_.received());
-    turn_.set_received({});
+  if (!steps_.turn.received().empty()) {
+    CHECK(steps_.turn.is_at_hand(connection), "input of two connections in one buffer");
+    connection.input.share(kit.read_buffer, steps_.turn.received());
+    steps_.turn.set_received({});
   }
   kit.read_buffer.reset();
 }
@@ -153,17 +164,17 @@ void IoWorker::turn_until_idle() {
       CHECK(false, "a loop without crew was taken");
       return;
     }
-    if (!finish_straight_in_loop(*job)) finish_in_loop(*job);
+    finish_in_loop(*job);
   }
   thread_slot = outside;
 }
 
 void IoWorker::end_turn_in_loop(bool may_sleep) {
-  expire_timers_in_loop();
-  TimePoint until = jobs_out_.has_watched() ? look_at_jobs_out_in_loop() : kNever;
+  steps_.clocks.expire();
+  TimePoint until = steps_.out.has_watched() ? steps_.finisher.look_at_jobs_out() : kNever;
   if (door_ != nullptr) until = std::min(until, door_->resume_in_loop());
-  flush_in_loop();
-  if (jobs_out_.has_aside()) crew_->submit(jobs_out_.take_all());
+  steps_.sender.flush();
+  if (steps_.out.has_aside()) crew_->submit(steps_.out.take_all());
   if (crew_ != nullptr && crew_->nudge()) until = std::min(until, loop_.now() + kNudge);
   const bool pressure = context_.buffers.under_pressure();
   if (pressure != small_reads_) {
@@ -171,14 +182,14 @@ void IoWorker::end_turn_in_loop(bool may_sleep) {
     loop_.driver().set_receive_bytes_max(pressure ? kSmallReadBytes : SIZE_MAX);
   }
   using Wait = EventLoop::Wait;
-  if (!may_sleep || turn_.has_listed()) {
+  if (!may_sleep || steps_.turn.has_listed()) {
     loop_.wait(Wait::kNo, until);
   } else {
     loop_.wait(crew_ != nullptr && crew_->may_poll() ? Wait::kPollFirst : Wait::kSleep, until);
   }
   if (lookout != nullptr) lookout->note_turn();
   mail_ = loop_.take_mail();
-  turn_.begin();
+  steps_.turn.begin();
 }
 
 void IoWorker::open_mail_in_loop() {
@@ -188,23 +199,23 @@ void IoWorker::open_mail_in_loop() {
   switch (mail->kind) {
     case kMailJob: {
       auto& job = static_cast<Job&>(*mail.release());
-      if (!finish_written_straight_in_loop(job)) finish_in_loop(job);
+      if (!steps_.fast_path.finish_written(job)) steps_.finisher.finish(job);
       break;
     }
     case kMailAnswer: {
       auto& answer = static_cast<AnswerMail&>(*mail);
-      if (Connection* connection = slots_.find(answer.id)) {
-        answer_in_loop(*connection, answer.request_number, std::move(answer.answer));
-        turn_.schedule(*connection);
+      if (Connection* connection = steps_.slots.find(answer.id)) {
+        steps_.replies.answer(*connection, answer.request_number, std::move(answer.answer));
+        steps_.turn.schedule(*connection);
       }
       break;
     }
     case kMailPush:
-      push_in_loop(std::unique_ptr<PushMail>(static_cast<PushMail*>(mail.release())));
+      steps_.pushes.open(std::unique_ptr<PushMail>(static_cast<PushMail*>(mail.release())));
       break;
     case kMailClose:
-      if (Connection* connection = slots_.find(static_cast<CloseMail&>(*mail).id)) {
-        finish_connection_in_loop(*connection, CloseReason::kClosedByHandler);
+      if (Connection* connection = steps_.slots.find(static_cast<CloseMail&>(*mail).id)) {
+        steps_.ending.finish(*connection, CloseReason::kClosedByHandler);
       }
       break;
     case kMailAdopt:
@@ -235,28 +246,39 @@ void IoWorker::handle_in_loop(const Completion& completion) {
   }
   auto& connection = static_cast<Connection&>(*completion.channel);
   switch (completion.kind) {
-    case Completion::Kind::kReceived:
-      on_received_in_loop(connection, completion);
-      break;
     case Completion::Kind::kWritable:
-      resume_write_in_loop(connection);
+      steps_.sender.resume(connection);
       break;
     case Completion::Kind::kUnsent:
-      take_back_unsent_in_loop(connection, completion.bytes, completion.result);
+      steps_.sender.take_back(connection, completion.bytes, completion.result);
       break;
     case Completion::Kind::kClosed:
-      connection.channel_closed = true;
-      try_release_in_loop(connection);  // most have no callback due: no turn more for them
-      if (connection.phase != Connection::Phase::kFree) turn_.schedule(connection);
+      connection.life.note_channel_closed();
+      // Most have no callback due: no turn more for them.
+      steps_.ending.try_release(connection);
+      if (!connection.life.is_free()) steps_.turn.schedule(connection);
       break;
-    case Completion::Kind::kAcceptable:
-    case Completion::Kind::kAccepted:
-      CHECK(false, "a connection does not accept");
+    default:
+      CHECK(false, "a completion that a connection does not know");
   }
 }
 
+void IoWorker::drain_all_in_loop() {
+  if (door_ != nullptr) door_->stop_in_loop(!cut_);
+  draining_ = true;
+  steps_.slots.for_each_live([this](Connection& connection) {
+    loop_.assume_held();
+    if (cut_) {
+      steps_.ending.close(connection, CloseReason::kDrainCut);
+    } else {
+      steps_.ending.drain(connection);
+    }
+    steps_.turn.schedule(connection);
+  });
+}
+
 bool IoWorker::finished_in_loop() const {
-  return draining_ && slots_.taken_count() == 0 && mail_ == nullptr &&
+  return draining_ && steps_.slots.taken_count() == 0 && mail_ == nullptr &&
          (door_ == nullptr || door_->stopped_in_loop());
 }
 

@@ -1,31 +1,51 @@
-// Step 5 of the I/O worker: answers leave in request order, and do what they ask for besides.
+#include "connection/replies.h"
+
 #include <string>
 #include <utility>
 
-#include "connection/io_worker.h"
-#include "runtime/check.h"
+#include "connection/ending.h"
+#include "connection/finisher.h"
+#include "connection/sender.h"
+#include "connection/turn.h"
+#include "reply/envelope_guard.h"
 #include "runtime/memory/scarce.h"
+#include "runtime/thrown.h"
 
 namespace trireme { inline namespace v0 {
 
-// The reply to request `number`: leaves if it is its turn, and takes the held ones behind it along.
-void IoWorker::answer_in_loop(Connection& connection, uint64_t number, Answer answer) {
+bool Replies::note_started(Connection& connection, Job* job) {
+  return with_memory([&] {
+    Connection::Rare& rare = connection.make_rare();
+    if (rare.started == nullptr) rare.started = std::make_unique<std::deque<Connection::Started>>();
+    // Not the time of this turn: handlers before it may have taken long.
+    const TimePoint now = context_.platform.clock.now();
+    rare.started->push_back({.read_at = now, .job = job});
+    if (job != nullptr) job->deadline = connection.listening->deadline_of(now);
+  });
+}
+
+Connection::Started* Replies::started(Connection& connection, uint64_t number) {
+  std::deque<Connection::Started>* const started = connection.started();
+  if (started == nullptr || !connection.is_live()) return nullptr;
+  const uint64_t place = number - connection.sequencer.next_to_leave();
+  return place < started->size() ? &(*started)[place] : nullptr;
+}
+
+void Replies::answer(Connection& connection, uint64_t number, Answer answer) {
   if (!connection.is_live()) return;  // counted when it closed
   if (!connection.sequencer.is_open(number)) return loop_.counters.stale_ids.add();
-  if (!owns_writing_in_loop(connection))
-    return;  // a worker is writing the very answer to this request
+  // Else a data worker is writing the very answer to this request.
+  if (!sender_.owns_writing(connection)) return;
   if (!connection.sequencer.is_next(number)) {
-    if (!hold_in_loop(connection, number, answer)) {
-      close_in_loop(connection, CloseReason::kOutOfMemory);
-    }
+    if (!hold(connection, number, answer)) ending_.close(connection, CloseReason::kOutOfMemory);
     return;
   }
-  leave_in_turn_in_loop(connection, answer);
-  leave_held_in_loop(connection);
+  leave_in_turn(connection, answer);
+  leave_held(connection);
 }
 
 // Keeps an answer whose turn has not come. False: the budget refuses, or the system.
-bool IoWorker::hold_in_loop(Connection& connection, uint64_t number, Answer& answer) {
+bool Replies::hold(Connection& connection, uint64_t number, Answer& answer) {
   const size_t bytes = answer.text().size() + Sequencer::kHeldBytes;
   if (!context_.buffers.charge(bytes)) return false;
   Charge charge(context_.buffers, bytes);
@@ -33,126 +53,132 @@ bool IoWorker::hold_in_loop(Connection& connection, uint64_t number, Answer& ans
       [&] { connection.sequencer.hold(number, std::move(answer).with_copy(), std::move(charge)); });
 }
 
-// Replies whose turn has come while they were held. Others have their turn between many of them.
-void IoWorker::leave_held_in_loop(Connection& connection) {
+void Replies::leave_held(Connection& connection) {
   Answer answer{std::string_view{}};
   for (int i = 0; i < Turn::kFramesMax; ++i) {
     if (!connection.is_live() || !connection.sequencer.take_next(answer)) return;
-    leave_in_turn_in_loop(connection, answer);
+    leave_in_turn(connection, answer);
   }
   turn_.schedule(connection);
 }
 
-// Gives a request that was read its number. `job`: what will handle it; null: nothing. 0: there is
-// no memory to note its deadline.
-uint64_t IoWorker::open_request_in_loop(Connection& connection, Job* job) {
-  if (connection.listening->has_deadline()) {
-    const auto note = [&] {
-      loop_.assume_held();
-      note_started_in_loop(connection, job);
-    };
-    if (!with_memory(note)) return 0;
-  }
-  return connection.sequencer.open();
-}
-
-void IoWorker::note_started_in_loop(Connection& connection, Job* job) {
-  Connection::Rare& rare = connection.make_rare();
-  if (rare.started == nullptr) rare.started = std::make_unique<std::deque<Connection::Started>>();
-  // Not the time of this turn: handlers before it may have taken long.
-  const TimePoint now = context_.platform.clock.now();
-  rare.started->push_back({.read_at = now, .job = job});
-  if (job != nullptr) job->deadline = connection.listening->deadline_of(now);
-}
-
-// With a handler deadline. The entry of a request whose reply has not left, or null.
-Connection::Started* IoWorker::started_in_loop(Connection& connection, uint64_t number) {
-  std::deque<Connection::Started>* const started = connection.started();
-  if (started == nullptr || !connection.is_live()) return nullptr;
-  const uint64_t place = number - connection.sequencer.next_to_leave();
-  return place < started->size() ? &(*started)[place] : nullptr;
-}
-
-// The deadline of request `number` has passed: its handler is not started, or told, and the client
-// has an error reply.
-void IoWorker::expire_request_in_loop(Connection& connection, uint64_t number) {
-  Connection::Started* const started = started_in_loop(connection, number);
-  Job* const job = started != nullptr ? started->job : nullptr;
-  if (job != nullptr && withdraw_in_loop(*job)) return finish_in_loop(*job);  // comes back here
+void Replies::expire(Connection& connection, uint64_t number) {
+  Connection::Started* const entry = started(connection, number);
+  Job* const job = entry != nullptr ? entry->job : nullptr;
+  if (job != nullptr && finisher_.withdraw(*job)) return;  // it has come back here
   if (job != nullptr) job->cancel(CancelReason::kDeadline, context_.platform.threads);
   loop_.counters.handler_deadlines.add();
-  answer_in_loop(connection, number, error("deadline exceeded"));
+  answer(connection, number, error("deadline exceeded"));
   turn_.schedule(connection);
 }
 
-// A job that was not started, for nobody waits for its replies any more.
-void IoWorker::finish_unstarted_in_loop(Connection& connection, Job& job) {
-  job.write_token.reset();
-  loop_.counters.jobs_on_data_workers.subtract(job.requests_count);
-  if (!connection.is_live() || !connection.sequencer.is_open(job.number)) return;
-  if (connection.replies_ended) return answer_in_loop(connection, job.number, no_answer());
-  expire_request_in_loop(connection, job.number);
-}
-
-// The next `count` replies have left, or never will. With a handler deadline that is one.
-void IoWorker::note_left_in_loop(Connection& connection, uint32_t count) {
-  connection.sequencer.left(count);
-  if (connection.started() != nullptr) connection.started()->pop_front();
-}
-
-void IoWorker::leave_in_turn_in_loop(Connection& connection, Answer& answer) {
-  note_left_in_loop(connection, 1);
-  if (connection.replies_ended) {
+void Replies::leave_in_turn(Connection& connection, Answer& answer) {
+  retire(connection, 1);
+  if (connection.life.is_muted()) {
     loop_.counters.replies_dropped.add();
   } else {
-    leave_in_loop(connection, answer);
+    leave(connection, answer);
   }
 }
 
-void IoWorker::leave_in_loop(Connection& connection, Answer& answer) {
-  LoopCounters& counters = loop_.counters;
+void Replies::leave(Connection& connection, Answer& answer) {
   const bool switches = answer.next_codec() != nullptr;
-  if (switches && connection.listening->pipelined()) answer = refuse_switch_in_loop(connection);
+  if (switches && connection.listening->pipelined()) answer = refuse_switch(connection);
   bool closes = answer.closes();
   CloseReason reason = CloseReason::kClosedByHandler;
   if (answer.kind() == Answer::Kind::kNone) {
-    counters.unanswered.add();
+    loop_.counters.unanswered.add();
   } else if (answer.kind() == Answer::Kind::kBytes) {
-    if (!write_framed_in_loop(connection, answer)) return withdraw_all_in_loop(connection);
-    counters.replies.add();
+    if (!write(connection, answer)) return;
+    loop_.counters.replies.add();
   } else {
     ErrorReply reply;
-    if (!ask_error_reply_in_loop(connection, answer, reply))
-      return withdraw_all_in_loop(connection);
+    if (!ask_error_reply(connection, answer, reply)) return;
     if (!reply.body.empty()) {
       Answer body(std::move(reply.body));
-      if (!write_framed_in_loop(connection, body)) return withdraw_all_in_loop(connection);
+      if (!write(connection, body)) return;
     }
-    counters.replies.add();
-    if (reply.close || connection.protocol_failed) reason = CloseReason::kProtocolError;
+    loop_.counters.replies.add();
+    if (reply.close || connection.life.has_given_up()) reason = CloseReason::kProtocolError;
     closes = closes || reply.close;
   }
   if (!connection.is_live()) return;
-  if (answer.next_codec() != nullptr) {
-    Connection::Rare& rare = connection.make_rare();
-    rare.switched_codec = answer.next_codec();
-    ++rare.codec_switches;
-    connection.decoder.use(rare.switched_codec.get());
-  }
+  if (answer.next_codec() != nullptr) switch_codec(connection, answer);
   if (!closes) return;
-  connection.replies_ended = true;
-  finish_connection_in_loop(connection, reason);
-  withdraw_all_in_loop(connection);  // nobody waits for what is behind it
+  ending_.finish(connection, reason);
+  connection.life.mute();
+  finisher_.withdraw_all(connection);  // nobody waits for what is behind it
+}
+
+void Replies::switch_codec(Connection& connection, const Answer& answer) {
+  Connection::Rare& rare = connection.make_rare();
+  rare.switched_codec = answer.next_codec();
+  ++rare.codec_switches;
+  connection.decoder.use(rare.switched_codec.get());
 }
 
 // Requests behind the answer may have been decoded already: there is no place for another codec.
 // That a handler wants one is known only now; it costs this connection.
-Answer IoWorker::refuse_switch_in_loop(const Connection& connection) {
+Answer Replies::refuse_switch(const Connection& connection) {
+  loop_.assume_held();
   context_.switch_gate.write(context_.log, LogLevel::kError, loop_.now(), [&] {
     return "a handler of '" + std::string(connection.listening->name) +
            "' answers with then(codec), which needs Ordering::kSerial: its connection is closed";
   });
   return error("internal").close_after();
+}
+
+bool Replies::write(Connection& connection, Answer& answer) {
+  Envelope envelope;
+  if (!ask_envelope(connection, answer.text().size(), envelope)) return false;
+  sender_.write_framed(connection, envelope, answer);
+  return true;
+}
+
+void Replies::send_alone(Connection& connection, Answer& answer) {
+  Envelope envelope;
+  if (!ask_envelope(connection, answer.text().size(), envelope)) return;
+  loop_.counters.replies.add();
+  sender_.send(connection,
+               {"", std::string_view(envelope.head.data(), envelope.head_bytes), answer.text(),
+                std::string_view(envelope.tail.data(), envelope.tail_bytes)},
+               &answer);
+}
+
+// False: the codec has made a mistake, and the reply is dropped.
+bool Replies::ask_envelope(Connection& connection, size_t body_bytes, Envelope& into) {
+  try {
+    into = connection.decoder.codec()->envelope(body_bytes);
+  } catch (...) {
+    fail(connection, "envelope() threw: " + describe_thrown());
+    return false;
+  }
+  if (is_within_bounds(into)) return true;
+  fail(connection, "its envelope is overfilled");
+  return false;
+}
+
+// Likewise, for an error or a refusal.
+bool Replies::ask_error_reply(Connection& connection, const Answer& answer, ErrorReply& into) {
+  const bool is_busy = answer.kind() == Answer::Kind::kBusy;
+  const Codec& codec = *connection.decoder.codec();
+  try {
+    into = is_busy ? codec.busy_reply() : codec.error_reply(answer.text());
+    return true;
+  } catch (...) {
+    fail(connection,
+         (is_busy ? "busy_reply() threw: " : "error_reply() threw: ") + describe_thrown());
+    return false;
+  }
+}
+
+// The codec has no reply for an answer. No further one leaves: the client would take it for the
+// answer to another request.
+void Replies::fail(Connection& connection, std::string_view mistake) {
+  loop_.counters.replies_dropped.add();
+  ending_.fail_codec(connection, mistake);
+  connection.life.mute();
+  finisher_.withdraw_all(connection);
 }
 
 }}  // namespace trireme

@@ -42,7 +42,7 @@ Connection* Slots::find(ConnectionId id) {
 }
 
 void Slots::release(Connection& connection) {
-  connection.phase = Connection::Phase::kFree;
+  connection.life.release();
   connection.input.reset();
   connection.rare.reset();
   free_.push_back(connection.id.slot());

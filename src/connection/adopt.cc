@@ -1,0 +1,56 @@
+// How an I/O worker takes in a client.
+#include <string>
+
+#include "connection/io_worker.h"
+
+namespace trireme { inline namespace v0 {
+
+void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddress& peer) {
+  loop_.assume_held();
+  const Listening& listening = *listenings_[listening_index];
+  loop_.counters.adopted.add();
+  Connection* const connection = steps_.slots.take(peer);
+  if (connection == nullptr) return refuse_in_loop(fd, peer);
+  SlotRecord& record = context_.roster.record(loop_.index(), connection->id.slot());
+  context_.roster.publish_address(connection->id, peer);
+  connection->counts_address = context_.options.connections_per_address_max > 0;
+  connection->listening = &listening;
+  connection->decoder.use(listening.codec.get());
+  if (listening.has_session) connection->life.note_session_due();
+  connection->last_activity = loop_.now();
+  connection->silent = listening.options.limits.first_byte_time_max > Duration(0);
+  const int result = loop_.driver().attach(*connection, Channel::Role::kStream, fd);
+  if (result < 0) {
+    attach_gate_.write(context_.log, LogLevel::kWarning, loop_.now(), [&] {
+      return "a connection was closed, it cannot be watched: " + why_not_watched(-result);
+    });
+    return steps_.ending.close_unattached(*connection, CloseReason::kSystemError);
+  }
+  connection->life.open();
+  record.write_bytes_high.store(static_cast<uint32_t>(listening.options.limits.write_bytes_high),
+                                std::memory_order_relaxed);
+  record.unsent_bytes.store(0, std::memory_order_relaxed);
+  record.generation.store(connection->id.generation(), std::memory_order_relaxed);
+  steps_.clocks.arm(*connection);
+  if (listening.has_session) steps_.turn.schedule(*connection);
+  if (draining_) steps_.ending.drain(*connection);
+}
+
+// Every slot is held by a handler that outlives its socket, or there is no memory for more.
+void IoWorker::refuse_in_loop(int fd, const SocketAddress& peer) {
+  const bool all_taken = steps_.slots.all_taken();
+  const CloseReason reason = all_taken ? CloseReason::kRefused : CloseReason::kOutOfMemory;
+  context_.platform.kernel.close_socket(fd);
+  loop_.counters.descriptors_closed.add();
+  loop_.counters.closed_by_reason[static_cast<size_t>(reason)].add();
+  context_.full_gate.write(context_.log, LogLevel::kWarning, loop_.now(), [&]() -> std::string {
+    if (!all_taken) return "a client is refused: there is no memory for its connection";
+    return "a client is refused: handlers that outlive their connections hold all places of "
+           "connections_max";
+  });
+  if (context_.options.connections_per_address_max > 0)
+    context_.addresses.leave(ClientAddress::of(peer));
+  context_.places.leave();
+}
+
+}}  // namespace trireme

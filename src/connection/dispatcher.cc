@@ -1,0 +1,80 @@
+#include "connection/dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "connection/ending.h"
+#include "connection/sender.h"
+#include "runtime/memory/scarce.h"
+
+namespace trireme { inline namespace v0 {
+
+Job* Dispatcher::put_aside(Job& job) {
+  loop_.assume_held();
+  Connection& connection = Connection::of(job);
+  // A session's callbacks cost nothing: on_close must come however little memory is left.
+  const size_t cost = job.job_kind == JobKind::kRequest
+                          ? sizeof(Job) + BlockCache::capacity_for(job.request_bytes().size())
+                          : 0;
+  const bool affords = context_.buffers.charge(cost);
+  if (affords) job.charge = Charge(context_.buffers, cost);
+  if (!affords || !pool_.own_requests(job)) {
+    unmake(job);
+    ending_.close(connection, CloseReason::kOutOfMemory);
+    return nullptr;
+  }
+  loop_.counters.jobs_on_data_workers.add(std::max(job.requests_count, 1u));
+  if (job.requests_count > 1) out_.watch(job, loop_.now());
+  out_.put_aside(job);
+  sender_.grant_writing(connection, job);  // last: a send that fails closes, and withdraws the job
+  return nullptr;
+}
+
+Job* Dispatcher::find_callback(Connection& connection) {
+  loop_.assume_held();
+  if (connection.life.is_closed()) {
+    if (connection.life.is_session_done()) return nullptr;
+    if (!connection.session_opened) {
+      connection.life.note_session_done();
+      return nullptr;
+    }
+    Job* const job = make(connection, JobKind::kClose);
+    loop_.timers().cancel(connection);
+    // on_close must come: without memory it is tried again.
+    if (job == nullptr) loop_.timers().arm(connection, time_after(loop_.now(), kRetryMemory));
+    return job;
+  }
+  if (!connection.session_opened) return make_callback(connection, JobKind::kOpen);
+  if (!connection.life.is_drain_callback_due()) return nullptr;
+  connection.life.note_drain_callback();
+  return make_callback(connection, JobKind::kDrain);
+}
+
+// Without memory the connection closes.
+Job* Dispatcher::make_callback(Connection& connection, JobKind kind) {
+  Job* const job = make(connection, kind);
+  if (job == nullptr) ending_.close(connection, CloseReason::kOutOfMemory);
+  return job;
+}
+
+void Dispatcher::unmake(Job& job) {
+  Connection& connection = Connection::of(job);
+  connection.running_count -= 1;
+  connection.running = job.next_running;
+  if (connection.running != nullptr) connection.running->previous_running = nullptr;
+  recycle(job);
+}
+
+bool Dispatcher::withdraw(Job& job) {
+  if (job.job_kind != JobKind::kRequest || !job.on_data_worker) return false;
+  if (!job.is_put_aside) return crew_->withdraw(job);
+  out_.withdraw(job);
+  return true;
+}
+
+void Dispatcher::recycle(Job& job) {
+  if (job.lost_loop) crew_->keep_read_buffer(std::move(job.kept));
+  pool_.recycle(job);
+}
+
+}}  // namespace trireme

@@ -1,0 +1,75 @@
+// How connections end: the steps of Life, with what each costs the socket, the jobs and the books.
+//
+// Steps 2 to 6. Thread: the holder of the loop. Bounded: every step waits for a clock (Clocks), for
+// handlers, or for the driver to give its channel back.
+#pragma once
+
+#include <string_view>
+
+#include "connection/connection.h"
+#include "roster/server_context.h"
+
+namespace trireme { inline namespace v0 {
+
+class Clocks;
+class Finisher;
+class Sender;
+class Slots;
+class Turn;
+
+class Ending {
+ public:
+  Ending(ServerContext& context, EventLoop& loop, Slots& slots, Turn& turn, Sender& sender,
+         Clocks& clocks, Finisher& finisher)
+      : context_(context),
+        loop_(loop),
+        slots_(slots),
+        turn_(turn),
+        sender_(sender),
+        clocks_(clocks),
+        finisher_(finisher) {}
+
+  // The server drains. What has arrived by now will be answered: bytes that wait in the kernel
+  // count as arrived.
+  void drain(Connection& connection);
+  // In good order: no further requests, replies to those that were read, FIN.
+  void finish(Connection& connection, CloseReason reason);
+  // The codec has made a mistake, of which `what` tells: nothing more is decoded, replies to what
+  // was read leave.
+  void fail_codec(Connection& connection, std::string_view what);
+  // Takes the next step of an ending, if its time has come.
+  void step(Connection& connection);
+  // At once. Its running handlers are told; their replies will be dropped. Requests that wait for a
+  // data worker are never started.
+  void close(Connection& connection, CloseReason reason);
+  // One that never had a socket: the driver has refused it.
+  void close_unattached(Connection& connection, CloseReason reason);
+  // The data worker that wrote is home. True: that was waited for, and the connection is closed.
+  bool close_if_due(Connection& connection);
+  // Gives the slot back when nothing refers to it any more.
+  void try_release(Connection& connection);
+
+  // Bytes, or the end of stream (0), for a connection that is not open: they are discarded.
+  void discard(Connection& connection, size_t bytes);
+  // Lingering. Closing with unread input resets the connection, and a reset destroys what is still
+  // in our send buffer: a client that reads slowly gets the time of the write clock instead.
+  bool has_taken_all(Connection& connection);
+
+ private:
+  void send_rest(Connection& connection) REQUIRES(loop_);
+  void linger(Connection& connection) REQUIRES(loop_);
+  void say_goodbye(Connection& connection);
+  void drop_input(Connection& connection);
+  void note_gone(Connection& connection, CloseReason reason) REQUIRES(loop_);
+  void cancel_jobs(Connection& connection, CancelReason reason);
+
+  ServerContext& context_;
+  EventLoop& loop_;
+  Slots& slots_;
+  Turn& turn_;
+  Sender& sender_;
+  Clocks& clocks_;
+  Finisher& finisher_;
+};
+
+}}  // namespace trireme

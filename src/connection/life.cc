@@ -1,0 +1,35 @@
+#include "connection/life.h"
+
+namespace trireme { inline namespace v0 {
+
+bool Life::finish(CloseReason reason) {
+  if (!is_open()) return false;
+  reason_ = reason;
+  stopped_ = true;
+  phase_ = Phase::kFinishing;
+  return true;
+}
+
+bool Life::drain(bool has_session) {
+  if (is_draining()) return false;
+  drain_ = has_session && is_open() ? Drain::kCallbackDue : Drain::kOn;
+  return true;
+}
+
+Life::Step Life::step(bool at_work) const {
+  if (phase_ == Phase::kDecoded) return Step::kFinish;
+  if (!is_finishing() || at_work || is_drain_callback_due()) return Step::kWait;
+  return drain_ == Drain::kOn ? Step::kSayGoodbye : Step::kSendRest;
+}
+
+Life::Step Life::step_when_sent(bool all_sent) const {
+  if (!is_live() || !all_sent) return Step::kWait;
+  return peer_ended_ ? Step::kClose : Step::kLinger;
+}
+
+void Life::begin_finishing() {
+  reason_ = peer_ended_ ? CloseReason::kPeerClosed : CloseReason::kDrained;
+  phase_ = Phase::kFinishing;
+}
+
+}}  // namespace trireme

@@ -1,0 +1,152 @@
+// The life of one connection from its adoption to the end of its slot: one state machine for every
+// ending. Data and rules only; what a step costs the socket is done by Ending.
+//
+// Steps 1 to 6. Thread: the holder of the loop. Bounded: every phase behind kOpen has a clock
+// (Clocks), or waits for handlers that run.
+//
+//   kOpen ----> kDecoded -----> kFinishing ----------> kLingering -----> kClosed ----> kFree
+//     |  nothing more  ^  at the    |  all replies have    |  end of stream    the driver has given
+//     |  will be       |  end of    |  left, FIN is sent   |  or the grace     the channel back, no
+//     |  decoded       |  its batch |                      |  is over          job runs, on_close
+//     |                |            |                      |                   has returned
+//     '--> kGivenUp ---|------------+--> kMuted -----------'
+//          the codec   |            |    an answer has closed it: later replies are dropped
+//          has refused |            |
+//          for good    '-- finish() from kOpen, kGivenUp and kDecoded: by a handler, a clock, an
+//                          answer, a mistake of the codec
+//
+// A reset, a timeout, lack of memory, the end of a drain: from any phase that lives to kClosed at
+// once. While a data worker writes, that must wait (is_closing) until its job is home.
+//
+// kFinishing answers what has been read. It skips kLingering when the peer has ended its stream
+// already: there is nothing left that closing could destroy.
+#pragma once
+
+#include <cstdint>
+
+#include "trireme/close_reason.h"
+
+namespace trireme { inline namespace v0 {
+
+class Life {
+ public:
+  enum class Phase : uint8_t {
+    kFree,
+    kOpen,
+    kGivenUp,  // the codec's last refusal waits for its turn; nothing is decoded
+    kDecoded,
+    kFinishing,
+    kMuted,
+    kLingering,
+    kClosed,
+  };
+  // What an ending of ours does next.
+  enum class Step : uint8_t {
+    kWait,        // for a job, a reply, a client that takes bytes
+    kFinish,      // begin_finishing
+    kSayGoodbye,  // note_goodbye
+    kSendRest,    // whatever is gathered must leave; then step_when_sent
+    kLinger,      // linger
+    kClose,       // close
+  };
+
+  Phase phase() const { return phase_; }
+  CloseReason reason() const { return reason_; }
+  bool is_free() const { return phase_ == Phase::kFree; }
+  bool is_closed() const { return phase_ == Phase::kClosed; }
+  bool is_lingering() const { return phase_ == Phase::kLingering; }
+  bool is_muted() const { return phase_ == Phase::kMuted; }
+  bool has_given_up() const { return phase_ == Phase::kGivenUp; }
+  // It has a socket.
+  bool is_live() const { return phase_ != Phase::kFree && phase_ != Phase::kClosed; }
+  // Its ending has not begun.
+  bool is_open() const { return phase_ >= Phase::kOpen && phase_ <= Phase::kDecoded; }
+  // Input is kept for decoding, now or later.
+  bool keeps_input() const { return phase_ == Phase::kOpen || phase_ == Phase::kGivenUp; }
+  // Requests may start, as far as its life is concerned.
+  bool decodes() const { return phase_ == Phase::kOpen && !is_closing_; }
+  // Nothing of its ending has begun or is prepared.
+  bool is_plain() const {
+    return phase_ == Phase::kOpen && drain_ == Drain::kNone &&
+           !(peer_ended_ || stopped_ || is_closing_);
+  }
+
+  // The driver has taken the socket.
+  void open() { phase_ = Phase::kOpen; }
+
+  // The peer's end of stream was read.
+  bool peer_ended() const { return peer_ended_; }
+  void note_peer_ended() { peer_ended_ = true; }
+  // Further bytes are no requests any more: in a drain, behind what had arrived when it began.
+  bool is_stopped() const { return stopped_; }
+  void stop_input() { stopped_ = true; }
+  void note_given_up() {
+    if (phase_ == Phase::kOpen) phase_ = Phase::kGivenUp;
+  }
+  void note_decoded() {
+    if (phase_ == Phase::kOpen) phase_ = Phase::kDecoded;
+  }
+
+  // No further requests, replies to those that were read, FIN. False: its ending has begun before.
+  [[nodiscard]] bool finish(CloseReason reason);
+  // The answer that has just left is the last one.
+  void mute() {
+    if (phase_ == Phase::kFinishing) phase_ = Phase::kMuted;
+  }
+  // The reason is a worse one than was known.
+  void blame(CloseReason reason) { reason_ = reason; }
+
+  // A drain of the server. False: it is known already.
+  [[nodiscard]] bool drain(bool has_session);
+  bool is_draining() const { return drain_ != Drain::kNone; }
+  bool is_drain_callback_due() const { return drain_ == Drain::kCallbackDue; }
+  void note_drain_callback() {
+    if (drain_ == Drain::kCallbackDue) drain_ = Drain::kOn;
+  }
+  void note_goodbye() { drain_ = Drain::kGoodbyeSaid; }
+
+  // `at_work`: handlers run, or replies have not left.
+  Step step(bool at_work) const;
+  // Behind kSendRest. `all_sent`: the write queue is empty.
+  Step step_when_sent(bool all_sent) const;
+  void begin_finishing();
+  void linger() { phase_ = Phase::kLingering; }
+
+  // To be closed as soon as the data worker that writes has come home.
+  bool is_closing() const { return is_closing_; }
+  void close_later(CloseReason reason) {
+    is_closing_ = true;
+    reason_ = reason;
+  }
+  void note_writer_home() { is_closing_ = false; }
+  void close(CloseReason reason) {
+    phase_ = Phase::kClosed;
+    reason_ = reason;
+  }
+
+  // on_close has returned, or there is none to call.
+  bool is_session_done() const { return session_done_; }
+  void note_session_done() { session_done_ = true; }
+  void note_session_due() { session_done_ = false; }
+  // The driver has given the channel back.
+  void note_channel_closed() { channel_closed_ = true; }
+  // Closed, and neither the driver nor a session will come back to it.
+  bool may_be_released() const { return is_closed() && channel_closed_ && session_done_; }
+  void release() { phase_ = Phase::kFree; }
+
+ private:
+  enum class Drain : uint8_t { kNone, kCallbackDue, kOn, kGoodbyeSaid };
+
+  bool is_finishing() const { return phase_ == Phase::kFinishing || phase_ == Phase::kMuted; }
+
+  Phase phase_ = Phase::kFree;
+  CloseReason reason_ = CloseReason::kPeerClosed;
+  Drain drain_ : 2 = Drain::kNone;
+  bool peer_ended_ : 1 = false;
+  bool stopped_ : 1 = false;
+  bool is_closing_ : 1 = false;
+  bool session_done_ : 1 = true;
+  bool channel_closed_ : 1 = false;
+};
+
+}}  // namespace trireme

@@ -1,0 +1,323 @@
+#include "connection/receiver.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "connection/clocks.h"
+#include "connection/ending.h"
+#include "connection/sender.h"
+#include "runtime/check.h"
+
+namespace trireme { inline namespace v0 {
+
+Job* Receiver::receive(Connection& connection, const Completion& completion) {
+  parts_.loop.assume_held();
+  if (completion.result > 0 && FastPath::may_start(connection)) {
+    return take_whole(connection, {completion.bytes.data(), completion.bytes.size()});
+  }
+  take(connection, completion);
+  return nullptr;
+}
+
+// Bytes for a connection without any past, which become a job: nothing of what `take` and `pump`
+// look at can be the case.
+Job* Receiver::take_whole(Connection& connection, std::string_view input) {
+  const Listening& listening = *connection.listening;
+  connection.last_activity = parts_.loop.now();
+  note_decoding(connection);
+  Turn& turn = parts_.turn;
+  turn.take_in_hand(connection);
+  turn.count_frames(1);
+  // One receive brings no more than a frame may have.
+  const Frame frame =
+      connection.decoder.decode(listening.frame_rules, input, false, input.size(), notes_);
+  turn.set_received({input.data() + frame.consumed, input.size() - frame.consumed});
+  if (frame.kind != Frame::Kind::kRequest) {
+    if (!take_no_request(connection, frame)) end_turn();
+    return nullptr;
+  }
+  Job* const job = make_request(connection, input, frame, true);
+  if (job == nullptr) {
+    end_turn();
+    return nullptr;
+  }
+  if (job->gathers && !turn.received().empty()) add_requests(connection, *job);
+  return parts_.dispatcher.dispatch(*job);
+}
+
+void Receiver::take(Connection& connection, const Completion& completion) {
+  if (!connection.is_live() || connection.life.is_closing()) return;
+  if (completion.result < 0) {
+    const bool no_memory = completion.result == -ENOMEM;  // the driver's, or the kernel's
+    return parts_.ending.close(connection,
+                               no_memory ? CloseReason::kOutOfMemory : CloseReason::kReset);
+  }
+  const auto bytes = static_cast<size_t>(completion.result);
+  if (!connection.life.is_open()) return parts_.ending.discard(connection, bytes);
+  Turn& turn = parts_.turn;
+  turn.take_in_hand(connection);
+  connection.last_activity = parts_.loop.now();
+  if (connection.silent) parts_.clocks.end_silence(connection);
+  note_decoding(connection);
+  if (bytes == 0) return connection.life.note_peer_ended();
+  if (connection.late) {
+    uint32_t& left = connection.counted_bytes;
+    left -= std::min(left, static_cast<uint32_t>(bytes));
+  }
+  if (connection.life.is_draining()) {
+    size_t& left = connection.make_rare().drain_bytes_left;
+    left -= std::min(left, bytes);
+    if (left == 0) connection.life.stop_input();
+  }
+  const std::string_view received(completion.bytes.data(), bytes);
+  if (connection.input.bytes() == 0) {
+    if (connection.input.has_block()) connection.input.drop(parts_.input_blocks);
+    turn.set_received(received);
+  } else if (!connection.input.append(parts_.input_blocks, received)) {
+    parts_.ending.close(connection, CloseReason::kOutOfMemory);
+  }
+}
+
+// For reports: whose codec is called by loop code now.
+void Receiver::note_decoding(const Connection& connection) {
+  parts_.held.code_service.store(connection.listening->name, std::memory_order_relaxed);
+  parts_.held.code_id.store(connection.id.value, std::memory_order_relaxed);
+}
+
+Job* Receiver::pump(Connection& connection) {
+  parts_.loop.assume_held();
+  Turn& turn = parts_.turn;
+  while (true) {
+    Job* job = parts_.dispatcher.next_callback(connection);
+    if (job == nullptr) {
+      if (has_no_input(connection) || !may_start(connection)) return nullptr;
+      if (!turn.count_frame()) return nullptr;
+      job = decode(connection);
+      if (job == nullptr) return nullptr;
+      // Not worth a call where no more has arrived, which is so most times.
+      if (job->gathers && connection.requests_a_job > 1 && !turn.pending(connection).empty()) {
+        add_requests(connection, *job);
+      }
+    }
+    if (Job* here = parts_.dispatcher.dispatch(*job)) return here;
+  }
+}
+
+bool Receiver::may_start(const Connection& connection) const {
+  if (!connection.life.decodes() || connection.write_blocked) return false;
+  // A handler may outlive its request: the deadline has answered, or another thread has.
+  const uint64_t at_work =
+      std::max<uint64_t>(connection.sequencer.in_flight(), connection.running_count);
+  if (at_work >= connection.listening->in_flight_max()) return false;
+  // When memory is short a pipelined connection goes on one by one: requests at work cost memory.
+  if (at_work > 0 && parts_.context.buffers.under_pressure()) return false;
+  return !connection.listening->has_session ||
+         (connection.session_opened && !connection.life.is_drain_callback_due() &&
+          !connection.callback_out);
+}
+
+// True if there is nothing to decode and nothing to note, which is so after most requests.
+bool Receiver::has_no_input(const Connection& connection) const {
+  return parts_.turn.pending(connection).empty() && !connection.life.peer_ended() &&
+         !connection.life.is_stopped() && !connection.awaits_more &&
+         !connection.decoder.is_in_frame();
+}
+
+// For a connection that may start. Decodes until there is a request. Refused frames are answered on
+// the way.
+Job* Receiver::decode(Connection& connection) {
+  do {
+    const std::string_view input = parts_.turn.pending(connection);
+    const bool in_read_buffer = connection.input.bytes() == 0;
+    const bool ended = connection.life.peer_ended();
+    Frame frame;
+    if (!input.empty() || ended) {
+      const FrameRules& rules = connection.listening->frame_rules;
+      const size_t limit = std::min(input.size(), frame_bytes_limit(rules.frame_bytes_max));
+      frame = connection.decoder.decode(rules, input, ended, limit, notes_);
+      if (frame.consumed > 0) parts_.turn.consume(connection, frame.consumed);
+    }
+    if (frame.kind == Frame::Kind::kRequest) {
+      return make_request(connection, input, frame, in_read_buffer);
+    }
+    if (!take_no_request(connection, frame)) return nullptr;
+  } while (may_start(connection));
+  return nullptr;
+}
+
+// The job of a request that was found at the front of `input` and is consumed. Null: there is no
+// memory for one, and the connection is closed.
+Job* Receiver::make_request(Connection& connection, std::string_view input, const Frame& frame,
+                            bool in_read_buffer) {
+  connection.awaits_more = false;
+  Job* const job = parts_.dispatcher.make(connection, JobKind::kRequest);
+  if (job == nullptr) return drop_request(connection);
+  job->number = parts_.replies.open(connection, job);
+  if (job->number == 0) {
+    parts_.dispatcher.unmake(*job);
+    return drop_request(connection);
+  }
+  parts_.loop.counters.requests.add();
+  job->requests_begin = input.data();
+  job->requests[0] = {frame.payload, input.data() + frame.consumed, connection.decoder.state(),
+                      frame.request_kind};
+  job->requests_count = 1;
+  job->gathers = !connection.listening->pipelined();
+  job->in_read_buffer = in_read_buffer;
+  return job;
+}
+
+Job* Receiver::drop_request(Connection& connection) {
+  parts_.loop.counters.partial_requests_dropped.add();
+  parts_.ending.close(connection, CloseReason::kOutOfMemory);
+  return nullptr;
+}
+
+// Adds the requests that have arrived behind the first, on a serial connection. Stops at the first
+// frame that is not a request of the same kind, for the requests of a job start in one place.
+void Receiver::add_requests(Connection& connection, Job& job) {
+  const Listening& listening = *connection.listening;
+  if (listening.has_deadline() || parts_.context.buffers.under_pressure()) return;
+  Turn& turn = parts_.turn;
+  const std::string_view input = turn.pending(connection);
+  const uint32_t room =
+      std::min(connection.requests_a_job - job.requests_count, turn.frames_left());
+  const std::span<DecodedRequest> into = std::span(job.requests).subspan(job.requests_count, room);
+  const size_t found =
+      connection.decoder.decode_requests(listening.frame_rules, input, connection.life.peer_ended(),
+                                         job.requests[0].kind, into, notes_);
+  if (found == 0) {
+    if (!notes_.mistake.empty()) fail_codec(connection);
+    return;
+  }
+  turn.consume(connection, static_cast<size_t>(into[found - 1].end - input.data()));
+  for (size_t i = 0; i < found; ++i) connection.sequencer.open();
+  job.requests_count += static_cast<uint32_t>(found);
+  turn.count_frames(static_cast<uint32_t>(found));
+  parts_.loop.counters.requests.add(found);
+}
+
+// What the codec has found and is no request; it is consumed. True: there may be one behind it.
+bool Receiver::take_no_request(Connection& connection, const Frame& frame) {
+  switch (frame.kind) {
+    case Frame::Kind::kIncomplete:
+      return take_incomplete(connection, frame);
+    case Frame::Kind::kEnd:
+      if (!notes_.mistake.empty()) fail_codec(connection);
+      connection.life.note_decoded();
+      connection.awaits_more = false;
+      if (std::exchange(notes_.lost_part, false) || frame.consumed > 0) {
+        parts_.loop.counters.partial_requests_dropped.add();
+      }
+      return false;
+    case Frame::Kind::kRefused:
+    case Frame::Kind::kFatal:
+      return refuse(connection, frame);
+    case Frame::Kind::kRequest:
+      break;
+  }
+  CHECK(false, "a request is taken by make_request");
+  return false;
+}
+
+bool Receiver::take_incomplete(Connection& connection, const Frame& frame) {
+  const bool has_rest = !parts_.turn.pending(connection).empty();
+  if (frame.consumed > 0 && (has_rest || connection.life.peer_ended())) {
+    return parts_.turn.count_frame();
+  }
+  const bool partial = has_rest || connection.decoder.is_in_frame();
+  if (connection.life.is_stopped()) {
+    connection.life.note_decoded();
+    if (partial) parts_.loop.counters.partial_requests_dropped.add();
+  } else if (partial && !connection.awaits_more) {
+    parts_.clocks.start_request(connection);
+  }
+  connection.awaits_more = partial;
+  return false;
+}
+
+bool Receiver::refuse(Connection& connection, const Frame& frame) {
+  connection.awaits_more = false;
+  parts_.loop.counters.refused_frames.add();
+  Answer refusal = error(std::string(frame.payload));
+  if (frame.kind == Frame::Kind::kFatal) {
+    connection.life.note_given_up();
+    refusal = std::move(refusal).close_after();
+  }
+  const uint64_t number = parts_.replies.open(connection, nullptr);
+  if (number == 0) {
+    parts_.ending.close(connection, CloseReason::kOutOfMemory);
+    return false;
+  }
+  parts_.replies.answer(connection, number, std::move(refusal));
+  return parts_.turn.count_frame();
+}
+
+// The mistake that the decoder has noted.
+void Receiver::fail_codec(Connection& connection) {
+  parts_.ending.fail_codec(connection, std::exchange(notes_.mistake, {}));
+}
+
+void Receiver::end_turn() {
+  parts_.loop.assume_held();
+  Turn& turn = parts_.turn;
+  Connection& connection = *turn.at_hand();
+  if (parts_.fast_path.is_out(connection)) return turn.let_go();
+  if (!turn.received().empty() && connection.life.keeps_input() &&
+      !connection.input.append(parts_.input_blocks, turn.received())) {
+    parts_.ending.close(connection, CloseReason::kOutOfMemory);
+  }
+  turn.set_received({});
+  if (connection.input.has_block() && (connection.input.bytes() == 0 || !connection.is_live())) {
+    connection.input.drop(parts_.input_blocks);
+  }
+  parts_.sender.flush(connection);
+  parts_.ending.step(connection);
+  balance_reading(connection);
+  parts_.clocks.arm(connection);
+  // The job that is out may post itself home quietly: tell it if its return is awaited. seq_cst:
+  // before this loop sleeps it looks into its mailbox once more.
+  if (connection.writer != nullptr &&
+      (connection.input.bytes() > 0 || connection.life.peer_ended() ||
+       connection.life.is_stopped() || connection.listening->has_session)) {
+    connection.writer->return_flag->await();
+  }
+  const bool more = turn.was_cut_short();
+  turn.let_go();
+  // A flush may have opened what a full write queue had closed, or closed the connection.
+  const bool callback_due = connection.life.is_closed() && !connection.life.is_session_done() &&
+                            connection.running_count == 0 && !connection.timer_armed();
+  if (more || callback_due || connection.sequencer.holds_next() ||
+      (may_start(connection) && connection.input.bytes() > 0 && !connection.awaits_more)) {
+    turn.schedule(connection);
+  }
+  parts_.ending.try_release(connection);
+}
+
+// Back-pressure: a connection that cannot start its requests now stops reading, so that its client
+// is held back by its own socket.
+void Receiver::balance_reading(Connection& connection) {
+  const Life& life = connection.life;
+  if (!life.is_live() || life.is_closing() || life.is_lingering()) return;
+  const Limits& limits = connection.listening->options.limits;
+  const bool full = connection.input.bytes() >= limits.read_ahead_bytes_max;
+  const bool stuck = !may_start(connection);
+  const bool pause = !life.keeps_input() || life.is_stopped() || connection.write_blocked ||
+                     (full && !connection.awaits_more && connection.input.bytes() > 0) ||
+                     (stuck && (full || parts_.context.buffers.under_pressure()));
+  if (pause == connection.reading_paused) return;
+  connection.reading_paused = pause;
+  EventLoop& loop = parts_.loop;
+  loop.assume_held();
+  if (pause) {
+    loop.counters.reads_paused.add();
+    loop.driver().pause(connection);
+  } else {
+    if (connection.awaits_more) parts_.clocks.start_request(connection);  // it stood still
+    loop.driver().receive(connection);
+  }
+}
+
+}}  // namespace trireme

@@ -1,0 +1,72 @@
+// From received bytes to requests: the only place where the bytes of connections arrive, and where
+// their decoders are asked.
+//
+// Steps 2 and 3. Thread: the holder of the loop. The connection whose bytes they are is at hand
+// (Turn) until nothing more can be done for it: then end_turn. Bounded: of one connection
+// Turn::kFramesMax frames in a turn; what cannot start waits in its InputBuffer, and back-pressure
+// (balance_reading) bounds that.
+#pragma once
+
+#include "connection/connection.h"
+#include "connection/dispatcher.h"
+#include "connection/fast_path.h"
+#include "connection/replies.h"
+#include "connection/turn.h"
+#include "handling/crew.h"
+#include "roster/server_context.h"
+
+namespace trireme { inline namespace v0 {
+
+class Clocks;
+
+class Receiver {
+ public:
+  // What it uses of its loop.
+  struct Parts {
+    ServerContext& context;
+    EventLoop& loop;
+    HeldLoop& held;
+    InputBlocks& input_blocks;
+    Turn& turn;
+    Dispatcher& dispatcher;
+    Sender& sender;
+    Replies& replies;
+    Ending& ending;
+    Clocks& clocks;
+    FastPath& fast_path;
+  };
+  explicit Receiver(const Parts& parts) : parts_(parts) {}
+
+  // Bytes, an end or an error of a connection (kReceived). The job to run on this thread, if it is
+  // known at once; else the connection is at hand, unless it has ended.
+  Job* receive(Connection& connection, const Completion& completion);
+  // The next job of the connection at hand that is to run on this thread; jobs for data workers are
+  // put aside on the way. Null: nothing can be started now.
+  Job* pump(Connection& connection);
+  // The end of what can be done for the connection at hand: its rest is kept, its replies leave,
+  // its clocks are set.
+  void end_turn();
+  // Its next request may start, as far as is known without looking for one.
+  bool may_start(const Connection& connection) const;
+
+ private:
+  Job* take_whole(Connection& connection, std::string_view input) REQUIRES(parts_.loop);
+  void take(Connection& connection, const Completion& completion) REQUIRES(parts_.loop);
+  void note_decoding(const Connection& connection);
+  bool has_no_input(const Connection& connection) const;
+  Job* decode(Connection& connection) REQUIRES(parts_.loop);
+  bool take_no_request(Connection& connection, const Frame& frame) REQUIRES(parts_.loop);
+  bool take_incomplete(Connection& connection, const Frame& frame) REQUIRES(parts_.loop);
+  bool refuse(Connection& connection, const Frame& frame) REQUIRES(parts_.loop);
+  Job* make_request(Connection& connection, std::string_view input, const Frame& frame,
+                    bool in_read_buffer);
+  Job* drop_request(Connection& connection);
+  void add_requests(Connection& connection, Job& job);
+  void fail_codec(Connection& connection);
+  void balance_reading(Connection& connection) REQUIRES(parts_.loop);
+
+  const Parts parts_;
+  DecodeNotes notes_;
+};
+
+}}  // namespace trireme

@@ -1,0 +1,112 @@
+// The send direction of connections: what is to leave is gathered, sent, and kept where the socket
+// does not take it. The only place of the loop that sends to its driver.
+//
+// Step 6. Thread: the holder of the loop. Bounded: one gather buffer a loop; a write queue stops
+// the reading of its connection at write_bytes_high, and counts against the budget. Who sends for a
+// connection may find it closed afterwards: the socket, or the budget, has failed.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+
+#include "connection/connection.h"
+#include "connection/gather.h"
+#include "reply/mail.h"
+#include "roster/server_context.h"
+
+namespace trireme { inline namespace v0 {
+
+class Clocks;
+class Ending;
+class Turn;
+
+class Sender {
+ public:
+  Sender(ServerContext& context, EventLoop& loop, Driver::Traits driver, Turn& turn, Ending& ending,
+         Clocks& clocks)
+      : context_(context),
+        loop_(loop),
+        driver_(driver),
+        turn_(turn),
+        ending_(ending),
+        clocks_(clocks),
+        gather_(context.buffers) {}
+
+  // Adds to what is gathered for the connection.
+  void write(Connection& connection, std::string_view bytes);
+  // An answer in its envelope. Small ones are gathered, large ones leave from where they are,
+  // behind what is gathered. `body`: moved instead of copied if it owns its bytes and must wait.
+  void write_framed(Connection& connection, const Envelope& envelope, Answer& body);
+  // Sends what is gathered: for anyone, or for this connection.
+  void flush();
+  void flush(const Connection& connection) {
+    if (gather_.is_of(connection)) flush();
+  }
+  bool has_gathered() const { return !gather_.is_empty(); }
+  bool has_gathered(const Connection& connection) const { return gather_.is_of(connection); }
+  // Forgets what is gathered for a connection that closes.
+  void drop_gathered(const Connection& connection);
+
+  // Sends pieces in order; what the socket does not take goes to the write queue. `owner`: the
+  // answer whose bytes are piece 2, moved instead of copied if it owns them.
+  void send(Connection& connection, const std::array<std::string_view, 4>& pieces, Answer* owner);
+  // The same for one piece, where nothing waits. False: a part of it waits now, or the connection
+  // is closed.
+  bool send_alone(Connection& connection, std::string_view bytes, Answer* owner);
+  // A push of the policy `latest`, with nothing gathered. Not gathered with others: of bytes that
+  // have not begun to leave, a newer value takes the place.
+  void send_latest(Connection& connection, ChargedBytes bytes);
+  // Behind what waits already.
+  void queue(Connection& connection, ChargedBytes bytes);
+
+  // The driver says that there is room, or a clock asks.
+  void resume(Connection& connection);
+  // Nothing is with the driver any more: it is the socket's, or in the write queue.
+  void settle(Connection& connection);
+  // What the driver had taken and could not send.
+  void take_back(Connection& connection, std::span<const char> bytes, int error);
+  // A send of a data worker has failed. True: the connection lives on, for the kernel is out of
+  // memory for a moment.
+  bool note_failure(Connection& connection, int error);
+
+  // True if the loop may write to this connection now. False: a data worker is writing, and its job
+  // comes home soon.
+  bool owns_writing(Connection& connection);
+  // Lends the send direction to a job for a data worker, if the loop will not need it before the
+  // job is back.
+  void grant_writing(Connection& connection, Job& job);
+
+  // The loop ends: the books of buffers are closed with it.
+  void end() { gather_.end(); }
+
+ private:
+  static constexpr size_t kCopyBytesMax = 8 << 10;  // larger answers are sent from where they are
+
+  void keep_unsent(Connection& connection, const std::array<std::string_view, 4>& pieces,
+                   Sent result, Answer* owner) REQUIRES(loop_);
+  Sent send_settled(Connection& connection, std::span<const iovec> pieces) REQUIRES(loop_);
+  void after_write(Connection& connection) REQUIRES(loop_);
+
+  ServerContext& context_;
+  EventLoop& loop_;
+  const Driver::Traits driver_;
+  Turn& turn_;
+  Ending& ending_;
+  Clocks& clocks_;
+  Gather gather_;
+};
+
+inline bool Sender::send_alone(Connection& connection, std::string_view bytes, Answer* owner) {
+  loop_.assume_held();
+  const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+  const Sent result = loop_.driver().send(connection, std::span(&piece, 1));
+  if (result.bytes == bytes.size()) {
+    connection.last_activity = loop_.now();
+    return true;
+  }
+  keep_unsent(connection, {"", "", bytes}, result, owner);
+  return false;
+}
+
+}}  // namespace trireme

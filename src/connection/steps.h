@@ -1,0 +1,68 @@
+// The steps of requests in one loop: each is a class that owns its part, and here they are
+// connected.
+//
+// Steps 2 to 6. Thread: the holder of the loop. A step is given the others that it uses, by name:
+// what a class can reach is in its constructor.
+//
+//   Receiver --> Dispatcher --> (a handler runs) --> Finisher --> Replies --> Sender --> driver
+//       |            |                                  |            |           |
+//       |            '-- Placer, JobPool, JobsOut ------'            '-- Pushes -'
+//       '-- Turn, InputBlocks, Decoder        Ending and Clocks: all along; FastPath: all in one
+#pragma once
+
+#include "connection/clocks.h"
+#include "connection/dispatcher.h"
+#include "connection/ending.h"
+#include "connection/fast_path.h"
+#include "connection/finisher.h"
+#include "connection/input_blocks.h"
+#include "connection/pushes.h"
+#include "connection/receiver.h"
+#include "connection/replies.h"
+#include "connection/sender.h"
+#include "connection/slots.h"
+#include "connection/turn.h"
+#include "handling/job_pool.h"
+#include "handling/jobs_out.h"
+#include "handling/placer.h"
+
+namespace trireme { inline namespace v0 {
+
+struct Steps {
+  Steps(ServerContext& context, EventLoop& loop, HeldLoop& held)
+      : slots(context, loop),
+        input_blocks(context.buffers),
+        placer(held, loop.driver_traits()),
+        pool(context.buffers),
+        dispatcher(context, loop, placer, pool, out, sender, ending),
+        sender(context, loop, loop.driver_traits(), turn, ending, clocks),
+        pushes(context, slots, turn, sender, ending, clocks),
+        replies(context, loop, turn, sender, ending, finisher),
+        ending(context, loop, slots, turn, sender, clocks, finisher),
+        clocks(context, loop, turn, receiver, sender, replies, ending),
+        finisher({context, loop, placer, out, input_blocks, slots, turn, dispatcher, sender, pushes,
+                  replies, ending}),
+        fast_path({context, loop, placer, pool, out, turn, dispatcher, sender, replies}),
+        receiver({context, loop, held, input_blocks, turn, dispatcher, sender, replies, ending,
+                  clocks, fast_path}) {}
+  Steps(const Steps&) = delete;
+  Steps& operator=(const Steps&) = delete;
+
+  Turn turn;
+  Slots slots;
+  InputBlocks input_blocks;
+  Placer placer;
+  JobPool pool;
+  JobsOut out;
+  Dispatcher dispatcher;
+  Sender sender;
+  Pushes pushes;
+  Replies replies;
+  Ending ending;
+  Clocks clocks;
+  Finisher finisher;
+  FastPath fast_path;
+  Receiver receiver;
+};
+
+}}  // namespace trireme
