@@ -166,7 +166,7 @@ struct Conversation::Impl {
     driver = scripted.get();
     loop.use_driver(std::move(scripted));
     io_worker = std::make_unique<IoWorker>(*context.get(), 0, listenings);
-    loop.counters.accepted.add();
+    context.get()->books(0).accepted.add();
     CHECK(context.get()->places.enter(), "the one connection of a conversation");
     loop.post(std::make_unique<AdoptMail>(-1, 0, SocketAddress{}));
     io_worker->turn_until_idle();
@@ -227,9 +227,9 @@ std::string Conversation::drain() {
 }
 
 std::optional<CloseReason> Conversation::closed() const {
-  const LoopCounters& counters = impl_->context.get()->loop(0).counters;
+  const Books& books = impl_->context.get()->books(0);
   for (int reason = 0; reason < kCloseReasonCount; ++reason) {
-    if (counters.closed_by_reason[static_cast<size_t>(reason)].get() > 0)
+    if (books.closed_by_reason[static_cast<size_t>(reason)].get() > 0)
       return static_cast<CloseReason>(reason);
   }
   return std::nullopt;

@@ -6,41 +6,46 @@
 namespace trireme { inline namespace v0 {
 namespace {
 
-void add_loop(Stats& stats, const LoopCounters& loop) {
+void add_books(Stats& stats, const Books& books) {
   for (size_t i = 0; i < stats.closed_by_reason.size(); ++i) {
-    stats.closed_by_reason[i] += loop.closed_by_reason[i].get();
-    stats.closed += loop.closed_by_reason[i].get();
+    stats.closed_by_reason[i] += books.closed_by_reason[i].get();
+    stats.closed += books.closed_by_reason[i].get();
   }
-  stats.refused += loop.refused.get();  // before `accepted`: what is live is never below zero
-  stats.accepted += loop.accepted.get();
-  stats.accept_failures += loop.accept_failures.get();
-  stats.accept_pauses += loop.accept_pauses.get();
-  stats.slots_made += loop.slots_made.get();
-  stats.slots_gone += loop.slots_gone.get();
-  stats.requests += loop.requests.get();
-  stats.replies += loop.replies.get();
-  stats.replies_dropped += loop.replies_dropped.get();
-  stats.unanswered += loop.unanswered.get();
-  stats.refused_frames += loop.refused_frames.get();
-  stats.partial_requests_dropped += loop.partial_requests_dropped.get();
-  stats.handler_exceptions += loop.handler_exceptions.get();
-  stats.handler_deadlines += loop.handler_deadlines.get();
-  stats.stale_ids += loop.stale_ids.get();
-  stats.bytes_in += loop.bytes_in.get();
-  stats.bytes_out += loop.bytes_out.get();
-  stats.loop_turns += loop.loop_turns.get();
-  stats.wakeups += loop.wakeups.get();
-  stats.late_turns += loop.late_turns.get();
-  stats.reads_paused += loop.reads_paused.get();
-  stats.jobs_inline += loop.jobs_inline.get();
-  stats.jobs_on_data_workers += loop.jobs_on_data_workers.get();
-  stats.direct_writes += loop.direct_writes.get();
-  stats.hand_overs += loop.hand_overs.get();
-  stats.hand_overs_asked += loop.hand_overs_asked.get();
-  stats.hand_overs_told += loop.hand_overs_told.get();
-  stats.stalls += loop.stalls.get();
-  stats.descriptors_opened += loop.descriptors_opened.get();
-  stats.descriptors_closed += loop.descriptors_closed.get();
+  stats.refused += books.refused.get();  // before `accepted`: what is live is never below zero
+  stats.accepted += books.accepted.get();
+  stats.accept_failures += books.accept_failures.get();
+  stats.accept_pauses += books.accept_pauses.get();
+  stats.slots_made += books.slots_made.get();
+  stats.slots_gone += books.slots_gone.get();
+  stats.requests += books.requests.get();
+  stats.replies += books.replies.get();
+  stats.replies_dropped += books.replies_dropped.get();
+  stats.unanswered += books.unanswered.get();
+  stats.refused_frames += books.refused_frames.get();
+  stats.partial_requests_dropped += books.partial_requests_dropped.get();
+  stats.handler_exceptions += books.handler_exceptions.get();
+  stats.handler_deadlines += books.handler_deadlines.get();
+  stats.stale_ids += books.stale_ids.get();
+  stats.reads_paused += books.reads_paused.get();
+  stats.jobs_inline += books.jobs_inline.get();
+  stats.jobs_on_data_workers += books.jobs_on_data_workers.get();
+  stats.direct_writes += books.direct_writes.get();
+  stats.hand_overs += books.hand_overs.get();
+  stats.hand_overs_asked += books.hand_overs_asked.get();
+  stats.hand_overs_told += books.hand_overs_told.get();
+  stats.stalls += books.stalls.get();
+}
+
+void add_loop(Stats& stats, EventLoop& loop, const Books& books) {
+  add_books(stats, books);
+  const LoopCounters& counters = loop.counters;
+  stats.bytes_in += counters.bytes_in.get();
+  stats.bytes_out += counters.bytes_out.get();
+  stats.loop_turns += counters.loop_turns.get();
+  stats.wakeups += counters.wakeups.get();
+  stats.late_turns += counters.late_turns.get();
+  stats.descriptors_opened += counters.descriptors_opened.get();
+  stats.descriptors_closed += counters.descriptors_closed.get();
 }
 
 }  // namespace
@@ -48,11 +53,11 @@ void add_loop(Stats& stats, const LoopCounters& loop) {
 Stats collect_stats(ServerContext& context, uint64_t data_workers) {
   Stats stats;
   for (uint32_t i = 0; i < context.io_workers(); ++i) {
-    add_loop(stats, context.loop(i).counters);
+    add_loop(stats, context.loop(i), context.books(i));
     stats.timers_made += context.loop(i).timers_made();
     stats.timers_gone += context.loop(i).timers_gone();
   }
-  add_loop(stats, context.listener_loop().counters);
+  add_loop(stats, context.listener_loop(), context.books(context.io_workers()));
   stats.stale_ids += context.stale_ids.get();
   stats.live = stats.accepted - stats.refused - stats.closed;
   stats.data_workers = data_workers;

@@ -12,6 +12,7 @@ namespace trireme { inline namespace v0 {
 Listener::Listener(ServerContext& context)
     : context_(context),
       loop_(context.listener_loop()),
+      books_(context.books(loop_.index())),
       door_(context, context.listener_loop(), *this),
       placed_(context.io_workers()) {}
 
@@ -75,9 +76,9 @@ void Listener::adopt_in_loop(int fd, uint32_t listening, const SocketAddress& pe
   std::unique_ptr<AdoptMail> mail(new (std::nothrow) AdoptMail(fd, listening, peer));
   if (mail == nullptr) {
     context_.platform.kernel.close_socket(fd);
-    loop_.counters.adopted.add();
+    books_.adopted.add();
     loop_.counters.descriptors_closed.add();
-    loop_.counters.closed_by_reason[static_cast<size_t>(CloseReason::kOutOfMemory)].add();
+    books_.closed_by_reason[static_cast<size_t>(CloseReason::kOutOfMemory)].add();
     if (context_.options.connections_per_address_max > 0)
       context_.addresses.leave(ClientAddress::of(peer));
     return context_.places.leave();
@@ -90,10 +91,10 @@ uint32_t Listener::place_in_loop() {
   uint32_t best = 0;
   uint64_t best_live = UINT64_MAX;
   for (uint32_t index = 0; index < context_.io_workers(); ++index) {
-    const LoopCounters& counters = context_.loop(index).counters;
-    uint64_t gone = counters.refused.get();
-    for (const Counter& counter : counters.closed_by_reason) gone += counter.get();
-    const uint64_t came = placed_[index] + counters.accepted.get();
+    const Books& books = context_.books(index);
+    uint64_t gone = books.refused.get();
+    for (const Counter& counter : books.closed_by_reason) gone += counter.get();
+    const uint64_t came = placed_[index] + books.accepted.get();
     const uint64_t live = came - std::min(gone, came);
     if (live < best_live) {
       best_live = live;

@@ -36,6 +36,7 @@ class Listener final : private Adopter {
 
   ServerContext& context_;
   EventLoop& loop_;
+  Books& books_;
   LoopDoor door_;
   std::vector<uint64_t> placed_ GUARDED_BY(loop_);  // by I/O worker
   bool stopping_ GUARDED_BY(loop_) = false;

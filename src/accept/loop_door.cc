@@ -21,7 +21,11 @@ constexpr int kWaitsMax = 100;      // until the channels have come back
 }  // namespace
 
 LoopDoor::LoopDoor(ServerContext& context, EventLoop& loop, Adopter& adopter)
-    : context_(context), loop_(loop), adopter_(adopter), back_off_(kBackOffMin) {}
+    : context_(context),
+      loop_(loop),
+      books_(context.books(loop.index())),
+      adopter_(adopter),
+      back_off_(kBackOffMin) {}
 
 LoopDoor::~LoopDoor() {
   loop_.assume_held();
@@ -95,7 +99,7 @@ LoopDoor::Outcome LoopDoor::failed_in_loop(int error) {
   if (error == EINTR) return Outcome::kTaken;  // try again
   if (accept_failure(error) == AcceptFailure::kNextClient && ++aborted_in_a_row_ < kAbortedMax)
     return Outcome::kTaken;
-  loop_.counters.accept_failures.add();
+  books_.accept_failures.add();
   log_failure(error);
   pause_in_loop(true);
   return Outcome::kPause;
@@ -146,10 +150,10 @@ bool LoopDoor::enter_in_loop() {
 void LoopDoor::admit_in_loop(int fd, const SocketAddress& peer, uint32_t listening) {
   back_off_ = kBackOffMin;
   aborted_in_a_row_ = 0;
-  loop_.counters.accepted.add();
+  books_.accepted.add();
   const size_t limit = context_.options.connections_per_address_max;
   if (limit > 0 && !context_.addresses.enter(ClientAddress::of(peer), limit)) {
-    loop_.counters.refused.add();
+    books_.refused.add();
     context_.address_gate.write(context_.log, LogLevel::kWarning, loop_.now(), [&] {
       return ClientAddress::of(peer).describe() +
              " is refused: connections_per_address_max is reached, " + std::to_string(limit) +
@@ -178,7 +182,7 @@ void LoopDoor::pause_in_loop(bool failed) {
   waits_for_ = waits_for;
   turn_ = AcceptWait::kNothing;
   if (!failed) log_limit_in_loop();
-  loop_.counters.accept_pauses.add();
+  books_.accept_pauses.add();
   resume_at_ = loop_.now() + back_off_;
   back_off_ = std::min(back_off_ * 2, kBackOffMax);
   for (Socket& socket : sockets_) {
@@ -195,13 +199,13 @@ void LoopDoor::room_in_loop() {
 
 void LoopDoor::begin_turn_in_loop() {
   turn_ = waits_for_;
-  accepted_before_turn_ = loop_.counters.accepted.get();
+  accepted_before_turn_ = books_.accepted.get();
 }
 
 // The sockets have been looked at since the turn began.
 void LoopDoor::pass_on_in_loop() {
   const AcceptWait turn = std::exchange(turn_, AcceptWait::kNothing);
-  const bool took_nobody = loop_.counters.accepted.get() == accepted_before_turn_;
+  const bool took_nobody = books_.accepted.get() == accepted_before_turn_;
   if (took_nobody && !over_limit()) context_.places.give_turn(turn);
 }
 

@@ -85,6 +85,7 @@ class LoopDoor final : public Door {
 
   ServerContext& context_;
   EventLoop& loop_;
+  Books& books_;
   Adopter& adopter_;
   std::deque<Socket> sockets_ GUARDED_BY(loop_);
   size_t open_count_ GUARDED_BY(loop_) = 0;

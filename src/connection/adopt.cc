@@ -8,7 +8,7 @@ namespace trireme { inline namespace v0 {
 void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddress& peer) {
   loop_.assume_held();
   const Listening& listening = *listenings_[listening_index];
-  loop_.counters.adopted.add();
+  context_.books(loop_.index()).adopted.add();
   Connection* const connection = steps_.slots.take(peer);
   if (connection == nullptr) return refuse_in_loop(fd, peer);
   SlotRecord& record = context_.roster.record(loop_.index(), connection->id.slot());
@@ -42,7 +42,7 @@ void IoWorker::refuse_in_loop(int fd, const SocketAddress& peer) {
   const CloseReason reason = all_taken ? CloseReason::kRefused : CloseReason::kOutOfMemory;
   context_.platform.kernel.close_socket(fd);
   loop_.counters.descriptors_closed.add();
-  loop_.counters.closed_by_reason[static_cast<size_t>(reason)].add();
+  context_.books(loop_.index()).closed_by_reason[static_cast<size_t>(reason)].add();
   context_.full_gate.write(context_.log, LogLevel::kWarning, loop_.now(), [&]() -> std::string {
     if (!all_taken) return "a client is refused: there is no memory for its connection";
     return "a client is refused: handlers that outlive their connections hold all places of "

@@ -23,7 +23,7 @@ Job* Dispatcher::put_aside(Job& job) {
     ending_.close(connection, CloseReason::kOutOfMemory);
     return nullptr;
   }
-  loop_.counters.jobs_on_data_workers.add(std::max(job.requests_count, 1u));
+  books_.jobs_on_data_workers.add(std::max(job.requests_count, 1u));
   if (job.requests_count > 1) out_.watch(job, loop_.now());
   out_.put_aside(job);
   sender_.grant_writing(connection, job);  // last: a send that fails closes, and withdraws the job

@@ -24,6 +24,7 @@ class Dispatcher {
              Sender& sender, Ending& ending)
       : context_(context),
         loop_(loop),
+        books_(context.books(loop.index())),
         placer_(placer),
         pool_(pool),
         out_(out),
@@ -83,6 +84,7 @@ class Dispatcher {
 
   ServerContext& context_;
   EventLoop& loop_;
+  Books& books_;
   Placer& placer_;
   JobPool& pool_;
   JobsOut& out_;
@@ -97,7 +99,7 @@ inline Job* Dispatcher::dispatch(Job& job) {
   if (crew_ != nullptr && !placer_.starts_here(job, listening.dispatch, listening.index)) {
     return put_aside(job);
   }
-  loop_.counters.jobs_inline.add(std::max(job.requests_count, 1u));
+  books_.jobs_inline.add(std::max(job.requests_count, 1u));
   placer_.publish(job, loop_.now());
   return &job;
 }

@@ -32,7 +32,7 @@ void Ending::drain(Connection& connection) {
 void Ending::finish(Connection& connection, CloseReason reason) {
   if (!connection.life.finish(reason)) return;
   connection.counted_bytes = 0;
-  if (!turn_.pending(connection).empty()) loop_.counters.partial_requests_dropped.add();
+  if (!turn_.pending(connection).empty()) books_.partial_requests_dropped.add();
   drop_input(connection);
   for (Job* job = connection.running; job != nullptr; job = job->next_running) {
     job->run_no_more.store(true, std::memory_order_relaxed);
@@ -147,9 +147,8 @@ void Ending::close(Connection& connection, CloseReason reason) {
     context_.platform.kernel.shutdown(connection.fd, SHUT_RDWR);
     return;
   }
-  loop_.counters.replies_dropped.add(connection.sequencer.in_flight());
-  if (connection.life.is_open() && connection.awaits_more)
-    loop_.counters.partial_requests_dropped.add();
+  books_.replies_dropped.add(connection.sequencer.in_flight());
+  if (connection.life.is_open() && connection.awaits_more) books_.partial_requests_dropped.add();
   cancel_jobs(connection, CancelReason::kPeerGone);
   connection.sequencer = Sequencer();
   connection.out.clear();
@@ -179,7 +178,7 @@ bool Ending::close_if_due(Connection& connection) {
 // The books and the public record of a connection that has no socket any more.
 void Ending::note_gone(Connection& connection, CloseReason reason) {
   connection.life.close(reason);
-  loop_.counters.closed_by_reason[static_cast<size_t>(reason)].add();
+  books_.closed_by_reason[static_cast<size_t>(reason)].add();
   SlotRecord& record = context_.roster.record(loop_.index(), connection.id.slot());
   record.generation.store(0, std::memory_order_relaxed);
   record.unsent_bytes.store(0, std::memory_order_relaxed);

@@ -23,6 +23,7 @@ class Ending {
          Clocks& clocks, Finisher& finisher)
       : context_(context),
         loop_(loop),
+        books_(context.books(loop.index())),
         slots_(slots),
         turn_(turn),
         sender_(sender),
@@ -65,6 +66,7 @@ class Ending {
 
   ServerContext& context_;
   EventLoop& loop_;
+  Books& books_;
   Slots& slots_;
   Turn& turn_;
   Sender& sender_;

@@ -32,7 +32,7 @@ bool FastPath::finish(Job& job) {
     parts_.replies.send_alone(connection, *alone);
     is_done = connection.is_plain();
   } else {
-    loop.counters.replies.add(job.requests_count);
+    parts_.books.replies.add(job.requests_count);
     const std::string_view replies =
         alone != nullptr ? alone->text() : std::string_view(job.replies.data(), job.replies_bytes);
     is_done = parts_.sender.send_alone(connection, replies, alone);
@@ -61,10 +61,9 @@ bool FastPath::finish_written(Job& job) {
   connection.writer = nullptr;
   retire(connection, job);
   connection.last_activity = loop.now();
-  LoopCounters& counters = loop.counters;
-  counters.replies.add(job.requests_count);
-  counters.direct_writes.add();
-  counters.bytes_out.add(job.written_bytes);
+  parts_.books.replies.add(job.requests_count);
+  parts_.books.direct_writes.add();
+  loop.counters.bytes_out.add(job.written_bytes);
   parts_.dispatcher.recycle(job);
   return true;
 }

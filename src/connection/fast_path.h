@@ -34,6 +34,7 @@ class FastPath {
   struct Parts {
     ServerContext& context;
     EventLoop& loop;
+    Books& books;
     Placer& placer;
     JobPool& pool;
     JobsOut& out;

@@ -23,7 +23,7 @@ void Finisher::finish(Job& job) {
   if (connection.running == &job) connection.running = job.next_running;
   --connection.running_count;
   if (connection.writer == &job) connection.writer = nullptr;
-  if (job.threw) parts_.loop.counters.handler_exceptions.add();
+  if (job.threw) parts_.books.handler_exceptions.add();
   if (!job.is_unstarted()) parts_.placer.learn(job, parts_.loop.now());
   if (job.job_kind == JobKind::kRequest) {
     finish_requests(connection, job);
@@ -93,7 +93,7 @@ void Finisher::finish_requests(Connection& connection, Job& job) {
 // A job that was not started, for nobody waits for its replies any more.
 void Finisher::finish_unstarted(Connection& connection, Job& job) {
   job.write_token.reset();
-  parts_.loop.counters.jobs_on_data_workers.subtract(job.requests_count);
+  parts_.books.jobs_on_data_workers.subtract(job.requests_count);
   if (!connection.is_live() || !connection.sequencer.is_open(job.number)) return;
   if (connection.life.is_muted()) {
     return parts_.replies.answer(connection, job.number, no_answer());
@@ -104,12 +104,11 @@ void Finisher::finish_unstarted(Connection& connection, Job& job) {
 // The replies have left, or a part of them, from the data worker. The books, and the rest.
 void Finisher::finish_written(Connection& connection, Job& job) {
   parts_.loop.assume_held();
-  LoopCounters& counters = parts_.loop.counters;
   const uint32_t replies = job.replies_count + (job.outbox.has_answer() ? 1 : 0);
   Replies::retire(connection, replies);
-  counters.replies.add(replies);
-  counters.direct_writes.add();
-  counters.bytes_out.add(job.written_bytes);
+  parts_.books.replies.add(replies);
+  parts_.books.direct_writes.add();
+  parts_.loop.counters.bytes_out.add(job.written_bytes);
   if (parts_.ending.close_if_due(connection)) return;
   connection.last_activity = parts_.loop.now();
   if (job.write_error != 0 && !parts_.sender.note_failure(connection, job.write_error)) return;
@@ -164,12 +163,12 @@ void Finisher::give_back(Connection& connection, Job& job) {
                         job.outbox.answer().kind() == Answer::Kind::kBytes;
   connection.requests_a_job = was_full ? static_cast<uint8_t>(job.requests_run) : 1;
   if (!connection.is_live()) return;  // counted when it closed
-  LoopCounters& counters = parts_.loop.counters;
   connection.sequencer.take_back(unrun);
-  counters.requests.subtract(unrun);
-  (job.on_data_worker ? counters.jobs_on_data_workers : counters.jobs_inline).subtract(unrun);
+  parts_.books.requests.subtract(unrun);
+  (job.on_data_worker ? parts_.books.jobs_on_data_workers : parts_.books.jobs_inline)
+      .subtract(unrun);
   if (!connection.life.is_open()) {
-    return counters.partial_requests_dropped.add();  // as other input that is not read any more
+    return parts_.books.partial_requests_dropped.add();  // as other input that is not read any more
   }
   // What a codec was switched to begins with the bytes behind the request that switched it.
   const bool same_codec = job.codec_switches == connection.codec_switches();
@@ -206,12 +205,11 @@ void Finisher::leave_gathered(Connection& connection, Job& job, uint32_t count, 
   const std::string_view framed(job.replies.data() + job.left_bytes, bytes - job.left_bytes);
   job.left_count = count;
   job.left_bytes = bytes;
-  LoopCounters& counters = parts_.loop.counters;
   // The handler's deadline has answered in its place.
-  if (!connection.sequencer.is_open(first)) return counters.stale_ids.add(leaving);
+  if (!connection.sequencer.is_open(first)) return parts_.books.stale_ids.add(leaving);
   CHECK(connection.sequencer.is_next(first), "serial replies out of order");
   Replies::retire(connection, leaving);
-  counters.replies.add(leaving);
+  parts_.books.replies.add(leaving);
   parts_.sender.write(connection, framed);
 }
 

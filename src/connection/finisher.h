@@ -24,6 +24,7 @@ class Finisher {
   struct Parts {
     ServerContext& context;
     EventLoop& loop;
+    Books& books;
     Placer& placer;
     JobsOut& out;
     InputBlocks& input_blocks;

@@ -159,7 +159,7 @@ Job* Receiver::make_request(Connection& connection, std::string_view input, cons
     parts_.dispatcher.unmake(*job);
     return drop_request(connection);
   }
-  parts_.loop.counters.requests.add();
+  parts_.books.requests.add();
   job->requests_begin = input.data();
   job->requests[0] = {frame.payload, input.data() + frame.consumed, connection.decoder.state(),
                       frame.request_kind};
@@ -170,7 +170,7 @@ Job* Receiver::make_request(Connection& connection, std::string_view input, cons
 }
 
 Job* Receiver::drop_request(Connection& connection) {
-  parts_.loop.counters.partial_requests_dropped.add();
+  parts_.books.partial_requests_dropped.add();
   parts_.ending.close(connection, CloseReason::kOutOfMemory);
   return nullptr;
 }
@@ -196,7 +196,7 @@ void Receiver::add_requests(Connection& connection, Job& job) {
   for (size_t i = 0; i < found; ++i) connection.sequencer.open();
   job.requests_count += static_cast<uint32_t>(found);
   turn.count_frames(static_cast<uint32_t>(found));
-  parts_.loop.counters.requests.add(found);
+  parts_.books.requests.add(found);
 }
 
 // What the codec has found and is no request; it is consumed. True: there may be one behind it.
@@ -209,7 +209,7 @@ bool Receiver::take_no_request(Connection& connection, const Frame& frame) {
       connection.life.note_decoded();
       connection.awaits_more = false;
       if (std::exchange(notes_.lost_part, false) || frame.consumed > 0) {
-        parts_.loop.counters.partial_requests_dropped.add();
+        parts_.books.partial_requests_dropped.add();
       }
       return false;
     case Frame::Kind::kRefused:
@@ -230,7 +230,7 @@ bool Receiver::take_incomplete(Connection& connection, const Frame& frame) {
   const bool partial = has_rest || connection.decoder.is_in_frame();
   if (connection.life.is_stopped()) {
     connection.life.note_decoded();
-    if (partial) parts_.loop.counters.partial_requests_dropped.add();
+    if (partial) parts_.books.partial_requests_dropped.add();
   } else if (partial && !connection.awaits_more) {
     parts_.clocks.start_request(connection);
   }
@@ -240,7 +240,7 @@ bool Receiver::take_incomplete(Connection& connection, const Frame& frame) {
 
 bool Receiver::refuse(Connection& connection, const Frame& frame) {
   connection.awaits_more = false;
-  parts_.loop.counters.refused_frames.add();
+  parts_.books.refused_frames.add();
   Answer refusal = error(std::string(frame.payload));
   if (frame.kind == Frame::Kind::kFatal) {
     connection.life.note_given_up();
@@ -312,7 +312,7 @@ void Receiver::balance_reading(Connection& connection) {
   EventLoop& loop = parts_.loop;
   loop.assume_held();
   if (pause) {
-    loop.counters.reads_paused.add();
+    parts_.books.reads_paused.add();
     loop.driver().pause(connection);
   } else {
     if (connection.awaits_more) parts_.clocks.start_request(connection);  // it stood still

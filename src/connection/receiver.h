@@ -25,6 +25,7 @@ class Receiver {
   struct Parts {
     ServerContext& context;
     EventLoop& loop;
+    Books& books;
     HeldLoop& held;
     InputBlocks& input_blocks;
     Turn& turn;

@@ -33,7 +33,7 @@ Connection::Started* Replies::started(Connection& connection, uint64_t number) {
 
 void Replies::answer(Connection& connection, uint64_t number, Answer answer) {
   if (!connection.is_live()) return;  // counted when it closed
-  if (!connection.sequencer.is_open(number)) return loop_.counters.stale_ids.add();
+  if (!connection.sequencer.is_open(number)) return books_.stale_ids.add();
   // Else a data worker is writing the very answer to this request.
   if (!sender_.owns_writing(connection)) return;
   if (!connection.sequencer.is_next(number)) {
@@ -67,7 +67,7 @@ void Replies::expire(Connection& connection, uint64_t number) {
   Job* const job = entry != nullptr ? entry->job : nullptr;
   if (job != nullptr && finisher_.withdraw(*job)) return;  // it has come back here
   if (job != nullptr) job->cancel(CancelReason::kDeadline, context_.platform.threads);
-  loop_.counters.handler_deadlines.add();
+  books_.handler_deadlines.add();
   answer(connection, number, error("deadline exceeded"));
   turn_.schedule(connection);
 }
@@ -75,7 +75,7 @@ void Replies::expire(Connection& connection, uint64_t number) {
 void Replies::leave_in_turn(Connection& connection, Answer& answer) {
   retire(connection, 1);
   if (connection.life.is_muted()) {
-    loop_.counters.replies_dropped.add();
+    books_.replies_dropped.add();
   } else {
     leave(connection, answer);
   }
@@ -87,10 +87,10 @@ void Replies::leave(Connection& connection, Answer& answer) {
   bool closes = answer.closes();
   CloseReason reason = CloseReason::kClosedByHandler;
   if (answer.kind() == Answer::Kind::kNone) {
-    loop_.counters.unanswered.add();
+    books_.unanswered.add();
   } else if (answer.kind() == Answer::Kind::kBytes) {
     if (!write(connection, answer)) return;
-    loop_.counters.replies.add();
+    books_.replies.add();
   } else {
     ErrorReply reply;
     if (!ask_error_reply(connection, answer, reply)) return;
@@ -98,7 +98,7 @@ void Replies::leave(Connection& connection, Answer& answer) {
       Answer body(std::move(reply.body));
       if (!write(connection, body)) return;
     }
-    loop_.counters.replies.add();
+    books_.replies.add();
     if (reply.close || connection.life.has_given_up()) reason = CloseReason::kProtocolError;
     closes = closes || reply.close;
   }
@@ -138,7 +138,7 @@ bool Replies::write(Connection& connection, Answer& answer) {
 void Replies::send_alone(Connection& connection, Answer& answer) {
   Envelope envelope;
   if (!ask_envelope(connection, answer.text().size(), envelope)) return;
-  loop_.counters.replies.add();
+  books_.replies.add();
   sender_.send(connection,
                {"", std::string_view(envelope.head.data(), envelope.head_bytes), answer.text(),
                 std::string_view(envelope.tail.data(), envelope.tail_bytes)},
@@ -175,7 +175,7 @@ bool Replies::ask_error_reply(Connection& connection, const Answer& answer, Erro
 // The codec has no reply for an answer. No further one leaves: the client would take it for the
 // answer to another request.
 void Replies::fail(Connection& connection, std::string_view mistake) {
-  loop_.counters.replies_dropped.add();
+  books_.replies_dropped.add();
   ending_.fail_codec(connection, mistake);
   connection.life.mute();
   finisher_.withdraw_all(connection);

@@ -26,6 +26,7 @@ class Replies {
           Finisher& finisher)
       : context_(context),
         loop_(loop),
+        books_(context.books(loop.index())),
         turn_(turn),
         sender_(sender),
         ending_(ending),
@@ -72,6 +73,7 @@ class Replies {
 
   ServerContext& context_;
   EventLoop& loop_;
+  Books& books_;
   Turn& turn_;
   Sender& sender_;
   Ending& ending_;

@@ -30,14 +30,14 @@ Connection* Slots::take(const SocketAddress& peer) {
   connection = Connection();
   connection.id = ConnectionId::make(context_.roster.home(loop_.index()), slot, generation);
   ++taken_;
-  loop_.counters.slots_made.add();
+  books_.slots_made.add();
   return &connection;
 }
 
 Connection* Slots::find(ConnectionId id) {
   Connection* const connection = id.slot() < used_ ? &at(id.slot()) : nullptr;
   if (connection != nullptr && connection->id == id && connection->is_live()) return connection;
-  loop_.counters.stale_ids.add();
+  books_.stale_ids.add();
   return nullptr;
 }
 
@@ -47,7 +47,7 @@ void Slots::release(Connection& connection) {
   connection.rare.reset();
   free_.push_back(connection.id.slot());
   --taken_;
-  loop_.counters.slots_gone.add();
+  books_.slots_gone.add();
 }
 
 }}  // namespace trireme

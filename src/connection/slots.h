@@ -20,7 +20,8 @@ namespace trireme { inline namespace v0 {
 
 class Slots {
  public:
-  Slots(ServerContext& context, EventLoop& loop) : context_(context), loop_(loop) {}
+  Slots(ServerContext& context, EventLoop& loop)
+      : context_(context), loop_(loop), books_(context.books(loop.index())) {}
 
   // A free slot with a new generation, for a client at `peer`. Null: all of them are taken, or
   // there is no memory.
@@ -50,6 +51,7 @@ class Slots {
 
   ServerContext& context_;
   EventLoop& loop_;
+  Books& books_;
   std::vector<std::unique_ptr<Chunk>> chunks_;
   std::deque<uint32_t> free_;
   uint32_t used_ = 0;  // have been taken once

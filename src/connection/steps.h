@@ -40,11 +40,12 @@ struct Steps {
         replies(context, loop, turn, sender, ending, finisher),
         ending(context, loop, slots, turn, sender, clocks, finisher),
         clocks(context, loop, turn, receiver, sender, replies, ending),
-        finisher({context, loop, placer, out, input_blocks, slots, turn, dispatcher, sender, pushes,
-                  replies, ending}),
-        fast_path({context, loop, placer, pool, out, turn, dispatcher, sender, replies}),
-        receiver({context, loop, held, input_blocks, turn, dispatcher, sender, replies, ending,
-                  clocks, fast_path}) {}
+        finisher({context, loop, context.books(loop.index()), placer, out, input_blocks, slots,
+                  turn, dispatcher, sender, pushes, replies, ending}),
+        fast_path({context, loop, context.books(loop.index()), placer, pool, out, turn, dispatcher,
+                   sender, replies}),
+        receiver({context, loop, context.books(loop.index()), held, input_blocks, turn, dispatcher,
+                  sender, replies, ending, clocks, fast_path}) {}
   Steps(const Steps&) = delete;
   Steps& operator=(const Steps&) = delete;
 

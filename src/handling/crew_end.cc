@@ -69,9 +69,10 @@ void Crew::detach() {
 namespace {
 
 // Grows with each turn, and within one that closes many connections.
-uint64_t progress_of(HeldLoop& held) {
+uint64_t progress_of(ServerContext& context, HeldLoop& held) {
   const LoopCounters& counters = held.loop().counters;
-  return counters.loop_turns.get() + counters.descriptors_closed.get() + counters.slots_gone.get();
+  return counters.loop_turns.get() + counters.descriptors_closed.get() +
+         context.books(held.loop().index()).slots_gone.get();
 }
 
 }  // namespace
@@ -84,13 +85,13 @@ std::vector<HeldLoop*> Crew::wait_for_turns() {
   };
   std::vector<std::pair<HeldLoop*, uint64_t>> turns;
   for (HeldLoop* held : loops_) {
-    if (is_in_turn(held)) turns.emplace_back(held, progress_of(*held));
+    if (is_in_turn(held)) turns.emplace_back(held, progress_of(context_, *held));
   }
   const TimePoint until = platform_.clock.now() + kTurnPatience;
   for (TimePoint now = platform_.clock.now(); !turns.empty() && now < until;) {
     platform_.threads.park(stopped_spot_, std::min(now + kTurnLook, until));
     std::erase_if(turns, [&](const auto& seen) {
-      return !is_in_turn(seen.first) || progress_of(*seen.first) != seen.second;
+      return !is_in_turn(seen.first) || progress_of(context_, *seen.first) != seen.second;
     });
     now = platform_.clock.now();
   }

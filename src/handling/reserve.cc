@@ -196,9 +196,10 @@ bool Crew::take_loop(Member& me, Sight& sight, TimePoint now) {
                     .computes = sight.computes};
   held.rearrange(me.kit);
   loop.become_holder();
-  loop.counters.hand_overs.add();
-  if (asked) loop.counters.hand_overs_asked.add();
-  if (told && !asked) loop.counters.hand_overs_told.add();
+  Books& books = context_.books(loop.index());
+  books.hand_overs.add();
+  if (asked) books.hand_overs_asked.add();
+  if (told && !asked) books.hand_overs_told.add();
   held.lost_at_once = at_once;
   held.lost_while_alert = !asked && held.lookout->alert(now);
   others_now_.add();

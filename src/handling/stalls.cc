@@ -35,7 +35,7 @@ void Crew::see_stall(HeldLoop& held, Sight& sight, TimePoint now) {
   // A turn of a loop under load may take some ticks.
   if (!sight.counted && (lent || (time > Duration(0) && lasted >= time))) {
     sight.counted = true;
-    held.loop().counters.stalls.add();
+    context_.books(held.loop().index()).stalls.add();
   }
   if (sight.reported || time <= Duration(0) || lasted < time) return;
   sight.reported = true;

@@ -31,6 +31,7 @@ ServerContext::ServerContext(const Platform& given_platform, const ServerOptions
       roster(platform, io_workers, connections_max),
       addresses(options.address_prefix_bits),
       places(connections_max, io_workers + 1, loops_),
+      books_(std::make_unique<Books[]>(io_workers + 1)),
       loops_(make_loops(platform, io_workers + 1)) {}
 
 void ServerContext::drop_reference() {

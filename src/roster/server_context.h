@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "roster/address_counts.h"
+#include "roster/books.h"
 #include "roster/places.h"
 #include "roster/roster.h"
 #include "runtime/event_loop.h"
@@ -37,6 +38,8 @@ class ServerContext {
 
   EventLoop& loop(uint32_t index) { return *loops_[index]; }
   EventLoop& listener_loop() { return *loops_.back(); }
+  // Of the loop `index`, the Listener's included.
+  Books& books(uint32_t index) { return books_[index]; }
   uint32_t io_workers() const { return static_cast<uint32_t>(loops_.size() - 1); }
 
   const Platform platform;
@@ -58,6 +61,7 @@ class ServerContext {
   ~ServerContext() = default;
 
   std::atomic<uint64_t> references_{0};
+  const std::unique_ptr<Books[]> books_;
   const std::vector<std::unique_ptr<EventLoop>> loops_;  // I/O workers', then the Listener's
 };
 

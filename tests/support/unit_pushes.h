@@ -37,7 +37,7 @@ class FullSocket {
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, both), 0);
     client_ = both[0];
     EXPECT_TRUE(context().places.enter());
-    loop.counters.accepted.add();
+    context().books(0).accepted.add();
     loop.post(std::make_unique<AdoptMail>(both[1], 0, SocketAddress{}));
     turn();
     peer_ = Peer(ConnectionId::make(context().roster.home(0), 0, 1), context_);

@@ -103,7 +103,7 @@ TEST_F(RingDoors, AllWhoComeAreAdmitted) {
     return doors.taken_.size() == 305;
   }));
   EXPECT_EQ(doors.early(), 0u);
-  EXPECT_EQ(doors.context().loop(0).counters.accept_pauses.get(), 0u);
+  EXPECT_EQ(doors.context().books(0).accept_pauses.get(), 0u);
 }
 
 TEST_F(RingDoors, WhoIsEarlyIsTheFirstWhenThereIsRoom) {
@@ -189,8 +189,8 @@ TEST_F(RingDoors, AnAcceptThatFailsIsTriedSeldom) {
       return doors.taken_.size() == 2;
     }));
     EXPECT_EQ(doors.faults.met, 3);
-    EXPECT_EQ(doors.context().loop(0).counters.accept_failures.get(), 3u);
-    EXPECT_EQ(doors.context().loop(0).counters.accept_pauses.get(), 3u);
+    EXPECT_EQ(doors.context().books(0).accept_failures.get(), 3u);
+    EXPECT_EQ(doors.context().books(0).accept_pauses.get(), 3u);
     EXPECT_GT(turns, 10u) << "it did not wait in between";
   }
 }

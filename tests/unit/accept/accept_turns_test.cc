@@ -59,8 +59,7 @@ class AcceptTurns : public WithClock, public unit::DoorsFixture {
   }
   uint64_t pauses() {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < doors_.size(); ++i)
-      sum += context().loop(i).counters.accept_pauses.get();
+    for (uint32_t i = 0; i < doors_.size(); ++i) sum += context().books(i).accept_pauses.get();
     return sum;
   }
 
@@ -106,7 +105,7 @@ class ThreeLoops : public AcceptTurns {
     come_to(index, 2);
     turn(index);
     ASSERT_EQ(taken_.size(), 3u);
-    ASSERT_EQ(context().loop(index).counters.accept_pauses.get(), 1u);
+    ASSERT_EQ(context().books(index).accept_pauses.get(), 1u);
   }
 };
 

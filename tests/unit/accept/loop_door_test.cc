@@ -80,9 +80,7 @@ TEST_F(FewPlaces, LoopsThatAcceptSideBySideShareThem) {
   }
   EXPECT_EQ(taken_.size(), 3u);
   EXPECT_EQ(kernel_.calls(Site::kAccept), 3u);
-  EXPECT_GE(context().loop(0).counters.accept_pauses.get() +
-                context().loop(1).counters.accept_pauses.get(),
-            1u);
+  EXPECT_GE(context().books(0).accept_pauses.get() + context().books(1).accept_pauses.get(), 1u);
   for (size_t served = 1; served <= 17; ++served) {  // whoever leaves makes room for one
     context().places.leave();
     ASSERT_TRUE(support::wait_until([&] { return turn(0) + turn(1) == 1; }));

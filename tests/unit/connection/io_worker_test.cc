@@ -54,7 +54,7 @@ class Working : public ::testing::TestWithParam<DriverKind> {
     int both[2];
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, both), 0);
     client_ = both[0];
-    context().loop(0).counters.accepted.add();
+    context().books(0).accepted.add();
     ASSERT_TRUE(context().places.enter());
     context().loop(0).post(std::make_unique<AdoptMail>(both[1], 0, SocketAddress{}));
   }
