@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "accept/endpoint.h"
-#include "handling/crew.h"
 #include "handling/placement.h"
+#include "handling/read_buffers.h"
 #include "runtime/log.h"
 #include "runtime/memory/buffers.h"
 #include "runtime/system/clock.h"
@@ -123,7 +123,7 @@ Result<Done> validate_budget(ServerContext& context,
   });
   int64_t fixed = context.buffers.bytes_now();
   if (adaptive && context.loop(0).driver_traits().loop_may_move) {
-    fixed += static_cast<int64_t>(Crew::kReadBufferBytes) * context.io_workers();
+    fixed += static_cast<int64_t>(ReadBuffers::kBytes) * context.io_workers();
   }
   // At three quarters nobody is accepted.
   const int64_t least = (fixed + kConnectionBytesMin) * 4 / 3;

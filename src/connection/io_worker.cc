@@ -88,9 +88,9 @@ void IoWorker::use_crew(Crew* crew) {
 
 // The holder's whole life with this loop. No local here touches loop state: after a failed
 // take_back the loop belongs to another thread, and only the job is ours.
-HeldLoop::End IoWorker::hold(void* as) {
+HeldLoop::End IoWorker::hold(CrewMember& as) {
   loop_.assume_held();
-  holder = as;
+  holder = &as;
   thread_slot = &loop_code_mark;
   if (lost_job_ != nullptr) {
     Job& lost = *std::exchange(lost_job_, nullptr);

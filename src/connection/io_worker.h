@@ -33,7 +33,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   void use_door(std::unique_ptr<Door> door) { door_ = std::move(door); }
 
   EventLoop& loop() override { return loop_; }
-  End hold(void* as) override;
+  End hold(CrewMember& as) override;
   void rearrange(SpareKit& kit) override NO_THREAD_SAFETY_ANALYSIS;
   void adopt_in_loop(int fd, uint32_t listening_index, const SocketAddress& peer) override;
 

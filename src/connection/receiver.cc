@@ -82,8 +82,7 @@ void Receiver::take(Connection& connection, const Completion& completion) {
 
 // For reports: whose codec is called by loop code now.
 void Receiver::note_decoding(const Connection& connection) {
-  parts_.held.code_service.store(connection.listening->name, std::memory_order_relaxed);
-  parts_.held.code_id.store(connection.id.value, std::memory_order_relaxed);
+  parts_.held.holder_notes.note_code(connection.listening->name, connection.id);
 }
 
 Job* Receiver::pump(Connection& connection) {

@@ -86,7 +86,7 @@ void Job::end_times(const Platform& platform) {
 void Job::give_loop_away() {
   if (lent_by == nullptr || asked_as == lent_as) return;
   asked_as = lent_as;
-  lent_by->asked.store(lent_as, std::memory_order_seq_cst);  // partner: Crew::watch
+  lent_by->asked.store(lent_as, std::memory_order_seq_cst);  // partner: Watchdog::look
   lent_by->wake_watcher();
 }
 

@@ -102,7 +102,7 @@ void Lookout::look_at_job(uint64_t word) {
   const uint64_t holder = holder_.load(std::memory_order_relaxed);
   const Duration cpu = platform_.threads.cpu_time(holder);
   if (platform_.threads.cpu_time(holder) != cpu || loop_.word() != word) return;
-  told_.store(word, std::memory_order_seq_cst);  // partner: Crew::take_loop
+  told_.store(word, std::memory_order_seq_cst);  // partner: Watchdog::look
   loop_.wake_watcher();
 }
 

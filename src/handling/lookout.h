@@ -20,8 +20,8 @@
 #include <memory>
 #include <utility>
 
-#include "runtime/system/clock.h"
 #include "runtime/event_loop.h"
+#include "runtime/system/clock.h"
 #include "runtime/threads/poll_window.h"
 #include "runtime/threads/threads.h"
 

@@ -29,8 +29,8 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/system/clock.h"
 #include "runtime/counters.h"
+#include "runtime/system/clock.h"
 #include "trireme/options.h"
 
 namespace trireme { inline namespace v0 {

@@ -50,10 +50,7 @@ class Placer {
   // Before the loop is lent for `job`: what others may know of it.
   void publish(Job& job, TimePoint now) {
     held_.lent_job = &job;
-    held_.lent_service.store(job.service_name, std::memory_order_relaxed);
-    held_.lent_kind.store(job.reported_kind(), std::memory_order_relaxed);
-    held_.lent_id.store(job.id.value, std::memory_order_relaxed);
-    held_.lent_since_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+    held_.holder_notes.note_lent(job, now);
   }
   // A job that has ended: what its handlers took.
   void learn(Job& job, TimePoint now) {

@@ -1,10 +1,10 @@
-// What kept a loop from its clients, said in the log: at most so many lines a minute. A job that
-// has lost its loop has kept it from nobody, and is what adaptive dispatch is for: a line for who
-// looks for it (debug), and none of those that others wait for.
+#include "handling/stall_reports.h"
+
 #include <string>
+#include <string_view>
 #include <utility>
 
-#include "handling/crew.h"
+#include "handling/job.h"
 
 namespace trireme { inline namespace v0 {
 namespace {
@@ -23,38 +23,13 @@ std::string milliseconds(Duration time) {
 
 }  // namespace
 
-// A job or loop code that keeps its loop, at each tick after the first.
-void Crew::see_stall(HeldLoop& held, Sight& sight, TimePoint now) {
-  const bool lent = LoopWord::state(sight.word) == LoopWord::kLent;
-  const Duration lasted = now - sight.since;
-  const Duration time = context_.options.stall_time;
-  if (!lent) {
-    held.code_since_ns.store(sight.since.time_since_epoch().count(), std::memory_order_relaxed);
-    held.code_turn.store(sight.turn, std::memory_order_relaxed);
-  }
-  // A turn of a loop under load may take some ticks.
-  if (!sight.counted && (lent || (time > Duration(0) && lasted >= time))) {
-    sight.counted = true;
-    context_.books(held.loop().index()).stalls.add();
-  }
-  if (sight.reported || time <= Duration(0) || lasted < time) return;
-  sight.reported = true;
-  const uint64_t thread = held.holder_thread.load(std::memory_order_relaxed);
-  const Duration cpu = platform_.threads.cpu_time(thread) - sight.cpu;
-  const auto& service = lent ? held.lent_service : held.code_service;
-  const auto& id = lent ? held.lent_id : held.code_id;
-  report({.what = lent ? Stall::What::kHandler : Stall::What::kLoopCode,
-          .loop = held.loop().index(),
-          .service = service.load(std::memory_order_relaxed),
-          .kind = held.lent_kind.load(std::memory_order_relaxed),
-          .id = ConnectionId{id.load(std::memory_order_relaxed)},
-          .thread = thread,
-          .since = sight.since,
-          .computes = cpu * 2 >= lasted},
-         now);
+void StallReports::note_moved(const Stall& moved) {
+  MutexLock lock(mutex_);
+  moved_ = moved;
+  moved_waits_.store(true, std::memory_order_relaxed);
 }
 
-void Crew::report_moved(TimePoint now) {
+void StallReports::report_noted(TimePoint now) {
   std::optional<Stall> moved;
   {
     MutexLock lock(mutex_);
@@ -65,8 +40,9 @@ void Crew::report_moved(TimePoint now) {
 }
 
 // One more line of its sort in this minute?
-bool Crew::may_report(ReportsLeft& reports, TimePoint now, uint64_t& suppressed) {
+bool StallReports::may_report(bool moved, TimePoint now, uint64_t& suppressed) {
   MutexLock lock(mutex_);
+  Left& reports = moved ? moves_left_ : stalls_left_;
   if (reports.minute == TimePoint::min() || now - reports.minute >= kMinute) {
     reports.minute = now;
     reports.left = context_.options.stall_reports_per_minute_max;
@@ -80,11 +56,11 @@ bool Crew::may_report(ReportsLeft& reports, TimePoint now, uint64_t& suppressed)
   return true;
 }
 
-void Crew::report(const Stall& stall, TimePoint now) {
+void StallReports::report(const Stall& stall, TimePoint now) {
   const bool moved = stall.what == Stall::What::kMoved;
   uint64_t suppressed = 0;
-  if (!may_report(moved ? moves_left_ : stalls_left_, now, suppressed)) return;
-  stall_reports_.add();
+  if (!may_report(moved, now, suppressed)) return;
+  count_.add();
   // The stack first: the thread may go on at any time.
   const StackReader& reader = context_.options.stack_reader;
   const std::string stack = stall.computes || !reader ? std::string() : reader(stall.thread);
