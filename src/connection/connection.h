@@ -46,7 +46,7 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   ConnectionId id;
   const Listening* listening = nullptr;
   [[no_unique_address]] Decoder decoder;
-  uint8_t requests_a_job = Job::kRequestsMax;  // at most; falls to 1 when some came back unrun
+  uint8_t requests_a_job = JobRequests::kMax;  // at most; falls to 1 when some came back unrun
   Life life;
   bool reading_paused : 1 = false;
   bool write_blocked : 1 = false;  // over the high watermark, until below the low one
@@ -77,7 +77,7 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
       request_started;  // first byte of the part of a request that is waiting; with awaits_more
 
   // Of a job that the holder has made, and not recycled yet.
-  static Connection& of(const Job& job) { return static_cast<Connection&>(*job.owner); }
+  static Connection& of(const Job& job) { return static_cast<Connection&>(*job.home.owner); }
   Rare& make_rare() {
     if (rare == nullptr) rare = std::make_unique<Rare>();
     return *rare;
@@ -89,7 +89,7 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   // idle one runs, when no request does.
   bool is_plain() const {
     return life.is_plain() && idle_armed && rare == nullptr && out.empty() &&
-           requests_a_job == Job::kRequestsMax && !decoder.stands_still() &&
+           requests_a_job == JobRequests::kMax && !decoder.stands_still() &&
            !(reading_paused || write_blocked || awaits_more || callback_out);
   }
   bool is_live() const { return life.is_live(); }

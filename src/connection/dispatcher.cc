@@ -13,18 +13,18 @@ Job* Dispatcher::put_aside(Job& job) {
   loop_.assume_held();
   Connection& connection = Connection::of(job);
   // A session's callbacks cost nothing: on_close must come however little memory is left.
-  const size_t cost = job.job_kind == JobKind::kRequest
-                          ? sizeof(Job) + BlockCache::capacity_for(job.request_bytes().size())
+  const size_t cost = job.run.kind == JobKind::kRequest
+                          ? sizeof(Job) + BlockCache::capacity_for(job.requests.bytes().size())
                           : 0;
   const bool affords = context_.buffers.charge(cost);
-  if (affords) job.charge = Charge(context_.buffers, cost);
+  if (affords) job.home.charge = Charge(context_.buffers, cost);
   if (!affords || !pool_.own_requests(job)) {
     unmake(job);
     ending_.close(connection, CloseReason::kOutOfMemory);
     return nullptr;
   }
-  books_.jobs_on_data_workers.add(std::max(job.requests_count, 1u));
-  if (job.requests_count > 1) out_.watch(job, loop_.now());
+  books_.jobs_on_data_workers.add(std::max(job.requests.count, 1u));
+  if (job.requests.count > 1) out_.watch(job, loop_.now());
   out_.put_aside(job);
   sender_.grant_writing(connection, job);  // last: a send that fails closes, and withdraws the job
   return nullptr;
@@ -60,20 +60,20 @@ Job* Dispatcher::make_callback(Connection& connection, JobKind kind) {
 void Dispatcher::unmake(Job& job) {
   Connection& connection = Connection::of(job);
   connection.running_count -= 1;
-  connection.running = job.next_running;
-  if (connection.running != nullptr) connection.running->previous_running = nullptr;
+  connection.running = job.home.next_running;
+  if (connection.running != nullptr) connection.running->home.previous_running = nullptr;
   recycle(job);
 }
 
 bool Dispatcher::withdraw(Job& job) {
-  if (job.job_kind != JobKind::kRequest || !job.on_data_worker) return false;
+  if (job.run.kind != JobKind::kRequest || !job.home.on_data_worker) return false;
   if (!job.is_put_aside) return crew_->withdraw(job);
   out_.withdraw(job);
   return true;
 }
 
 void Dispatcher::recycle(Job& job) {
-  if (job.lost_loop) crew_->keep_read_buffer(std::move(job.kept));
+  if (job.home.lost_loop) crew_->keep_read_buffer(std::move(job.requests.kept));
   pool_.recycle(job);
 }
 

@@ -61,20 +61,20 @@ class Dispatcher {
  private:
   void fill(Job& job, Connection& connection, JobKind kind) {
     const Listening& listening = *connection.listening;
-    job.context = &context_;
-    job.service = listening.service.get();
-    job.session = connection.session;
-    job.codec = connection.decoder.codec();
-    job.fixed_envelope = listening.fixed_envelope_of(connection.decoder.codec());
-    job.id = connection.id;
-    job.job_kind = kind;
-    job.close_reason = connection.life.reason();
-    job.owner = &connection;
-    job.next_running = connection.running;
-    job.service_name = listening.name;
-    job.codec_switches = connection.codec_switches();
+    job.run.context = &context_;
+    job.run.service = listening.service.get();
+    job.run.session = connection.session;
+    job.run.codec = connection.decoder.codec();
+    job.run.fixed_envelope = listening.fixed_envelope_of(connection.decoder.codec());
+    job.run.id = connection.id;
+    job.run.kind = kind;
+    job.run.close_reason = connection.life.reason();
+    job.home.owner = &connection;
+    job.home.next_running = connection.running;
+    job.home.service_name = listening.name;
+    job.home.codec_switches = connection.codec_switches();
     connection.callback_out = kind != JobKind::kRequest;
-    if (connection.running != nullptr) connection.running->previous_running = &job;
+    if (connection.running != nullptr) connection.running->home.previous_running = &job;
     connection.running = &job;
     ++connection.running_count;
   }
@@ -99,7 +99,7 @@ inline Job* Dispatcher::dispatch(Job& job) {
   if (crew_ != nullptr && !placer_.starts_here(job, listening.dispatch, listening.index)) {
     return put_aside(job);
   }
-  books_.jobs_inline.add(std::max(job.requests_count, 1u));
+  books_.jobs_inline.add(std::max(job.requests.count, 1u));
   placer_.publish(job, loop_.now());
   return &job;
 }

@@ -34,8 +34,8 @@ void Ending::finish(Connection& connection, CloseReason reason) {
   connection.counted_bytes = 0;
   if (!turn_.pending(connection).empty()) books_.partial_requests_dropped.add();
   drop_input(connection);
-  for (Job* job = connection.running; job != nullptr; job = job->next_running) {
-    job->run_no_more.store(true, std::memory_order_relaxed);
+  for (Job* job = connection.running; job != nullptr; job = job->home.next_running) {
+    job->cancellation.run_no_more();
   }
   turn_.schedule(connection);
 }
@@ -198,9 +198,9 @@ void Ending::drop_input(Connection& connection) {
 }
 
 void Ending::cancel_jobs(Connection& connection, CancelReason reason) {
-  for (Job* job = connection.running; job != nullptr; job = job->next_running) {
-    job->cancel(reason, context_.platform.threads);
-    job->run_no_more.store(true, std::memory_order_relaxed);
+  for (Job* job = connection.running; job != nullptr; job = job->home.next_running) {
+    job->cancellation.cancel(reason, context_.platform.threads);
+    job->cancellation.run_no_more();
   }
 }
 

@@ -18,14 +18,16 @@ namespace trireme { inline namespace v0 {
 void Finisher::finish(Job& job) {
   parts_.loop.assume_held();
   Connection& connection = Connection::of(job);
-  if (job.previous_running != nullptr) job.previous_running->next_running = job.next_running;
-  if (job.next_running != nullptr) job.next_running->previous_running = job.previous_running;
-  if (connection.running == &job) connection.running = job.next_running;
+  if (job.home.previous_running != nullptr)
+    job.home.previous_running->home.next_running = job.home.next_running;
+  if (job.home.next_running != nullptr)
+    job.home.next_running->home.previous_running = job.home.previous_running;
+  if (connection.running == &job) connection.running = job.home.next_running;
   --connection.running_count;
   if (connection.writer == &job) connection.writer = nullptr;
-  if (job.threw) parts_.books.handler_exceptions.add();
+  if (job.run.threw) parts_.books.handler_exceptions.add();
   if (!job.is_unstarted()) parts_.placer.learn(job, parts_.loop.now());
-  if (job.job_kind == JobKind::kRequest) {
+  if (job.run.kind == JobKind::kRequest) {
     finish_requests(connection, job);
   } else {
     finish_callback(connection, job);
@@ -38,16 +40,16 @@ void Finisher::finish(Job& job) {
 void Finisher::finish_callback(Connection& connection, Job& job) {
   connection.callback_out = false;
   if (job.outbox.has_mail()) open_outbox(job);
-  if (job.job_kind == JobKind::kOpen) {
-    connection.session = job.session;
+  if (job.run.kind == JobKind::kOpen) {
+    connection.session = job.run.session;
     connection.session_opened = true;
     // Until now its client had to wait.
     connection.last_activity = parts_.context.platform.clock.now();
-    if (!job.threw) return;
+    if (!job.run.threw) return;
     connection.life.note_session_done();    // a session that was never made is never closed
     connection.life.note_drain_callback();  // nor told of a drain
     parts_.ending.finish(connection, CloseReason::kClosedByHandler);
-  } else if (job.job_kind == JobKind::kClose) {
+  } else if (job.run.kind == JobKind::kClose) {
     connection.session = nullptr;
     connection.life.note_session_done();
   }
@@ -56,14 +58,16 @@ void Finisher::finish_callback(Connection& connection, Job& job) {
 // Replies of a job leave in order: those that have gathered, what the last handler pushed, its
 // answer.
 void Finisher::finish_requests(Connection& connection, Job& job) {
-  if (job.on_data_worker) parts_.out.forget(job);
-  if (Connection::Started* entry = Replies::started(connection, job.number)) entry->job = nullptr;
+  if (job.home.on_data_worker) parts_.out.forget(job);
+  if (Connection::Started* entry = Replies::started(connection, job.requests.number))
+    entry->job = nullptr;
   if (job.is_unstarted()) return finish_unstarted(connection, job);
-  if (job.missed_deadline() && connection.is_live() && connection.sequencer.is_open(job.number)) {
-    parts_.replies.expire(connection, job.number);
+  if (job.cancellation.missed_deadline() && connection.is_live() &&
+      connection.sequencer.is_open(job.requests.number)) {
+    parts_.replies.expire(connection, job.requests.number);
   }
-  const bool written = job.write_token.was_written();
-  job.write_token.reset();
+  const bool written = job.direct.was_written();
+  job.direct.reset();
   if (written) {
     finish_written(connection, job);  // first: to give back may fail, and close
     return give_back(connection, job);
@@ -71,20 +75,20 @@ void Finisher::finish_requests(Connection& connection, Job& job) {
   give_back(connection, job);
   if (job.outbox.has_mail()) {
     // Only a handler's last act is to answer; another Service may push after it.
-    const bool pushed_late = job.replies_count == job.requests_run && job.replies_count > 0;
+    const bool pushed_late = job.replies.count() == job.requests.run && job.replies.count() > 0;
     if (pushed_late) {
-      leave_gathered(connection, job, job.replies_count - 1, job.last_reply_begin);
+      leave_gathered(connection, job, job.replies.all_but_last());
     } else {
-      leave_gathered(connection, job, job.replies_count, job.replies_bytes);
+      leave_gathered(connection, job, job.replies.all());
     }
     open_outbox(job);
   }
-  leave_gathered(connection, job, job.replies_count, job.replies_bytes);
+  leave_gathered(connection, job, job.replies.all());
   if (job.outbox.has_answer()) {
-    parts_.replies.answer(connection, job.number + job.requests_run - 1,
+    parts_.replies.answer(connection, job.requests.last_run_number(),
                           std::move(job.outbox.answer()));
-  } else if (job.replies_count < job.requests_run) {
-    CHECK(job.reply_taken, "a handler returned without an answer");
+  } else if (job.replies.count() < job.requests.run) {
+    CHECK(job.run.reply_taken, "a handler returned without an answer");
     // It may have been answered before the ones in front of it.
     parts_.replies.leave_held(connection);
   }
@@ -92,33 +96,34 @@ void Finisher::finish_requests(Connection& connection, Job& job) {
 
 // A job that was not started, for nobody waits for its replies any more.
 void Finisher::finish_unstarted(Connection& connection, Job& job) {
-  job.write_token.reset();
-  parts_.books.jobs_on_data_workers.subtract(job.requests_count);
-  if (!connection.is_live() || !connection.sequencer.is_open(job.number)) return;
+  job.direct.reset();
+  parts_.books.jobs_on_data_workers.subtract(job.requests.count);
+  if (!connection.is_live() || !connection.sequencer.is_open(job.requests.number)) return;
   if (connection.life.is_muted()) {
-    return parts_.replies.answer(connection, job.number, no_answer());
+    return parts_.replies.answer(connection, job.requests.number, no_answer());
   }
-  parts_.replies.expire(connection, job.number);
+  parts_.replies.expire(connection, job.requests.number);
 }
 
 // The replies have left, or a part of them, from the data worker. The books, and the rest.
 void Finisher::finish_written(Connection& connection, Job& job) {
   parts_.loop.assume_held();
-  const uint32_t replies = job.replies_count + (job.outbox.has_answer() ? 1 : 0);
+  const uint32_t replies = job.replies.count() + (job.outbox.has_answer() ? 1 : 0);
   Replies::retire(connection, replies);
   parts_.books.replies.add(replies);
   parts_.books.direct_writes.add();
-  parts_.loop.counters.bytes_out.add(job.written_bytes);
+  parts_.loop.counters.bytes_out.add(job.direct.bytes());
   if (parts_.ending.close_if_due(connection)) return;
   connection.last_activity = parts_.loop.now();
-  if (job.write_error != 0 && !parts_.sender.note_failure(connection, job.write_error)) return;
+  if (job.direct.error() != 0 && !parts_.sender.note_failure(connection, job.direct.error()))
+    return;
   Envelope envelope;
-  std::array<std::string_view, 4> rest;
+  DirectWrite::Pieces rest;
   if (!job.pieces(envelope, rest)) {  // the worker had one
     parts_.ending.fail_codec(connection, "its envelope for one answer has changed");
     return connection.life.mute();
   }
-  size_t sent = job.written_bytes;
+  size_t sent = job.direct.bytes();
   for (std::string_view& piece : rest) {
     const size_t gone = std::min(sent, piece.size());
     piece.remove_prefix(gone);
@@ -149,42 +154,41 @@ void Finisher::open_outbox(Job& job) {
 // The requests of a job that it did not start: because it has lost its loop, or because one of them
 // left more behind than a plain reply.
 void Finisher::give_back(Connection& connection, Job& job) {
-  const uint32_t unrun = job.requests_count - job.requests_run;
+  const uint32_t unrun = job.requests.count - job.requests.run;
   if (unrun == 0) {
-    const bool all_plain = job.replies_count == job.requests_run;
-    if (all_plain && job.requests_count == connection.requests_a_job) {
+    const bool all_plain = job.replies.count() == job.requests.run;
+    if (all_plain && job.requests.count == connection.requests_a_job) {
       connection.requests_a_job =
-          static_cast<uint8_t>(std::min(2u * connection.requests_a_job, Job::kRequestsMax));
+          static_cast<uint8_t>(std::min(2u * connection.requests_a_job, JobRequests::kMax));
     }
     return;
   }
   // As many as fitted, if it was the room for replies that has ended the job.
-  const bool was_full = job.outbox.has_answer() && !job.threw && !job.lost_loop &&
+  const bool was_full = job.outbox.has_answer() && !job.run.threw && !job.home.lost_loop &&
                         job.outbox.answer().kind() == Answer::Kind::kBytes;
-  connection.requests_a_job = was_full ? static_cast<uint8_t>(job.requests_run) : 1;
+  connection.requests_a_job = was_full ? static_cast<uint8_t>(job.requests.run) : 1;
   if (!connection.is_live()) return;  // counted when it closed
   connection.sequencer.take_back(unrun);
   parts_.books.requests.subtract(unrun);
-  (job.on_data_worker ? parts_.books.jobs_on_data_workers : parts_.books.jobs_inline)
+  (job.home.on_data_worker ? parts_.books.jobs_on_data_workers : parts_.books.jobs_inline)
       .subtract(unrun);
   if (!connection.life.is_open()) {
     return parts_.books.partial_requests_dropped.add();  // as other input that is not read any more
   }
   // What a codec was switched to begins with the bytes behind the request that switched it.
-  const bool same_codec = job.codec_switches == connection.codec_switches();
-  connection.decoder.go_back_to(same_codec ? job.requests[job.requests_run - 1].after
-                                           : DecodeState{});
+  const bool same_codec = job.home.codec_switches == connection.codec_switches();
+  connection.decoder.go_back_to(same_codec ? job.requests.last_run().after : DecodeState{});
   if (put_back(connection, job)) return;
   parts_.ending.close(connection, CloseReason::kOutOfMemory);
 }
 
 // In front of the input that waits. False: there is no memory for it.
 bool Finisher::put_back(Connection& connection, Job& job) {
-  const char* begin = job.requests[job.requests_run - 1].end;
-  const char* end = job.requests[job.requests_count - 1].end;
+  const char* begin = job.requests.last_run().end;
+  const char* end = job.requests.all[job.requests.count - 1].end;
   const std::string_view unrun(begin, static_cast<size_t>(end - begin));
   Turn& turn = parts_.turn;
-  if (job.in_read_buffer && turn.is_at_hand(connection) && end == turn.received().data()) {
+  if (job.home.in_read_buffer && turn.is_at_hand(connection) && end == turn.received().data()) {
     turn.set_received({begin, unrun.size() + turn.received().size()});
     return true;
   }
@@ -197,14 +201,12 @@ bool Finisher::put_back(Connection& connection, Job& job) {
   return true;
 }
 
-// The first `count` replies, `bytes` in all, less those that have left already.
-void Finisher::leave_gathered(Connection& connection, Job& job, uint32_t count, uint32_t bytes) {
-  if (count == job.left_count || !connection.is_live()) return;
-  const uint64_t first = job.number + job.left_count;
-  const uint32_t leaving = count - job.left_count;
-  const std::string_view framed(job.replies.data() + job.left_bytes, bytes - job.left_bytes);
-  job.left_count = count;
-  job.left_bytes = bytes;
+// The replies up to `part`, less those that have left already.
+void Finisher::leave_gathered(Connection& connection, Job& job, GatheredReplies::Part part) {
+  if (part.count == job.replies.left_count() || !connection.is_live()) return;
+  const uint64_t first = job.requests.number + job.replies.left_count();
+  const uint32_t leaving = part.count - job.replies.left_count();
+  const std::string_view framed = job.replies.leave(part);
   // The handler's deadline has answered in its place.
   if (!connection.sequencer.is_open(first)) return parts_.books.stale_ids.add(leaving);
   CHECK(connection.sequencer.is_next(first), "serial replies out of order");
@@ -213,13 +215,10 @@ void Finisher::leave_gathered(Connection& connection, Job& job, uint32_t count, 
   parts_.sender.write(connection, framed);
 }
 
-void Finisher::leave_early(Job& job, uint64_t published) {
+void Finisher::leave_early(Job& job, GatheredReplies::Part published) {
   Connection& connection = Connection::of(job);
-  const uint32_t count = PublishedReplies::count(published);
-  if (count == job.left_count || !connection.is_live() || !parts_.sender.owns_writing(connection)) {
-    return;
-  }
-  leave_gathered(connection, job, count, PublishedReplies::bytes(published));
+  if (published.count == job.replies.left_count() || !connection.is_live()) return;
+  if (parts_.sender.owns_writing(connection)) leave_gathered(connection, job, published);
 }
 
 TimePoint Finisher::look_at_jobs_out() {
@@ -228,7 +227,7 @@ TimePoint Finisher::look_at_jobs_out() {
   for (int i = 0; i < kLooksATurn; ++i) {
     Job* const job = parts_.out.due(now);
     if (job == nullptr) break;
-    leave_early(*job, job->published.read());
+    leave_early(*job, job->replies.published());
     parts_.out.look_later(*job, now);
   }
   return parts_.out.look_at();
@@ -242,7 +241,7 @@ bool Finisher::withdraw(Job& job) {
 
 void Finisher::withdraw_all(Connection& connection) {
   Job* withdrawn = nullptr;  // oldest first; nobody else sees them any more
-  for (Job* job = connection.running; job != nullptr; job = job->next_running) {
+  for (Job* job = connection.running; job != nullptr; job = job->home.next_running) {
     if (parts_.dispatcher.withdraw(*job)) job->next = std::exchange(withdrawn, job);
   }
   while (withdrawn != nullptr) {

@@ -1,7 +1,7 @@
 // The one end of every job, whether it kept its loop, lost it, or ran on a data worker: what its
 // handlers have left behind is applied, what they did not run goes back to the connection.
 //
-// Steps 4 and 5. Thread: the holder of the loop. Bounded: a job holds Job::kRequestsMax requests;
+// Steps 4 and 5. Thread: the holder of the loop. Bounded: a job holds JobRequests::kMax requests;
 // kLooksATurn jobs that are out are looked at in a turn.
 #pragma once
 
@@ -41,8 +41,8 @@ class Finisher {
   // Its replies leave, with all else that it left behind; it is recycled.
   void finish(Job& job);
   // The replies that have gathered by then leave, while the job still runs on a thread that is not
-  // ours. `published`: PublishedReplies.
-  void leave_early(Job& job, uint64_t published);
+  // ours.
+  void leave_early(Job& job, GatheredReplies::Part published);
   // The same for jobs that are out for long. Returns when to look again.
   TimePoint look_at_jobs_out();
 
@@ -62,7 +62,7 @@ class Finisher {
   void open_outbox(Job& job);
   void give_back(Connection& connection, Job& job);
   [[nodiscard]] bool put_back(Connection& connection, Job& job);
-  void leave_gathered(Connection& connection, Job& job, uint32_t count, uint32_t bytes);
+  void leave_gathered(Connection& connection, Job& job, GatheredReplies::Part part);
 
   const Parts parts_;
 };

@@ -109,17 +109,19 @@ HeldLoop::End IoWorker::hold(CrewMember& as) {
       loop_.close_mailbox();
       return End::kStopped;
     }
-    job->lent_as = loop_.lend();
-    if (job->timed) job->begin_times(context_.platform, context_.platform.clock.now());
+    job->loan.as = loop_.lend();
+    if (job->run.timed) {
+      job->times.begin(context_.platform, context_.platform.clock.now(), job->run.cpu_timed);
+    }
     job->begin();
     do {
-      if (Placer::kForceHandOver && job->lent_by != nullptr) crew_->force_take(*this, *job);
+      if (Placer::kForceHandOver && job->loan.by != nullptr) crew_->force_take(*this, *job);
       // A handler of `inline` is not late for itself: nobody takes the loop from it.
-    } while (job->run_next() && (job->lent_by == nullptr || loop_.relend(job->lent_as)));
+    } while (job->run_next() && (job->loan.by == nullptr || loop_.relend(job->loan.as)));
     job->end(&loop_code_mark);
-    if (job->timed) job->end_times(context_.platform);
-    if (!loop_.take_back(job->lent_as)) {
-      loop_.wait_settled(job->lent_as);
+    if (job->run.timed) job->times.end(context_.platform, job->run.cpu_timed);
+    if (!loop_.take_back(job->loan.as)) {
+      loop_.wait_settled(job->loan.as);
       loop_.post(std::unique_ptr<Mail>(job));
       return End::kLost;
     }
@@ -132,16 +134,16 @@ HeldLoop::End IoWorker::hold(CrewMember& as) {
 void IoWorker::rearrange(SpareKit& kit) {
   Job& job = *lent_job;
   Connection& connection = Connection::of(job);
-  job.lost_loop = true;
+  job.home.lost_loop = true;
   lost_job_ = &job;
-  lost_published_ = job.published.read();
-  if (job.job_kind != JobKind::kRequest) return;
-  if (!job.in_read_buffer) {
-    job.kept = connection.input.share();
+  lost_published_ = job.replies.published();
+  if (job.run.kind != JobKind::kRequest) return;
+  if (!job.home.in_read_buffer) {
+    job.requests.kept = connection.input.share();
     return;
   }
   *kit.read_buffer = loop_.driver().swap_read_buffer(std::move(*kit.read_buffer));
-  job.kept = kit.read_buffer;
+  job.requests.kept = kit.read_buffer;
   if (!steps_.turn.received().empty()) {
     CHECK(steps_.turn.is_at_hand(connection), "input of two connections in one buffer");
     connection.input.share(kit.read_buffer, steps_.turn.received());
@@ -155,12 +157,12 @@ void IoWorker::turn_until_idle() {
   loop_.read_clock();  // time has passed since the last call, and no wait that reads it comes first
   void* const outside = std::exchange(thread_slot, &loop_code_mark);
   while (Job* job = next_in_loop(false)) {
-    job->lent_as = loop_.lend();
+    job->loan.as = loop_.lend();
     job->begin();
-    while (job->run_next() && loop_.relend(job->lent_as)) {
+    while (job->run_next() && loop_.relend(job->loan.as)) {
     }
     job->end(&loop_code_mark);
-    if (!loop_.take_back(job->lent_as)) {
+    if (!loop_.take_back(job->loan.as)) {
       CHECK(false, "a loop without crew was taken");
       return;
     }

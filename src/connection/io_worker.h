@@ -67,7 +67,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   Mail* mail_ GUARDED_BY(loop_) = nullptr;  // taken out of the mailbox, not opened yet
   // The job that lost this loop, until what it had gathered by then has left.
   Job* lost_job_ GUARDED_BY(loop_) = nullptr;
-  uint64_t lost_published_ GUARDED_BY(loop_) = 0;
+  GatheredReplies::Part lost_published_ GUARDED_BY(loop_);
   bool draining_ GUARDED_BY(loop_) = false;
   bool cut_ GUARDED_BY(loop_) = false;
   bool small_reads_ GUARDED_BY(loop_) = false;

@@ -43,7 +43,7 @@ Job* Receiver::take_whole(Connection& connection, std::string_view input) {
     end_turn();
     return nullptr;
   }
-  if (job->gathers && !turn.received().empty()) add_requests(connection, *job);
+  if (job->replies.is_on() && !turn.received().empty()) add_requests(connection, *job);
   return parts_.dispatcher.dispatch(*job);
 }
 
@@ -96,7 +96,8 @@ Job* Receiver::pump(Connection& connection) {
       job = decode(connection);
       if (job == nullptr) return nullptr;
       // Not worth a call where no more has arrived, which is so most times.
-      if (job->gathers && connection.requests_a_job > 1 && !turn.pending(connection).empty()) {
+      if (job->replies.is_on() && connection.requests_a_job > 1 &&
+          !turn.pending(connection).empty()) {
         add_requests(connection, *job);
       }
     }
@@ -153,18 +154,18 @@ Job* Receiver::make_request(Connection& connection, std::string_view input, cons
   connection.awaits_more = false;
   Job* const job = parts_.dispatcher.make(connection, JobKind::kRequest);
   if (job == nullptr) return drop_request(connection);
-  job->number = parts_.replies.open(connection, job);
-  if (job->number == 0) {
+  job->requests.number = parts_.replies.open(connection, job);
+  if (job->requests.number == 0) {
     parts_.dispatcher.unmake(*job);
     return drop_request(connection);
   }
   parts_.books.requests.add();
-  job->requests_begin = input.data();
-  job->requests[0] = {frame.payload, input.data() + frame.consumed, connection.decoder.state(),
-                      frame.request_kind};
-  job->requests_count = 1;
-  job->gathers = !connection.listening->pipelined();
-  job->in_read_buffer = in_read_buffer;
+  job->requests.begin = input.data();
+  job->requests.all[0] = {frame.payload, input.data() + frame.consumed, connection.decoder.state(),
+                          frame.request_kind};
+  job->requests.count = 1;
+  if (!connection.listening->pipelined()) job->replies.switch_on();
+  job->home.in_read_buffer = in_read_buffer;
   return job;
 }
 
@@ -182,18 +183,19 @@ void Receiver::add_requests(Connection& connection, Job& job) {
   Turn& turn = parts_.turn;
   const std::string_view input = turn.pending(connection);
   const uint32_t room =
-      std::min(connection.requests_a_job - job.requests_count, turn.frames_left());
-  const std::span<DecodedRequest> into = std::span(job.requests).subspan(job.requests_count, room);
+      std::min(connection.requests_a_job - job.requests.count, turn.frames_left());
+  const std::span<DecodedRequest> into =
+      std::span(job.requests.all).subspan(job.requests.count, room);
   const size_t found =
       connection.decoder.decode_requests(listening.frame_rules, input, connection.life.peer_ended(),
-                                         job.requests[0].kind, into, notes_);
+                                         job.requests.all[0].kind, into, notes_);
   if (found == 0) {
     if (!notes_.mistake.empty()) fail_codec(connection);
     return;
   }
   turn.consume(connection, static_cast<size_t>(into[found - 1].end - input.data()));
   for (size_t i = 0; i < found; ++i) connection.sequencer.open();
-  job.requests_count += static_cast<uint32_t>(found);
+  job.requests.count += static_cast<uint32_t>(found);
   turn.count_frames(static_cast<uint32_t>(found));
   parts_.books.requests.add(found);
 }
@@ -281,7 +283,7 @@ void Receiver::end_turn() {
   if (connection.writer != nullptr &&
       (connection.input.bytes() > 0 || connection.life.peer_ended() ||
        connection.life.is_stopped() || connection.listening->has_session)) {
-    connection.writer->return_flag->await();
+    connection.writer->direct.await();
   }
   const bool more = turn.was_cut_short();
   turn.let_go();

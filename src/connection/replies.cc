@@ -20,7 +20,7 @@ bool Replies::note_started(Connection& connection, Job* job) {
     // Not the time of this turn: handlers before it may have taken long.
     const TimePoint now = context_.platform.clock.now();
     rare.started->push_back({.read_at = now, .job = job});
-    if (job != nullptr) job->deadline = connection.listening->deadline_of(now);
+    if (job != nullptr) job->cancellation.set_deadline(connection.listening->deadline_of(now));
   });
 }
 
@@ -66,7 +66,7 @@ void Replies::expire(Connection& connection, uint64_t number) {
   Connection::Started* const entry = started(connection, number);
   Job* const job = entry != nullptr ? entry->job : nullptr;
   if (job != nullptr && finisher_.withdraw(*job)) return;  // it has come back here
-  if (job != nullptr) job->cancel(CancelReason::kDeadline, context_.platform.threads);
+  if (job != nullptr) job->cancellation.cancel(CancelReason::kDeadline, context_.platform.threads);
   books_.handler_deadlines.add();
   answer(connection, number, error("deadline exceeded"));
   turn_.schedule(connection);

@@ -212,26 +212,21 @@ void Sender::after_write(Connection& connection) {
 
 bool Sender::owns_writing(Connection& connection) {
   if (connection.writer == nullptr) return true;
-  if (!connection.writer->write_token.revoke()) {
-    connection.writer->return_flag->await();
-    return false;
-  }
+  if (!connection.writer->direct.take_back()) return false;
   connection.writer = nullptr;
   return true;
 }
 
 void Sender::grant_writing(Connection& connection, Job& job) {
-  if (job.job_kind != JobKind::kRequest || connection.listening->pipelined() ||
+  if (job.run.kind != JobKind::kRequest || connection.listening->pipelined() ||
       connection.life.is_draining() || !driver_.worker_may_write) {
     return;
   }
   flush(connection);
   settle(connection);
   if (!connection.is_live() || !connection.out.empty()) return;
-  job.fd = connection.fd;
-  job.return_flag = &context_.roster.record(loop_.index(), connection.id.slot()).return_flag;
-  job.return_flag->reset();
-  job.write_token.grant();
+  ReturnFlag& flag = context_.roster.record(loop_.index(), connection.id.slot()).return_flag;
+  job.direct.grant(connection.fd, flag);
   connection.writer = &job;
 }
 

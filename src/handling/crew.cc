@@ -185,27 +185,28 @@ void Crew::run(CrewMember& me) {
   // With more jobs waiting, one wake-up will do for several; with none, this one may block for
   // long.
   if (jobs_.length_hint() == 0) wake_quiet_loops(me);
-  if (job->has_expired(now)) return context_.post(job->id, std::unique_ptr<Mail>(job));
-  job->begin_times(platform_, now);
+  if (job->cancellation.has_expired(now))
+    return context_.post(job->run.id, std::unique_ptr<Mail>(job));
+  job->times.begin(platform_, now, job->run.cpu_timed);
   if (poll_time_max_ > Duration(0)) at_work_.add();
-  me.running.note(job->service_name, job->id, job->begun);
+  me.running.note(job->home.service_name, job->run.id, job->times.begun);
   job->begin();
   while (job->run_next()) {
   }
   job->end(nullptr);
-  if (job->timed) job->end_times(platform_);
+  if (job->run.timed) job->times.end(platform_, job->run.cpu_timed);
   me.running.clear();
   if (poll_time_max_ > Duration(0)) at_work_.subtract();
-  const uint32_t home = context_.roster.index_of(job->id);
+  const uint32_t home = context_.roster.index_of(job->run.id);
   EventLoop& loop = context_.loop(home);
   const bool written = job->write_directly(platform_.kernel);
-  const bool unrun = job->requests_run < job->requests_count;  // the loop must go on with them
+  const bool unrun = job->requests.run < job->requests.count;  // the loop must go on with them
   if (!written || unrun) return loop.post(std::unique_ptr<Mail>(job));
   // The client has its answer already. The loop is woken only if it has something else to do for
   // the connection (it sets the return flag before it looks into its mailbox for the last time), or
   // when this thread goes idle. The slot may be in use again by now: its flag is then another
   // job's, and a wake-up too many.
-  const ReturnFlag& flag = *job->return_flag;
+  const ReturnFlag& flag = job->direct.return_flag();
   loop.post_quietly(std::unique_ptr<Mail>(job));
   if (flag.is_awaited()) {
     loop.wake_if_asleep();

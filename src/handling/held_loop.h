@@ -34,9 +34,9 @@ struct HolderNotes {
   std::atomic<uint64_t> thread{0};  // Threads::current_id
 
   void note_lent(const Job& job, TimePoint now) {
-    lent_service.store(job.service_name, std::memory_order_relaxed);
+    lent_service.store(job.home.service_name, std::memory_order_relaxed);
     lent_kind.store(job.reported_kind(), std::memory_order_relaxed);
-    lent_id.store(job.id.value, std::memory_order_relaxed);
+    lent_id.store(job.run.id.value, std::memory_order_relaxed);
     lent_since_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   }
   void note_code(const char* service, ConnectionId id) {

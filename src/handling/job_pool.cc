@@ -13,23 +13,23 @@ JobPool::~JobPool() {
 Job* JobPool::make_new() { return new (std::nothrow) Job; }
 
 bool JobPool::own_requests(Job& job) {
-  job.on_data_worker = true;
-  job.in_read_buffer = false;
-  if (job.requests_count == 0) return true;
-  const std::string_view bytes = job.request_bytes();
-  char* copy = job.room_for(bytes.size());
+  job.home.on_data_worker = true;
+  job.home.in_read_buffer = false;
+  if (job.requests.count == 0) return true;
+  const std::string_view bytes = job.requests.bytes();
+  char* copy = job.requests.room_for(bytes.size());
   if (copy == nullptr) {
     if (bytes.size() > kStorageMax) {
-      job.storage = large_storage_.take(bytes.size());
-    } else if (job.storage.capacity() < bytes.size()) {
-      job.storage = Buffers::make_uncounted(BlockCache::capacity_for(bytes.size()));
+      job.requests.storage = large_storage_.take(bytes.size());
+    } else if (job.requests.storage.capacity() < bytes.size()) {
+      job.requests.storage = Buffers::make_uncounted(BlockCache::capacity_for(bytes.size()));
     }
-    if (!job.storage) return false;
-    copy = job.storage.data();
+    if (!job.requests.storage) return false;
+    copy = job.requests.storage.data();
   }
   std::memcpy(copy, bytes.data(), bytes.size());
-  for (uint32_t i = 0; i < job.requests_count; ++i) {
-    Job::Asked& asked = job.requests[i];
+  for (uint32_t i = 0; i < job.requests.count; ++i) {
+    DecodedRequest& asked = job.requests.all[i];
     if (!asked.payload.empty()) {
       asked.payload = {copy + (asked.payload.data() - bytes.data()), asked.payload.size()};
     }
@@ -40,11 +40,11 @@ bool JobPool::own_requests(Job& job) {
 
 void JobPool::recycle(Job& job) {
   job.outbox.clear();
-  job.kept.reset();
-  job.charge = Charge();
-  job.owner = nullptr;
-  if (job.storage.capacity() > kStorageMax) {
-    large_storage_.keep(std::move(job.storage));
+  job.requests.kept.reset();
+  job.home.charge = Charge();
+  job.home.owner = nullptr;
+  if (job.requests.storage.capacity() > kStorageMax) {
+    large_storage_.keep(std::move(job.requests.storage));
     if (buffers_.under_pressure()) large_storage_.clear();
   }
   if (free_count_ >= kJobsMax) {

@@ -27,18 +27,18 @@ void JobsOut::watch(Job& job, TimePoint now) {
   ++watched_count_;
   // With many of them each is looked at more seldom, so that looking stays a small part of the
   // time.
-  job.look_at = now + std::max(kGatherTime, watched_count_ * kLookTime);
-  job.previous_out = watched_tail_;
-  job.next_out = nullptr;
-  (watched_tail_ != nullptr ? watched_tail_->next_out : watched_head_) = &job;
+  job.out.look_at = now + std::max(kGatherTime, watched_count_ * kLookTime);
+  job.out.previous = watched_tail_;
+  job.out.next = nullptr;
+  (watched_tail_ != nullptr ? watched_tail_->out.next : watched_head_) = &job;
   watched_tail_ = &job;
 }
 
 void JobsOut::unlink(Job& job) {
   --watched_count_;
-  (job.previous_out != nullptr ? job.previous_out->next_out : watched_head_) = job.next_out;
-  (job.next_out != nullptr ? job.next_out->previous_out : watched_tail_) = job.previous_out;
-  job.previous_out = job.next_out = nullptr;
+  (job.out.previous != nullptr ? job.out.previous->out.next : watched_head_) = job.out.next;
+  (job.out.next != nullptr ? job.out.next->out.previous : watched_tail_) = job.out.previous;
+  job.out.previous = job.out.next = nullptr;
 }
 
 }}  // namespace trireme

@@ -44,13 +44,13 @@ class JobsOut {
   void watch(Job& job, TimePoint now);
   // It is home, or withdrawn. Without effect for one that was never watched.
   void forget(Job& job) {
-    if (job.requests_count > 1) unlink(job);
+    if (job.requests.count > 1) unlink(job);
   }
   bool has_watched() const { return watched_head_ != nullptr; }
   // The one that is to be looked at first, if that is now; null: none. The caller then says
   // look_later.
   Job* due(TimePoint now) {
-    const bool is_due = watched_head_ != nullptr && watched_head_->look_at <= now;
+    const bool is_due = watched_head_ != nullptr && watched_head_->out.look_at <= now;
     return is_due ? watched_head_ : nullptr;
   }
   void look_later(Job& job, TimePoint now) {
@@ -58,14 +58,16 @@ class JobsOut {
     watch(job, now);
   }
   // When one is due; kNever: none is out.
-  TimePoint look_at() const { return watched_head_ != nullptr ? watched_head_->look_at : kNever; }
+  TimePoint look_at() const {
+    return watched_head_ != nullptr ? watched_head_->out.look_at : kNever;
+  }
 
  private:
   void unlink(Job& job);
 
   Job* aside_head_ = nullptr;
   Job* aside_tail_ = nullptr;
-  Job* watched_head_ = nullptr;  // by Job::look_at
+  Job* watched_head_ = nullptr;  // by Job::Out::look_at
   Job* watched_tail_ = nullptr;
   int64_t watched_count_ = 0;
 };

@@ -13,8 +13,8 @@ void Placer::add_listener(const std::vector<PinnedKind>& pinned) {
 // from one that blocks, but of these the user has promised that they do not.
 bool Placer::place(Job& job, Kinds& kinds) {
   KindRecord& record =
-      job.job_kind == JobKind::kRequest ? kinds.of(job.requests[0].kind) : kinds.of_callbacks();
-  job.kind = &record;
+      job.run.kind == JobKind::kRequest ? kinds.of(job.requests.all[0].kind) : kinds.of_callbacks();
+  job.home.record = &record;
   bool here = false;
   if (driver_.loop_may_move) {
     here = (kForceHandOver || !record.on_data_workers()) &&
@@ -22,37 +22,39 @@ bool Placer::place(Job& job, Kinds& kinds) {
   } else {
     here = record.pinned() && !record.on_data_workers();  // nobody can take the loop
   }
-  job.timed = !here || record.wants_sample();
-  job.cpu_timed = job.timed && record.wants_cpu_sample();
-  if (here && driver_.loop_may_move) job.lent_by = &held_;
+  job.run.timed = !here || record.wants_sample();
+  job.run.cpu_timed = job.run.timed && record.wants_cpu_sample();
+  if (here && driver_.loop_may_move) job.loan.by = &held_;
   return here;
 }
 
 void Placer::learn_of(Job& job, TimePoint now) {
   Lookout* const lookout = held_.lookout;
-  const uint32_t requests = std::max(job.requests_run, 1u);
-  if (job.cpu_timed && !job.lost_loop) job.kind->computed(requests, job.time, job.cpu_time);
-  if (job.on_data_worker) {
-    const bool stays = !job.kind->on_data_workers();
+  const uint32_t requests = std::max(job.requests.run, 1u);
+  if (job.run.cpu_timed && !job.home.lost_loop)
+    job.home.record->computed(requests, job.times.taken, job.times.computed);
+  if (job.home.on_data_worker) {
+    const bool stays = !job.home.record->on_data_workers();
     const bool tells = lookout != nullptr && lookout->works();
-    const bool late = job.time >= KindRecord::kLate;  // only then does its price matter
+    const bool late = job.times.taken >= KindRecord::kLate;  // only then does its price matter
     const Duration price = tells && late ? loss_price_.at(now) : KindRecord::kLateCost;
-    job.kind->ran_on_data_worker(requests, job.time, price, now);
+    job.home.record->ran_on_data_worker(requests, job.times.taken, price, now);
     // It comes back because a loss costs little: that is so while somebody looks out.
-    const bool returns = !stays && !job.kind->on_data_workers() && job.kind->blocks();
+    const bool returns = !stays && !job.home.record->on_data_workers() && job.home.record->blocks();
     if (returns && tells) lookout->alert(now);
   } else {
     // The one that lost the loop was noted when it did.
-    const uint32_t in_time = job.lost_loop ? requests - 1 : requests;
-    job.kind->ran_inline(in_time, job.timed && !job.lost_loop, job.time, now);
+    const uint32_t in_time = job.home.lost_loop ? requests - 1 : requests;
+    job.home.record->ran_inline(in_time, job.run.timed && !job.home.lost_loop, job.times.taken,
+                                now);
   }
 }
 
 void Placer::note_loss(Job& job, TimePoint now) {
-  if (job.kind == nullptr) return;
+  if (job.home.record == nullptr) return;
   const Duration price = held_.lost_at_once ? KindRecord::kAtOnceCost : KindRecord::kLateCost;
   if (held_.lost_while_alert) loss_price_.paid(price, now);
-  job.kind->was_late(price, now);
+  job.home.record->was_late(price, now);
 }
 
 }}  // namespace trireme

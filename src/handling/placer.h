@@ -54,7 +54,7 @@ class Placer {
   }
   // A job that has ended: what its handlers took.
   void learn(Job& job, TimePoint now) {
-    if (job.kind != nullptr) learn_of(job, now);
+    if (job.home.record != nullptr) learn_of(job, now);
   }
   // The job has just lost the loop: what that has cost its clients.
   void note_loss(Job& job, TimePoint now);

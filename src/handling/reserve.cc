@@ -137,8 +137,8 @@ bool Crew::leave_watch() {
 }
 
 void Crew::force_take(HeldLoop& held, Job& job) {
-  job.give_loop_away();
-  while (held.has_reserve.load(std::memory_order_seq_cst) && held.loop().word() == job.lent_as) {
+  job.loan.give_away();
+  while (held.has_reserve.load(std::memory_order_seq_cst) && held.loop().word() == job.loan.as) {
     held.wake_watcher();
     platform_.threads.relax();
   }

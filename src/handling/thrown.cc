@@ -23,10 +23,10 @@ const char* what_threw(JobKind kind) {
 }
 
 std::string who_threw(const Job& job) {
-  std::string who = what_threw(job.job_kind);
-  who += " of '" + std::string(job.service_name) + "'";
-  if (job.job_kind == JobKind::kRequest) {
-    who += ", kind " + std::to_string(job.requests[job.requests_run - 1].kind) + ",";
+  std::string who = what_threw(job.run.kind);
+  who += " of '" + std::string(job.home.service_name) + "'";
+  if (job.run.kind == JobKind::kRequest) {
+    who += ", kind " + std::to_string(job.requests.last_run().kind) + ",";
   }
   return who;
 }
@@ -35,8 +35,8 @@ std::string who_threw(const Job& job) {
 bool tell(const ExceptionSink& sink, const Job& job, const std::string& client) {
   if (!sink) return false;
   const std::string text = describe_thrown();
-  sink({.service = job.service_name,
-        .where = what_threw(job.job_kind),
+  sink({.service = job.home.service_name,
+        .where = what_threw(job.run.kind),
         .client = client,
         .text = text,
         .exception = std::current_exception()});
@@ -50,14 +50,15 @@ bool tell(const ExceptionSink& sink, const Job& job, const std::string& client) 
 void Job::log_thrown() const noexcept {
   const char* told = "";
   try {
-    const std::string client = context->roster.describe(id);
+    const std::string client = run.context->roster.describe(run.id);
     try {
-      if (tell(context->options.on_exception, *this, client)) return;
+      if (tell(run.context->options.on_exception, *this, client)) return;
     } catch (...) {
       told = ", and so has on_exception, of this";
     }
     uint64_t suppressed = 0;
-    if (!context->thrown_gates.open(service_name, context->platform.clock.now(), suppressed))
+    if (!run.context->thrown_gates.open(home.service_name, run.context->platform.clock.now(),
+                                        suppressed))
       return;
     std::string line = who_threw(*this);
     if (!client.empty()) line += " for " + client;
@@ -65,7 +66,7 @@ void Job::log_thrown() const noexcept {
     if (suppressed > 0) {
       line += " (" + std::to_string(suppressed) + " exceptions before were not logged)";
     }
-    context->log.warning(line);
+    run.context->log.warning(line);
   } catch (...) {
   }
 }

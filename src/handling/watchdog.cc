@@ -37,12 +37,12 @@ bool Watchdog::look(CrewMember& me, TimePoint now) {
   held_.has_reserve.store(false, std::memory_order_relaxed);  // read by the holder: this thread now
   loop.set_watcher(nullptr);
   const Job& job = *held_.lent_job;
-  held_.holder->running.note(job.service_name, job.id, sight_.since);
+  held_.holder->running.note(job.home.service_name, job.run.id, sight_.since);
   const Stall stall{.what = Stall::What::kMoved,
                     .loop = loop.index(),
-                    .service = job.service_name,
+                    .service = job.home.service_name,
                     .kind = job.reported_kind(),
-                    .id = job.id,
+                    .id = job.run.id,
                     .thread = thread,
                     .since = sight_.since,
                     .computes = sight_.computes};

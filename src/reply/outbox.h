@@ -19,13 +19,14 @@
 
 namespace trireme { inline namespace v0 {
 
-struct Job;
+// What runs the handlers that send: a job (handling/job.h).
+struct OutboxOwner {};
 
 class Outbox {
  public:
-  Job* job = nullptr;           // whose outbox it is, while its handlers run
-  ConnectionId connection;      // of the job
-  uint64_t request_number = 0;  // of the job
+  OutboxOwner* owner = nullptr;  // while its handlers run
+  ConnectionId connection;       // of the job
+  uint64_t request_number = 0;   // of the job
 
   bool has_answer() const { return is_used_ && answer_.has_value(); }
   // With has_answer(). To the job's own request.
