@@ -1,6 +1,7 @@
 #include "connection/fast_path.h"
 
 #include "connection/dispatcher.h"
+#include "connection/finisher.h"
 
 namespace trireme { inline namespace v0 {
 
@@ -14,14 +15,7 @@ bool FastPath::finish(Job& job) {
   EventLoop& loop = parts_.loop;
   loop.assume_held();
   Connection& connection = Connection::of(job);
-  Turn& turn = parts_.turn;
-  const bool nothing_left = turn.is_at_hand(connection) && turn.received().empty() &&
-                            !connection.input.has_block() && !parts_.sender.has_gathered();
-  // No other request waits for its turn: with Ordering::kPipelined a Reply may be kept.
-  const bool all_here =
-      connection.running_count == 1 && connection.sequencer.in_flight() == job.requests.count;
-  if (!kIsOn || !nothing_left || !all_here || !connection.is_plain() || !job.has_simple_answers() ||
-      job.home.lost_loop) {
+  if (!kIsOn || !Finisher::is_all_there_is(parts_.turn, parts_.sender, connection, job)) {
     return false;
   }
   parts_.placer.learn(job, loop.now());
@@ -40,7 +34,7 @@ bool FastPath::finish(Job& job) {
   if (alone != nullptr) job.outbox.clear();
   job.home.owner = nullptr;
   parts_.pool.keep(job);  // nothing else of the run is in it
-  if (is_done) turn.let_go();
+  if (is_done) parts_.turn.let_go();
   return true;
 }
 
@@ -48,14 +42,7 @@ bool FastPath::finish_written(Job& job) {
   EventLoop& loop = parts_.loop;
   loop.assume_held();
   Connection& connection = Connection::of(job);
-  const bool all_left = job.direct.was_written() && job.direct.bytes() == job.replies.all().bytes &&
-                        job.direct.error() == 0 && !job.outbox.has_answer() &&
-                        job.replies.left_count() == 0;
-  const bool nothing_else = connection.running_count == 1 && !connection.input.has_block() &&
-                            connection.sequencer.in_flight() == job.requests.count;
-  if (!kIsOn || !all_left || !nothing_else || !job.has_simple_answers() || !connection.is_plain()) {
-    return false;
-  }
+  if (!kIsOn || !Finisher::leaves_nothing(connection, job)) return false;
   parts_.out.forget(job);
   parts_.placer.learn(job, loop.now());
   job.direct.reset();

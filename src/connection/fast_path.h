@@ -54,8 +54,8 @@ class FastPath {
   // A job that has kept its loop. True: its replies have left, or wait in the write queue, and it
   // is recycled. False: nothing was done.
   [[nodiscard]] bool finish(Job& job);
-  // A job that comes home from a data worker. True: that has sent all of its replies, and the job
-  // is recycled. False: nothing was done.
+  // A job that comes home from a data worker. True: it left nothing to do (Finisher), and is
+  // recycled. False: nothing was done.
   [[nodiscard]] bool finish_written(Job& job);
   // At the end of its turn. True: all that had arrived for the connection at hand is with a data
   // worker, and there is nothing to do until it comes home. No clock runs meanwhile, for there is

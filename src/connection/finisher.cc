@@ -7,9 +7,7 @@
 #include "connection/ending.h"
 #include "connection/pushes.h"
 #include "connection/replies.h"
-#include "connection/sender.h"
 #include "connection/slots.h"
-#include "connection/turn.h"
 #include "runtime/check.h"
 
 namespace trireme { inline namespace v0 {
@@ -18,6 +16,8 @@ namespace trireme { inline namespace v0 {
 void Finisher::finish(Job& job) {
   parts_.loop.assume_held();
   Connection& connection = Connection::of(job);
+  const bool at_once = is_all_there_is(parts_.turn, parts_.sender, connection, job);
+  const bool needs_turn = !leaves_nothing(connection, job);
   if (job.home.previous_running != nullptr)
     job.home.previous_running->home.next_running = job.home.next_running;
   if (job.home.next_running != nullptr)
@@ -29,12 +29,13 @@ void Finisher::finish(Job& job) {
   if (!job.is_unstarted()) parts_.placer.learn(job, parts_.loop.now());
   if (job.run.kind == JobKind::kRequest) {
     finish_requests(connection, job);
+    if (at_once) parts_.sender.flush(connection);
   } else {
     finish_callback(connection, job);
   }
   parts_.dispatcher.recycle(job);
   parts_.pushes.open_deferred(connection);
-  parts_.turn.schedule(connection);
+  if (needs_turn) parts_.turn.schedule(connection);
 }
 
 void Finisher::finish_callback(Connection& connection, Job& job) {

@@ -7,6 +7,8 @@
 
 #include "connection/connection.h"
 #include "connection/dispatcher.h"
+#include "connection/sender.h"
+#include "connection/turn.h"
 #include "roster/server_context.h"
 
 namespace trireme { inline namespace v0 {
@@ -14,9 +16,7 @@ namespace trireme { inline namespace v0 {
 class Ending;
 class Pushes;
 class Replies;
-class Sender;
 class Slots;
-class Turn;
 
 class Finisher {
  public:
@@ -40,6 +40,28 @@ class Finisher {
 
   // Its replies leave, with all else that it left behind; it is recycled.
   void finish(Job& job);
+  // Before that. True: the connection at hand waits for nothing but these replies, which are small,
+  // or one large one. So they leave at once, and not with the end of its turn.
+  static bool is_all_there_is(const Turn& turn, const Sender& sender, const Connection& connection,
+                              const Job& job) {
+    const bool nothing_left = turn.is_at_hand(connection) && turn.received().empty() &&
+                              !connection.input.has_block() && !sender.has_gathered();
+    // No other request waits for its turn: with Ordering::kPipelined a Reply may be kept.
+    const bool all_here =
+        connection.running_count == 1 && connection.sequencer.in_flight() == job.requests.count;
+    return nothing_left && all_here && connection.is_plain() && job.has_simple_answers() &&
+           !job.home.lost_loop;
+  }
+  // Before that. True: a data worker has sent all of its replies, and the connection waits for
+  // nothing but its next request. So it needs no turn.
+  static bool leaves_nothing(const Connection& connection, const Job& job) {
+    const bool all_left =
+        job.direct.was_written() && job.direct.bytes() == job.replies.all().bytes &&
+        job.direct.error() == 0 && !job.outbox.has_answer() && job.replies.left_count() == 0;
+    const bool nothing_else = connection.running_count == 1 && !connection.input.has_block() &&
+                              connection.sequencer.in_flight() == job.requests.count;
+    return all_left && nothing_else && job.has_simple_answers() && connection.is_plain();
+  }
   // The replies that have gathered by then leave, while the job still runs on a thread that is not
   // ours.
   void leave_early(Job& job, GatheredReplies::Part published);

@@ -2,7 +2,7 @@
 // into it: bytes behind it are not the client's.
 //
 // Thread: any. Who gets no envelope leaves the answer to the holder of the loop, which asks again
-// and ends the connection (IoWorker::ask_envelope_in_loop).
+// and ends the connection (Replies::ask_envelope).
 #pragma once
 
 #include <cstddef>

@@ -26,7 +26,7 @@ struct Connection {
     came_home.give();
     return writes;
   }
-  // As IoWorker::finish_requests_in_loop.
+  // As Finisher::finish_requests.
   void finish(int before, int value) {
     const bool written = token.was_written();
     token.reset();
