@@ -7,13 +7,18 @@ what a test may not do.
 """
 
 import pathlib
+import posixpath
 import re
 import subprocess
 import sys
 
+from classes import blank_comments_and_strings, brace_kind, classes, function_blocks, lines_by_class
+
 # Ratchets: these numbers may only fall.
 LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
+CLASS_LINES_MAX = 800  # over all its files
+CLASS_MEMBERS_MAX = 20  # of data
 COLUMNS_MAX = 100
 FILE_BYTES_MAX = 256 << 10
 RESULTS_BYTES_MAX = 2 << 20  # of the one page that bench/results holds
@@ -21,6 +26,28 @@ PAGE_COLUMNS_MAX = 120  # of Markdown, tables and code excepted
 PAGE_LINES_MAX = {"README.md": 120, "ARCHITECTURE.md": 300}
 
 STEPS = ["accept", "connection", "framing", "handling", "reply", "roster", "runtime"]  # of src
+# Classes that are over, with their lines and members: these numbers may only fall.
+CLASSES_STILL_OVER = {
+    "Connection": (0, 27),
+    "Job": (0, 59),
+    "ReadinessDriver": (0, 22),
+    "Server::Impl": (0, 22),
+    "Socket": (0, 30),
+    "UringDriver": (885, 31),
+    "UringDriver::State": (0, 31),
+}
+VOID_POINTERS = {  # files of src and include, and why they have a pointer without a type
+    "include/trireme/detail/service.h": "a session is of the user's type",
+    "src/connection/connection.h": "likewise",
+    "src/connection/io_worker.cc": "what thread_slot was before",
+    "src/framing/lines.cc": "the result of memchr",
+    "src/handling/job.cc": "what thread_slot is to be again",
+    "src/handling/job.h": "likewise, and a session",
+    "src/runtime/log.cc": "a name for whatever logs",
+    "src/runtime/log.h": "likewise",
+    "src/runtime/system/": "calls of libc and the kernel take it",
+    "src/runtime/threads/threads.h": "a job to its handler, loop code otherwise, a fiber",
+}
 TOP_FOLDERS = ["bench", "cmake", "components", "docs", "examples", "include", "load", "scripts",
                "services", "src", "tests", "tool"]  # what a path in a document may begin with
 CPP = {".h", ".cc", ".c"}
@@ -31,66 +58,6 @@ SYSTEM_HEADER = re.compile(
     r"[a-z_0-9]+|(sys|netinet|arpa|net|linux)/[a-z_0-9]+\.h|"
     r"(cxxabi|dirent|errno|fcntl|limits|malloc|netdb|poll|pthread|sched|signal|"
     r"stdio|stdlib|string|time|unistd)\.h")
-
-
-def function_blocks(text):
-    """Yields (first line, last line), counted from 1, of every outermost function.
-
-    Needs no compiler: a brace at namespace or class level opens a function if the statement before
-    it has a parameter list and does not begin a type, a namespace or an initializer.
-    """
-    clean = blank_comments_and_strings(text)
-    stack, statement, line, statement_line = [], "", 1, 1
-    for char in clean:
-        if char == "\n":
-            line += 1
-        if char == "{":
-            kind = "block" if "function" in stack or "block" in stack else brace_kind(statement)
-            stack.append(kind)
-            if kind == "function":
-                first = statement_line
-            statement = "" if kind in ("scope", "function") else statement + "{"
-        elif char == "}":
-            kind = stack.pop() if stack else "scope"
-            if kind == "function":
-                yield first, line
-            statement = statement + "}" if kind == "value" else ""
-        elif char == ";" and not (stack and stack[-1] == "value"):
-            statement = ""
-        elif char == ":" and statement.strip() in ("public", "private", "protected"):
-            statement = ""
-        elif "function" not in stack:
-            if not statement.strip() and not char.isspace():
-                statement, statement_line = "", line
-            statement += char
-
-
-def brace_kind(statement):
-    statement = re.sub(r"^template\s*<[^{]*?>\s*(?=(class|struct|union|enum)\b)", "",
-                       statement.strip())
-    if not statement or re.match(r"(inline\s+)?namespace\b|extern\s+\S*\s*$|enum\b", statement):
-        return "scope"
-    is_type = re.match(r"(class|struct|union)\b", statement)
-    if is_type and not re.search(r"\)\s*(const|noexcept)?$", statement):
-        return "scope"
-    if re.search(r"[\w>)\]]\s*=$", statement):
-        return "value"
-    if re.search(r"(,|(?<!:):)\s*\w+(<[^>]*>)?$", statement) and ")" in statement:
-        return "value"  # a member initializer with braces: `: a_{1}, b_{2} {`
-    return "function" if "(" in statement else "value"
-
-
-def blank_comments_and_strings(text):
-    """Comments, strings, characters and directives become spaces; lines stay where they are."""
-    pattern = re.compile(
-        r'//[^\n]*|/\*.*?\*/|R"([^(\s]*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|'
-        r"(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'", re.S)
-    directive = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.M)
-
-    def blank(match):
-        return re.sub(r"[^\n]", " ", match.group())
-
-    return directive.sub(blank, pattern.sub(blank, text))
 
 
 # How the comment of a public function begins (STYLE.md, Comments).
@@ -171,9 +138,10 @@ class Tidy:
     def __init__(self, root):
         self.root = pathlib.Path(root).resolve()
         self.findings = []
-        self.texts = {}
+        self.texts, self.cleaned, self.parsed = {}, {}, {}
         self.files = sorted(self.walk(self.root))
         self.proofs = None
+        self.sources = None  # that some CMakeLists.txt builds
 
     def walk(self, folder):
         for entry in folder.iterdir():
@@ -212,6 +180,11 @@ class Tidy:
                 self.check_page(file)
         self.check_sizes()
         self.check_promises()
+        self.check_classes()
+        self.check_forward_declarations()
+        self.check_void_pointers()
+        self.check_dead_files()
+        self.check_dead_declarations()
         return self.findings
 
     # What the repository holds.
@@ -383,6 +356,132 @@ class Tidy:
                 above -= 1
             if not THREAD.match(" ".join(comment)):
                 self.say(file, number, f"the comment of {name}() begins with its thread")
+    # Classes.
+
+    def clean(self, file):
+        if file not in self.cleaned:
+            self.cleaned[file] = blank_comments_and_strings(self.text(file))
+        return self.cleaned[file]
+
+    def cpp(self, *folders):
+        return [file for file in self.files if file.startswith(folders)
+                and pathlib.Path(file).suffix in CPP]
+
+    def classes_of(self, file):
+        if file not in self.parsed:
+            self.parsed[file] = classes(file, self.text(file))
+        return self.parsed[file]
+
+    def check_classes(self):
+        lines, members, where = {}, {}, {}
+        for file in self.cpp("src/", "components/"):
+            for one in self.classes_of(file):
+                lines[one.name] = lines.get(one.name, 0) + one.lines
+                members[one.name] = max(members.get(one.name, 0), len(one.members))
+                where.setdefault(one.name, (file, one.line))
+        for file in self.cpp("src/", "components/"):
+            if file.endswith(".cc"):
+                for name, count in lines_by_class(self.text(file)).items():
+                    full = next((known for known in lines if known == name
+                                 or known.endswith("::" + name)), None)
+                    if full:
+                        lines[full] += count
+        for name, place in where.items():
+            most_lines, most_members = CLASSES_STILL_OVER.get(
+                name, (CLASS_LINES_MAX, CLASS_MEMBERS_MAX))
+            if lines[name] > max(most_lines, CLASS_LINES_MAX):
+                self.say(*place, f"{name} has {lines[name]} lines over all its files; "
+                                 f"at most {max(most_lines, CLASS_LINES_MAX)}")
+            if members[name] > max(most_members, CLASS_MEMBERS_MAX):
+                self.say(*place, f"{name} has {members[name]} data members; "
+                                 f"at most {max(most_members, CLASS_MEMBERS_MAX)}")
+        for name in CLASSES_STILL_OVER if where else []:
+            if lines.get(name, 0) <= CLASS_LINES_MAX and members.get(name, 0) <= CLASS_MEMBERS_MAX:
+                self.say("scripts/tidy.py", 1, f"{name} is not over any more: off the list with it")
+
+    def check_forward_declarations(self):
+        """A folder does not know the types of those that come before it, not even by name."""
+        folder_of = {}
+        for file in self.cpp("src/"):
+            for one in self.classes_of(file):
+                if "::" not in one.name and file.split("/")[1] in STEPS:
+                    folder_of.setdefault(one.name, file.split("/")[1])
+        for file in self.cpp("src/"):
+            step = file.split("/")[1]
+            if step not in STEPS:
+                continue
+            for number, line in enumerate(self.clean(file).split("\n"), 1):
+                declared = re.match(r"\s*(?:friend\s+)?(?:class|struct)\s+(\w+)\s*;", line)
+                home = declared and folder_of.get(declared.group(1))
+                if home and STEPS.index(home) < STEPS.index(step):
+                    self.say(file, number, f"{declared.group(1)} is a type of {home}, "
+                                           f"which comes before {step}")
+
+    def check_void_pointers(self):
+        for file in self.cpp("src/", "include/"):
+            lines = [number for number, line in enumerate(self.clean(file).split("\n"), 1)
+                     if re.search(r"\bvoid\s*\*(?!\))", line)]
+            if file in VOID_POINTERS and not lines:
+                self.say(file, 1, "no void* any more: off VOID_POINTERS of tidy.py with it")
+            elif not file.startswith(tuple(VOID_POINTERS)):
+                for number in lines:
+                    self.say(file, number, "void*: a type, or a reason in VOID_POINTERS of tidy.py")
+
+    # What is there and serves nobody.
+
+    def check_dead_files(self):
+        code = self.cpp("")
+        included = set()
+        for file in code:
+            for name in re.findall(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]', self.text(file), re.M):
+                included.add(name.split("/")[-1])
+        for file in code:
+            if file.endswith(".h") and file.split("/")[-1] not in included:
+                self.say(file, 1, "nobody includes this header")
+            elif not file.endswith(".h") and not self.is_built(file):
+                self.say(file, 1, "no CMakeLists.txt builds this source")
+
+    def is_built(self, file):
+        """Some CMakeLists.txt names it, by itself or by a pattern. True if there is none at all."""
+        lists = [name for name in self.files if name.endswith("CMakeLists.txt")]
+        if self.sources is None:
+            words = set()
+            for name in lists:
+                text = re.sub(r"#[^\n]*", "", self.text(name))
+                text = re.sub(r"GLOB_RECURSE[^)]*", lambda all_below:
+                              all_below.group().replace("*.", "**."), text)
+                for step in re.findall(r"foreach\(step ([\w ]+)\)", text):
+                    words |= {f"src/{one}/**.cc" for one in step.split()}
+                for word in re.findall(r"[^\s()\"]+\.cc?\b", text):
+                    word = re.sub(r"\$\{\w+\}", "*", re.sub(r"^\$\{\w+\}/", "", word))
+                    words.add(posixpath.normpath(posixpath.join(posixpath.dirname(name), word)))
+            patterns = (re.escape(word).replace(r"\*\*", ".*").replace(r"\*", "[^/]*")
+                        for word in sorted(words - {"src/*/*.cc"}))
+            self.sources = re.compile("|".join(patterns))
+        return not lists or self.sources.fullmatch(file) is not None
+
+    def check_dead_declarations(self):
+        """Functions that headers of src declare and nobody defines, or nobody calls."""
+        count, defined = {}, set()
+        for file in self.cpp(""):
+            for word in re.findall(r"\w+", self.clean(file)):
+                count[word] = count.get(word, 0) + 1
+            defined |= set(re.findall(r"\b(\w+)(?:<[^<>]*>)?::(~?\w+)\s*\(", self.clean(file)))
+        for file in self.cpp("src/"):
+            if not file.endswith(".h"):
+                continue
+            for one in self.classes_of(file):
+                for name, line, statement in one.declared:
+                    own = one.own_name()
+                    special = name.strip("~") == own or re.search(
+                        r"=\s*(0|default|delete)|\boperator\b|\bfriend\b|\boverride\b|"
+                        r"\bfinal\b|\bvirtual\b|\busing\b", statement)
+                    if special:
+                        continue
+                    if (own, name) not in defined:
+                        self.say(file, line, f"{one.name}::{name} is declared and never defined")
+                    elif count[name] <= 2:
+                        self.say(file, line, f"{one.name}::{name} is defined and never used")
 
     # Tests and documents.
 

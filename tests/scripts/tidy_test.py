@@ -11,18 +11,25 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+import classes  # noqa: E402
 import tidy  # noqa: E402
 
 PRAGMA = "#pragma once\n"
 
 
-def findings(tree):
+CLASSES_STILL_OVER = tidy.CLASSES_STILL_OVER
+tidy.CLASSES_STILL_OVER = {}  # the repository's are not in these trees
+
+
+def findings(tree, dead_files=False):
+    """Most trees have headers that nobody includes: that is told where it is asked for."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in tree.items():
             path = pathlib.Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        return tidy.Tidy(folder).run()
+        return [finding for finding in tidy.Tidy(folder).run()
+                if dead_files or "nobody includes this header" not in finding]
 
 
 def function(lines):
@@ -189,7 +196,7 @@ class TidyTest(unittest.TestCase):
         self.refused({"tests/unit/a.cc": test}, "a function of 71 lines")
 
     def test_what_only_looks_like_a_function(self):
-        many = "  int a = 1;\n" * 80
+        many = "  static int a = 1;\n" * 80
         for head, tail in [("class A : public B<int(int)> {", "};"), ("namespace a {", "}"),
                            ("struct CAPABILITY(\"loop\") A {", "};"), ("const int a[] = {", "};"),
                            ("template <class F>\nstruct A<F> {", "};")]:
@@ -214,6 +221,112 @@ class TidyTest(unittest.TestCase):
                 "  ~D() override { h(); }\n"     # 13
                 "};\n")                     # 14
         self.assertEqual(list(tidy.function_blocks(text)), [(2, 5), (8, 10), (13, 13)])
+
+    # A class with so many lines, and a source with so many of its functions' lines.
+    def class_of(self, header_lines, source_lines):
+        body = "  int f(int a);\n" + "\n" * (header_lines - 3)
+        source = '#include "runtime/a.h"\nint A::f(int a) { return f(a); }\n'
+        return {"src/runtime/a.h": PRAGMA + "class A {\n" + body + "};\n",
+                "src/runtime/a.cc": source + "\n" * (source_lines - 2)}
+
+    def test_lines_of_a_class(self):
+        most = tidy.CLASS_LINES_MAX
+        half = {"src/runtime/a_more.cc": '#include "runtime/a.h"\nint A::g() { return 1; }\n'
+                + "\n" * (tidy.LINES_MAX - 2)}
+        self.passes(self.class_of(100, most - tidy.LINES_MAX - 100) | half)
+        self.refused(self.class_of(101, most - tidy.LINES_MAX - 100) | half,
+                     "src/runtime/a.h:2: A has 801 lines over all its files; at most 800")
+        of_another = {"src/runtime/b.cc": '#include "runtime/a.h"\nint B::h() { return 2; }\n'
+                      "int B::i() { return 1; }\nint A::g() {\n  return 1; }\n" + "\n" * 300}
+        self.passes(self.class_of(399, tidy.LINES_MAX - 1) | of_another)
+        self.refused(self.class_of(399, tidy.LINES_MAX) | of_another, "A has 801 lines")
+
+    def test_members_of_a_class(self):
+        def members(text):
+            return [one.members for one in classes.classes("a.h", text)]
+
+        text = """struct A : B<int> {
+          struct C { int inner; enum E { kOne, kTwo }; E e; };
+          using D = int;
+          static constexpr int kMost = 3;
+          static int all;
+          friend class F;
+          A() : a(1), b{2} { int local = 3; }
+          int f(int x, int y) const { return x; }
+          virtual void g() = 0;
+          int a, *b = nullptr;
+          std::function<void(int)> c;
+          std::array<int, 3> d{};
+          int e GUARDED_BY(mutex) = 0, g[2];
+          bool h : 1 = false;
+          void (*i)(int) = nullptr;
+          const C j{1};
+          alignas(64) std::map<int, std::vector<int>> k{{1, {2, 3}}};
+        };
+        enum class G { kOne, kTwo };"""
+        self.assertEqual(members(text), [list("abcdeghijk"), ["inner", "e"]])
+        most = "class A {\n" + "".join(f"  int a{i}_;\n" for i in range(tidy.CLASS_MEMBERS_MAX))
+        tree = {"src/runtime/b.cc": '#include "runtime/a.h"\n'}
+        self.passes(tree | {"src/runtime/a.h": PRAGMA + most + "};\n"})
+        self.refused(tree | {"src/runtime/a.h": PRAGMA + most + "  int b_;\n};\n"},
+                     "A has 21 data members; at most 20")
+
+    def test_classes_that_are_still_over(self):
+        tree = {"src/runtime/b.cc": '#include "runtime/a.h"\n', "src/runtime/a.h": PRAGMA
+                + "class A {\n" + "".join(f"  int a{i}_;\n" for i in range(22)) + "};\n"}
+        self.still_over({"A": (0, 22)})
+        self.passes(tree)
+        self.still_over({"A": (0, 21)})
+        self.refused(tree, "A has 22 data members; at most 21")
+        self.still_over({"A": (0, 22), "B": (900, 0)})
+        self.refused(tree, "B is not over any more")
+
+    def still_over(self, over):
+        before = tidy.CLASSES_STILL_OVER
+        tidy.CLASSES_STILL_OVER = over
+        self.addCleanup(setattr, tidy, "CLASSES_STILL_OVER", before)
+
+    def test_types_of_earlier_folders(self):
+        tree = {"src/handling/a.h": PRAGMA + "class A {};\n", "src/accept/a.cc":
+                '#include "handling/a.h"\n#include "reply/b.h"\n'}
+        self.passes(tree | {"src/reply/b.h": PRAGMA + "class B;\nclass B {};\n"})
+        self.refused(tree | {"src/reply/b.h": PRAGMA + "class A;\n"},
+                     "src/reply/b.h:2: A is a type of handling, which comes before reply")
+        self.passes(tree | {"src/reply/b.h": PRAGMA,
+                            "src/accept/c.cc": "class A;\n"})
+
+    def test_pointers_without_a_type(self):
+        self.passes({"src/runtime/a.cc": "int a = sizeof(void*);  // void* a\n",
+                     "src/runtime/system/real_a.cc": "void* a;\n", "tool/a.cc": "void* a;\n"})
+        self.refused({"src/runtime/a.cc": "int a;\nvoid* b;\n"}, "src/runtime/a.cc:2: void*")
+        self.refused({"src/runtime/log.cc": "int a;\n"}, "off VOID_POINTERS")
+
+    def test_dead_files(self):
+        header = {"src/runtime/a.h": PRAGMA}
+        self.assertEqual(findings(header, dead_files=True),
+                         ["src/runtime/a.h:1: nobody includes this header"])
+        self.assertEqual(findings(header | {"src/runtime/b.cc": '#include "runtime/a.h"\n'},
+                                  dead_files=True), [])
+        lists = {"CMakeLists.txt": "foreach(step accept runtime)\n  f(src/${step}/*.cc)\n",
+                 "tool/CMakeLists.txt": "add_executable(a a.cc ${name}_b.cc ../src/c.cc)\n"}
+        for built in ("src/runtime/d/a.cc", "tool/a.cc", "tool/any_b.cc", "src/c.cc"):
+            self.passes(lists | {built: "int a;\n"})
+        for dead in ("src/reply/a.cc", "tool/c.cc", "tool/b/a.cc", "bench/a.c"):
+            self.refused(lists | {dead: "int a;\n"}, f"{dead}:1: no CMakeLists.txt builds")
+
+    def test_dead_declarations(self):
+        source = '#include "runtime/a.h"\n\nint A::f() { return g(); }\n'
+
+        def header(text):
+            return {"src/runtime/a.h": PRAGMA + "class A {\n public:\n" + text + "};\n"}
+
+        right = "  A();\n  int f();\n  int g() { return f(); }\n  virtual int h() = 0;\n"
+        self.passes(header(right) | {"src/runtime/a.cc": source})
+        self.refused(header(right + "  int lost(int a) const;\n") | {"src/runtime/a.cc": source},
+                     "src/runtime/a.h:8: A::lost is declared and never defined")
+        self.refused(header(right + "  int lost();\n")
+                     | {"src/runtime/a.cc": source + "int A::lost() { return 1; }\n"},
+                     "A::lost is defined and never used")
 
     def test_columns(self):
         self.passes({"src/runtime/a.cc": "//" + "ü" * (tidy.COLUMNS_MAX - 2) + "\n"})
@@ -241,7 +354,8 @@ class TidyTest(unittest.TestCase):
 
     def test_promises(self):
         tests = {"tests/unit/a.cc": "TEST(Echo, Answers) {}\nTEST_P(Codec,\n       Splits) {}\n",
-                 "tests/scripts/CMakeLists.txt": "trireme_script_test(seam scripts/x)\n"}
+                 "tests/scripts/CMakeLists.txt": "trireme_script_test(seam scripts/x)\n",
+                 "tests/unit/CMakeLists.txt": "trireme_test(unit SOURCES a.cc)\n"}
 
         def table(proof):
             head = "# P\n\n| Promise | Proof |\n|---|---|\n"
