@@ -29,7 +29,6 @@ STEPS = ["accept", "connection", "framing", "handling", "reply", "roster", "runt
 # Classes that are over, with their lines and members: these numbers may only fall.
 CLASSES_STILL_OVER = {
     "Connection": (0, 27),
-    "Job": (0, 59),
     "ReadinessDriver": (0, 22),
     "Server::Impl": (0, 22),
     "Socket": (0, 30),
@@ -41,7 +40,6 @@ VOID_POINTERS = {  # files of src and include, and why they have a pointer witho
     "src/connection/connection.h": "likewise",
     "src/connection/io_worker.cc": "what thread_slot was before",
     "src/framing/lines.cc": "the result of memchr",
-    "src/handling/job.cc": "what thread_slot is to be again",
     "src/handling/job.h": "likewise, and a session",
     "src/runtime/log.cc": "a name for whatever logs",
     "src/runtime/log.h": "likewise",

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 class NoLoop final : public HeldLoop {
  public:
   EventLoop& loop() override { std::abort(); }
-  End hold(void*) override { return End::kStopped; }
+  End hold(CrewMember&) override { return End::kStopped; }
   void rearrange(SpareKit&) override {}
 };
 
@@ -162,10 +162,10 @@ TEST(Placer, TellsWatchersWhatRuns) {
   place.job.run.id.value = 99;
   place.placer.publish(place.job, place.now);
   EXPECT_EQ(place.held.lent_job, &place.job);
-  EXPECT_STREQ(place.held.lent_service.load(), "echo");
-  EXPECT_EQ(place.held.lent_kind, 7u);
-  EXPECT_EQ(place.held.lent_id, 99u);
-  EXPECT_EQ(place.held.lent_since_ns, place.now.time_since_epoch().count());
+  EXPECT_STREQ(place.held.holder_notes.lent_service.load(), "echo");
+  EXPECT_EQ(place.held.holder_notes.lent_kind, 7u);
+  EXPECT_EQ(place.held.holder_notes.lent_id, 99u);
+  EXPECT_EQ(place.held.holder_notes.lent_since_ns, place.now.time_since_epoch().count());
 }
 
 }}}  // namespace trireme
