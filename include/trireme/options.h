@@ -93,17 +93,18 @@ using LogSink = std::function<void(LogLevel, std::string_view)>;
 // the thread.
 using StackReader = std::function<std::string(uint64_t thread)>;
 
-// What a handler or a callback of a session has thrown. Everything in it is borrowed for the call.
+// An exception that a handler or a callback of a session has thrown. All of it is borrowed for the
+// call.
 struct HandlerException {
   std::string_view service;      // ListenOptions::name
   std::string_view where;        // "a handler", "on_close", ...
-  std::string_view client;       // its address; empty where there is none
+  std::string_view client;       // its address; empty if there is none
   std::string_view text;         // "std::out_of_range: map::at", one line
   std::exception_ptr exception;  // to be thrown again, or kept
 };
 
-// Receives them. Called on the thread that ran the handler, as the last thing of that: so it may
-// block as the handler may. What it throws is logged.
+// Receives such exceptions. The thread that ran the handler calls the sink as its last act for that
+// handler, so the sink may block as the handler may. An exception of the sink itself is logged.
 using ExceptionSink = std::function<void(const HandlerException&)>;
 
 // Limits of one listener and its connections. A duration of zero switches its clock off.
@@ -214,8 +215,8 @@ struct ServerOptions {
   uint32_t stall_reports_per_minute_max = 12;
   // A component sets it, trireme/stacks.h: reports of stalls then say where a handler waits.
   StackReader stack_reader{};
-  // Told of each exception that a handler has thrown, in place of the log. Empty: a line in the
-  // log, with service, client and text; a line a second for each service.
+  // Receives each exception of a handler, in place of the log. Empty: a line in the log, with
+  // service, client and text, at most one a second for each service.
   ExceptionSink on_exception{};
   LogLevel log_level = LogLevel::kInfo;
   LogSink log{};  // empty: standard error

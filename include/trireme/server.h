@@ -37,7 +37,8 @@ struct StuckJob {
   bool in_codec = false;                    // a codec, not a handler
 };
 
-// One endpoint of a server: what listen() and serve() return. Copyable; of no use to other servers.
+// One endpoint of a server: the value of listen() and serve(). Copyable; of no use to other
+// servers.
 struct ListenerId {
   uint32_t index = 0;  // in the order of listen(), as in Server::urls()
 };
@@ -99,20 +100,19 @@ class Server {
   // the server never starts.
   std::vector<StuckJob> drain();
 
-  // Any thread, also a handler's. The same without waiting: returns at once. A thread of the server
-  // drains, and calls `when_done` (which may be empty) with the handlers that still run.
-  // `when_done` must not destroy the server; what it throws is logged. Without memory or a thread
-  // for it an error is logged, and nothing ends: call drain().
+  // Any thread, also that of a handler. The same drain without a wait: returns at once. A thread of
+  // the server drains, and calls `when_done` (which may be empty) with the handlers that still run.
+  // `when_done` must not destroy the server; its exceptions are logged. If there is no memory or no
+  // thread for the drain, an error is logged and nothing ends: call drain().
   void drain(std::function<void(std::vector<StuckJob>)> when_done);
 
-  // Any thread, also a handler's: drain without waiting, and without being told. A run() of another
-  // thread returns when that is done; an admin command ends its own server so.
+  // Any thread, also that of a handler. Drains without a wait, and tells nobody. A run() of another
+  // thread returns when the drain is done. So an admin command can end its own server.
   void request_stop() { drain(nullptr); }
 
-  // Any thread, also a handler's. After start(). Returns at once; soon after, clients that wait in
-  // the backlog of this listener are taken, as far as there is room, and its sockets are closed.
-  // Connections that it has accepted go on. A second call does nothing. New listeners cannot come
-  // after start().
+  // Any thread, also that of a handler, after start(). Returns at once. Soon after, the clients in
+  // the backlog of this listener are accepted as far as there is room, and its sockets are closed.
+  // Its connections go on. A second call does nothing. No listener can be added after start().
   void stop_listening(ListenerId listener);
 
   // Any thread. Cuts the drain that is under way, or the next one. Never blocks. Does nothing
@@ -135,8 +135,8 @@ class Server {
   // so that a process that ends now ends with this status.
   int run(const std::function<void()>& on_ready = {});
 
-  // Any thread. The same; `stop` ends it as request_stop() does. If `stop` was requested before,
-  // the server never starts and the status is 0.
+  // Any thread. The same, but `stop` also ends it, as request_stop() does. If a stop was requested
+  // before, the server never starts, and the status is 0.
   int run(const std::stop_token& stop, const std::function<void()>& on_ready = {});
 
   // Any thread. A snapshot; all zero before start(). Never blocks.
