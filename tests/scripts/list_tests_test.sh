@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every test of a program is in one entry of ctest, however many share a process, and one that
-# fails is seen beside one that is skipped.
+# Every test of a program is in one entry of ctest, however many share a process: none, unless the
+# environment says so. One that fails is seen beside one that is skipped.
 #
 # Method: a program that lists tests as GoogleTest does and notes which it was told to run.
 set -euo pipefail
@@ -32,6 +32,7 @@ entries() {
     -D tests_a_process="$1" -P "$root/tests/list_tests.cmake"
   ctest --test-dir "$folder" -L all >"$folder/log" 2>&1
 }
+export TRIREME_TESTS_SHARE=1
 expect() {
   [[ $2 == "$3" ]] || { echo "$1: expected '$3', found '$2'"; cat "$folder/log"; exit 1; }
 }
@@ -46,6 +47,8 @@ for most in 1 2 3 16; do
 done
 expect "processes with 16" "$(cut -d: -f1 "$folder/ran" | sort | xargs)" \
   "Plain.One Setups/Many.First/a Setups/Many.Second/0"
+TRIREME_TESTS_SHARE='' entries 16
+expect "tests with an entry each" "$(sort "$folder/ran" | xargs)" "$all"
 
 echo Plain.Two >"$folder/fails"
 for most in 1 16; do
