@@ -161,6 +161,14 @@ void Server::drain(std::function<void(std::vector<StuckJob>)> when_done) {
   fail("the system refuses a thread");
 }
 
+void Server::request_stop() {
+  if (impl_->is_new()) {
+    drain();  // at once: a run() that comes next must find it done
+  } else {
+    drain(nullptr);
+  }
+}
+
 void Server::Impl::join_drainers() {
   std::vector<std::unique_ptr<Thread>> threads;
   {
@@ -302,17 +310,6 @@ int Server::Impl::Run::conclude() {
   if (!jobs.empty()) end_process();
   log_.info(impl_.was_cut.load() ? "drain cut" : "drained");
   return impl_.was_cut.load() ? 1 : 0;
-}
-
-int Server::run(const std::stop_token& stop, const std::function<void()>& on_ready) {
-  const std::stop_callback asked(stop, [this] {
-    if (impl_->is_new()) {
-      drain();  // at once: run() must find it done
-    } else {
-      request_stop();
-    }
-  });
-  return run(on_ready);
 }
 
 int Server::run(const std::function<void()>& on_ready) {

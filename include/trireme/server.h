@@ -108,7 +108,7 @@ class Server {
 
   // Any thread, also that of a handler. Drains without a wait, and tells nobody. A run() of another
   // thread returns when the drain is done. So an admin command can end its own server.
-  void request_stop() { drain(nullptr); }
+  void request_stop();
 
   // Any thread, also that of a handler, after start(). Returns at once. Soon after, the clients in
   // the backlog of this listener are accepted as far as there is room, and its sockets are closed.
@@ -137,7 +137,10 @@ class Server {
 
   // Any thread. The same, but `stop` also ends it, as request_stop() does. If a stop was requested
   // before, the server never starts, and the status is 0.
-  int run(const std::stop_token& stop, const std::function<void()>& on_ready = {});
+  int run(const std::stop_token& stop, const std::function<void()>& on_ready = {}) {
+    const std::stop_callback asked(stop, [this] { request_stop(); });
+    return run(on_ready);
+  }
 
   // Any thread. A snapshot; all zero before start(). Never blocks.
   Stats stats() const;

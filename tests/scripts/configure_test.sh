@@ -50,5 +50,5 @@ grep -q ' -O3 -DNDEBUG ' "$folder/given/build.ninja" ||
   { echo "CMAKE_CXX_FLAGS_RELEASE is overruled"; exit 1; }
 objects=CMakeFiles/trireme.dir/src
 cmake --build "$folder/given" -j2 \
-  --target "$objects/reply/core.cc.o" "$objects/accept/endpoint.cc.o" \
+  --target "$objects/reply/peer.cc.o" "$objects/accept/endpoint.cc.o" \
   >"$folder/given.log" 2>&1 || { cat "$folder/given.log"; exit 1; }

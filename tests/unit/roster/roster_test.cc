@@ -45,6 +45,7 @@ class RosterTest : public ::testing::Test {
  protected:
   ClientAddress published(const SocketAddress& address) {
     roster_.make_record(0, 2, address);
+    roster_.record(0, 2).generation = 0;  // of a client before
     roster_.publish_address(id_, address);
     EXPECT_FALSE(roster_.connected(id_));
     roster_.record(0, 2).generation = id_.generation();
