@@ -28,7 +28,6 @@ PAGE_LINES_MAX = {"README.md": 120, "ARCHITECTURE.md": 300}
 STEPS = ["accept", "connection", "framing", "handling", "reply", "roster", "runtime"]  # of src
 # Classes that are over, with their lines and members: these numbers may only fall.
 CLASSES_STILL_OVER = {
-    "Connection": (0, 27),
     "ReadinessDriver": (0, 22),
     "Server::Impl": (0, 22),
     "Socket": (0, 30),

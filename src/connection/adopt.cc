@@ -13,12 +13,11 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   if (connection == nullptr) return refuse_in_loop(fd, peer);
   SlotRecord& record = context_.roster.record(loop_.index(), connection->id.slot());
   context_.roster.publish_address(connection->id, peer);
-  connection->counts_address = context_.options.connections_per_address_max > 0;
   connection->listening = &listening;
   connection->decoder.use(listening.codec.get());
   if (listening.has_session) connection->life.note_session_due();
-  connection->last_activity = loop_.now();
-  connection->silent = listening.options.limits.first_byte_time_max > Duration(0);
+  connection->times.last_activity = loop_.now();
+  connection->clocks.silent = listening.options.limits.first_byte_time_max > Duration(0);
   const int result = loop_.driver().attach(*connection, Channel::Role::kStream, fd);
   if (result < 0) {
     attach_gate_.write(context_.log, LogLevel::kWarning, loop_.now(), [&] {

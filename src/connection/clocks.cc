@@ -27,8 +27,9 @@ TimePoint request_deadline(const Connection& connection) {
 
 // Nothing is on its way, in either direction.
 bool idle_clock_runs(const Connection& connection) {
-  return connection.life.is_open() && !connection.awaits_more && connection.running_count == 0 &&
-         connection.sequencer.in_flight() == 0 && connection.out.empty();
+  return connection.life.is_open() && !connection.reading.awaits_more &&
+         connection.running_count == 0 && connection.sequencer.in_flight() == 0 &&
+         connection.out.empty();
 }
 
 // For how long it may be so, and what it is then closed for.
@@ -39,8 +40,9 @@ struct Silence {
 
 Silence silence_of(const Connection& connection) {
   const Limits& limits = connection.listening->options.limits;
-  const bool first = connection.silent && (limits.idle_time_max <= Duration(0) ||
-                                           limits.first_byte_time_max < limits.idle_time_max);
+  const bool first =
+      connection.clocks.silent &&
+      (limits.idle_time_max <= Duration(0) || limits.first_byte_time_max < limits.idle_time_max);
   if (first) return {limits.first_byte_time_max, CloseReason::kSilentTimeout};
   return {limits.idle_time_max, CloseReason::kIdleTimeout};
 }
@@ -59,14 +61,14 @@ TimePoint Clocks::next_deadline(const Connection& connection) const {
   if (!connection.out.empty())
     deadline = std::min(deadline, after(connection.out.last_progress(), limits.write_time_max));
   deadline = std::min(deadline, request_deadline(connection));
-  if (connection.life.is_open() && connection.awaits_more) {
+  if (connection.life.is_open() && connection.reading.awaits_more) {
     // While it is we who do not read, or do not decode what we have read, the client cannot be
     // late.
-    if (connection.reading_paused || !receiver_.may_start(connection)) return deadline;
-    deadline = std::min(deadline, after(connection.request_started, limits.request_time_max));
+    if (connection.reading.paused || !receiver_.may_start(connection)) return deadline;
+    deadline = std::min(deadline, after(connection.times.request_started, limits.request_time_max));
   } else if (idle_clock_runs(connection)) {
     const Duration time_max = silence_of(connection).time_max;
-    deadline = std::min(deadline, after(connection.last_activity, time_max));
+    deadline = std::min(deadline, after(connection.times.last_activity, time_max));
   }
   return deadline;
 }
@@ -77,30 +79,29 @@ void Clocks::arm(Connection& connection) {
   if (!connection.is_live() || connection.life.is_lingering()) return;
   const TimePoint deadline = next_deadline(connection);
   if (deadline != kNever) loop_.timers().arm_no_later(connection, deadline);
-  if (idle_clock_runs(connection)) connection.idle_armed = !connection.silent;
+  if (idle_clock_runs(connection)) connection.clocks.idle_armed = !connection.clocks.silent;
 }
 
 void Clocks::end_silence(Connection& connection) {
   loop_.assume_held();
-  connection.silent = false;
+  connection.clocks.silent = false;
   loop_.timers().cancel(connection);
 }
 
 void Clocks::start_request(Connection& connection) {
-  connection.request_started = context_.platform.clock.now();
-  connection.late = false;
-  connection.counted_bytes = 0;
+  connection.times.request_started = context_.platform.clock.now();
+  connection.clocks.late = false;
 }
 
 void Clocks::start_lingering(Connection& connection) {
   loop_.assume_held();
   loop_.timers().arm(connection,
-                     time_after(connection.last_activity, context_.options.linger_time_max));
+                     time_after(connection.times.last_activity, context_.options.linger_time_max));
 }
 
 // Something may be due; several things may be.
 void Clocks::on_timer(Connection& connection) {
-  connection.idle_armed = false;
+  connection.clocks.idle_armed = false;
   if (connection.life.is_closed() && !connection.life.is_session_done()) {
     return turn_.schedule(connection);  // there was no memory for its on_close
   }
@@ -122,7 +123,7 @@ void Clocks::on_timer(Connection& connection) {
       return loop_.timers().arm(connection, now + TimerWheel::kTick);
     }
     replies_.expire(connection, connection.sequencer.next_to_leave());
-  } else if (connection.life.is_open() && connection.awaits_more) {
+  } else if (connection.life.is_open() && connection.reading.awaits_more) {
     return judge_request(connection);
   } else {
     return judge_idle(connection);
@@ -134,7 +135,7 @@ void Clocks::on_timer(Connection& connection) {
 void Clocks::judge_lingering(Connection& connection) {
   if (!ending_.has_taken_all(connection)) return look_again(connection);
   if (!input_waits(connection)) return ending_.close(connection, connection.life.reason());
-  connection.late = true;
+  connection.clocks.late = true;
   look_again(connection);
 }
 
@@ -149,12 +150,14 @@ void Clocks::judge_writing(Connection& connection) {
 }
 
 void Clocks::judge_request(Connection& connection) {
-  if (!connection.late && input_waits(connection)) {
-    connection.late = true;
-    const size_t bytes = std::max<size_t>(loop_.driver().bytes_readable(connection), 1);
-    connection.counted_bytes = static_cast<uint32_t>(std::min<size_t>(bytes, UINT32_MAX));
+  if (!connection.clocks.late && input_waits(connection)) {
+    connection.clocks.late = true;
+    connection.make_rare().late_bytes_left =
+        std::max<size_t>(loop_.driver().bytes_readable(connection), 1);
   }
-  if (connection.late && connection.counted_bytes > 0) return look_again(connection);
+  if (connection.clocks.late && connection.make_rare().late_bytes_left > 0) {
+    return look_again(connection);
+  }
   ending_.close(connection, CloseReason::kRequestTimeout);
 }
 
@@ -162,10 +165,10 @@ void Clocks::judge_idle(Connection& connection) {
   const Silence silence = silence_of(connection);
   const Duration quiet = loop_.driver().quiet_time(connection);
   if (quiet < silence.time_max) {
-    connection.last_activity = context_.platform.clock.now() - quiet;
+    connection.times.last_activity = context_.platform.clock.now() - quiet;
     return arm(connection);
   }
-  if (connection.in_run_list || input_waits(connection)) return look_again(connection);
+  if (Turn::is_listed(connection) || input_waits(connection)) return look_again(connection);
   ending_.finish(connection, silence.reason);
 }
 

@@ -28,6 +28,26 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
     Job* job;  // null: there is none, or it is finished
   };
 
+  // The Receiver's: how the connection reads, and how much of it becomes a job.
+  struct Reading {
+    uint8_t requests_a_job = JobRequests::kMax;  // at most; falls to 1 when some came back unrun
+    bool paused : 1 = false;
+    bool awaits_more : 1 = false;  // the input ends in a part of a request
+  };
+
+  // What Clocks knows of its timer, and in ClockTimes what it judges by.
+  struct ClockFlags {
+    bool idle_armed : 1 = false;  // the timer is armed for the idle clock, or earlier; not `silent`
+    // A clock - of the request, of lingering - ran out while something waited at its socket: it is
+    // judged when that was heard.
+    bool late : 1 = false;
+    bool silent : 1 = false;  // no byte has come or gone: the clock of the first one runs
+  };
+  struct ClockTimes {
+    TimePoint last_activity;    // noted by whoever moves bytes
+    TimePoint request_started;  // first byte of the part of a request that waits (awaits_more)
+  };
+
   // What few connections need; made when it is needed first.
   struct Rare {
     std::shared_ptr<const Codec> switched_codec;  // the decoder's, after Answer::then
@@ -37,6 +57,8 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
     // One for each request in flight; only with a handler deadline.
     std::unique_ptr<std::deque<Started>> started;
     size_t drain_bytes_left = 0;  // had arrived when the drain began and are not read yet
+    size_t late_bytes_left = 0;   // likewise, when the clock of its request ran out; with `late`
+    size_t discarded_bytes = 0;   // since its ending began
     size_t linger_unsent = 0;     // what the client had not taken when we looked last
   };
 
@@ -46,35 +68,20 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   ConnectionId id;
   const Listening* listening = nullptr;
   [[no_unique_address]] Decoder decoder;
-  uint8_t requests_a_job = JobRequests::kMax;  // at most; falls to 1 when some came back unrun
   Life life;
-  bool reading_paused : 1 = false;
-  bool write_blocked : 1 = false;  // over the high watermark, until below the low one
-  bool awaits_more : 1 = false;    // the input ends in a part of a request
-  bool session_opened : 1 = false;
-  bool callback_out : 1 = false;  // on_open, on_drain or on_close runs: no request starts beside it
-  bool in_run_list : 1 = false;
-  bool counts_address : 1 = false;
-  bool idle_armed : 1 = false;  // the timer is armed for the idle clock, or earlier; not `silent`
-  // A clock - of the request, of lingering - ran out while something waited at its socket: it is
-  // judged when that was heard.
-  bool late : 1 = false;
-  bool silent : 1 = false;  // no byte has come or gone: the clock of the first one runs
-  [[no_unique_address]] Sequencer sequencer;
-  // Lingering: discarded so far; 4 GiB - 1 stands for more. Open and `late`: of what had arrived
-  // when the clock of its request ran out, not read yet.
-  uint32_t counted_bytes = 0;
+  Reading reading;
+  ClockFlags clocks;
+  bool callback_out = false;  // on_open, on_drain or on_close runs: no request starts beside it
+  Sequencer sequencer;
   InputBuffer input;
   WriteQueue out;
 
   void* session = nullptr;
-  Job* running = nullptr;  // list of jobs that have not been finished
-  Job* writer = nullptr;   // the one that was granted the write token
-  Connection* next_run = nullptr;
+  Job* running = nullptr;          // list of jobs that have not been finished
+  Job* writer = nullptr;           // the one that was granted the write token
+  Connection* next_run = nullptr;  // of the run list (Turn); null: it is not listed
   std::unique_ptr<Rare> rare;
-  TimePoint last_activity;
-  TimePoint
-      request_started;  // first byte of the part of a request that is waiting; with awaits_more
+  ClockTimes times;
 
   // Of a job that the holder has made, and not recycled yet.
   static Connection& of(const Job& job) { return static_cast<Connection&>(*job.home.owner); }
@@ -88,9 +95,9 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   // Nothing is special about it: it reads, nothing waits to be sent, and of its clocks only the
   // idle one runs, when no request does.
   bool is_plain() const {
-    return life.is_plain() && idle_armed && rare == nullptr && out.empty() &&
-           requests_a_job == JobRequests::kMax && !decoder.stands_still() &&
-           !(reading_paused || write_blocked || awaits_more || callback_out);
+    return life.is_plain() && rare == nullptr && out.empty() &&
+           reading.requests_a_job == JobRequests::kMax && !reading.paused && !reading.awaits_more &&
+           clocks.idle_armed && !callback_out && !decoder.stands_still();
   }
   bool is_live() const { return life.is_live(); }
 };

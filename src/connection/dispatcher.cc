@@ -34,7 +34,7 @@ Job* Dispatcher::find_callback(Connection& connection) {
   loop_.assume_held();
   if (connection.life.is_closed()) {
     if (connection.life.is_session_done()) return nullptr;
-    if (!connection.session_opened) {
+    if (!connection.life.is_session_open()) {
       connection.life.note_session_done();
       return nullptr;
     }
@@ -44,7 +44,7 @@ Job* Dispatcher::find_callback(Connection& connection) {
     if (job == nullptr) loop_.timers().arm(connection, time_after(loop_.now(), kRetryMemory));
     return job;
   }
-  if (!connection.session_opened) return make_callback(connection, JobKind::kOpen);
+  if (!connection.life.is_session_open()) return make_callback(connection, JobKind::kOpen);
   if (!connection.life.is_drain_callback_due()) return nullptr;
   connection.life.note_drain_callback();
   return make_callback(connection, JobKind::kDrain);

@@ -31,7 +31,6 @@ void Ending::drain(Connection& connection) {
 
 void Ending::finish(Connection& connection, CloseReason reason) {
   if (!connection.life.finish(reason)) return;
-  connection.counted_bytes = 0;
   if (!turn_.pending(connection).empty()) books_.partial_requests_dropped.add();
   drop_input(connection);
   for (Job* job = connection.running; job != nullptr; job = job->home.next_running) {
@@ -61,7 +60,6 @@ void Ending::step(Connection& connection) {
     switch (connection.life.step(at_work)) {
       case Life::Step::kFinish:
         connection.life.begin_finishing();
-        connection.counted_bytes = 0;
         break;
       case Life::Step::kSayGoodbye:
         say_goodbye(connection);
@@ -90,11 +88,11 @@ void Ending::send_rest(Connection& connection) {
 void Ending::linger(Connection& connection) {
   loop_.driver().shutdown_write(connection);
   connection.life.linger();
-  connection.late = false;
-  connection.last_activity =
+  connection.clocks.late = false;
+  connection.times.last_activity =
       context_.platform.clock.now();  // from now on: when the client took bytes
   clocks_.start_lingering(connection);
-  connection.reading_paused = false;
+  connection.reading.paused = false;
   loop_.driver().receive(connection);
 }
 
@@ -114,12 +112,11 @@ void Ending::say_goodbye(Connection& connection) {
 void Ending::discard(Connection& connection, size_t bytes) {
   loop_.assume_held();
   if (bytes == 0) connection.life.note_peer_ended();
-  connection.counted_bytes = static_cast<uint32_t>(
-      std::min<uint64_t>(uint64_t{connection.counted_bytes} + bytes, UINT32_MAX));
-  const bool enough = connection.counted_bytes > context_.options.linger_bytes_max;
+  const bool enough = bytes > 0 && (connection.make_rare().discarded_bytes += bytes) >
+                                       context_.options.linger_bytes_max;
   if (connection.life.is_lingering() &&
       (bytes == 0 || (enough && has_taken_all(connection)) ||
-       (connection.late && loop_.driver().bytes_readable(connection) == 0))) {
+       (connection.clocks.late && loop_.driver().bytes_readable(connection) == 0))) {
     close(connection, connection.life.reason());
   }
 }
@@ -129,10 +126,11 @@ bool Ending::has_taken_all(Connection& connection) {
   const size_t unsent = loop_.driver().bytes_unsent(connection);
   if (unsent == 0) return true;
   if (unsent != std::exchange(connection.make_rare().linger_unsent, unsent)) {
-    connection.last_activity = loop_.now();
+    connection.times.last_activity = loop_.now();
   }
   const Duration time_max = connection.listening->options.limits.write_time_max;
-  return time_max > Duration(0) && loop_.now() >= time_after(connection.last_activity, time_max);
+  return time_max > Duration(0) &&
+         loop_.now() >= time_after(connection.times.last_activity, time_max);
 }
 
 void Ending::close(Connection& connection, CloseReason reason) {
@@ -148,7 +146,8 @@ void Ending::close(Connection& connection, CloseReason reason) {
     return;
   }
   books_.replies_dropped.add(connection.sequencer.in_flight());
-  if (connection.life.is_open() && connection.awaits_more) books_.partial_requests_dropped.add();
+  if (connection.life.is_open() && connection.reading.awaits_more)
+    books_.partial_requests_dropped.add();
   cancel_jobs(connection, CancelReason::kPeerGone);
   connection.sequencer = Sequencer();
   connection.out.clear();
@@ -188,7 +187,8 @@ void Ending::note_gone(Connection& connection, CloseReason reason) {
           "a connection is closed: there is no memory for its bytes, see buffer_bytes_max");
     });
   }
-  if (connection.counts_address) context_.addresses.leave(context_.roster.address(connection.id));
+  if (context_.options.connections_per_address_max > 0)
+    context_.addresses.leave(context_.roster.address(connection.id));
   context_.places.give_turn(AcceptWait::kDescriptor);
 }
 
@@ -206,7 +206,7 @@ void Ending::cancel_jobs(Connection& connection, CancelReason reason) {
 
 void Ending::try_release(Connection& connection) {
   if (!connection.life.may_be_released()) return;
-  if (connection.running_count > 0 || connection.in_run_list || turn_.is_at_hand(connection))
+  if (connection.running_count > 0 || Turn::is_listed(connection) || turn_.is_at_hand(connection))
     return;
   CHECK(!connection.timer_armed() && connection.fd == -1, "a slot is given back in use");
   slots_.release(connection);

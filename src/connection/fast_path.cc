@@ -48,7 +48,7 @@ bool FastPath::finish_written(Job& job) {
   job.direct.reset();
   connection.writer = nullptr;
   retire(connection, job);
-  connection.last_activity = loop.now();
+  connection.times.last_activity = loop.now();
   parts_.books.replies.add(job.requests.count);
   parts_.books.direct_writes.add();
   loop.counters.bytes_out.add(job.direct.bytes());

@@ -49,7 +49,7 @@ class FastPath {
   static bool may_start(const Connection& connection) {
     const bool at_work = connection.running_count > 0 || connection.sequencer.in_flight() > 0;
     return kIsOn && !at_work && !connection.input.has_block() && connection.is_plain() &&
-           (!connection.listening->has_session || connection.session_opened);
+           (!connection.listening->has_session || connection.life.is_session_open());
   }
   // A job that has kept its loop. True: its replies have left, or wait in the write queue, and it
   // is recycled. False: nothing was done.

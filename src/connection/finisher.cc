@@ -43,9 +43,9 @@ void Finisher::finish_callback(Connection& connection, Job& job) {
   if (job.outbox.has_mail()) open_outbox(job);
   if (job.run.kind == JobKind::kOpen) {
     connection.session = job.run.session;
-    connection.session_opened = true;
+    connection.life.note_session_open();
     // Until now its client had to wait.
-    connection.last_activity = parts_.context.platform.clock.now();
+    connection.times.last_activity = parts_.context.platform.clock.now();
     if (!job.run.threw) return;
     connection.life.note_session_done();    // a session that was never made is never closed
     connection.life.note_drain_callback();  // nor told of a drain
@@ -115,7 +115,7 @@ void Finisher::finish_written(Connection& connection, Job& job) {
   parts_.books.direct_writes.add();
   parts_.loop.counters.bytes_out.add(job.direct.bytes());
   if (parts_.ending.close_if_due(connection)) return;
-  connection.last_activity = parts_.loop.now();
+  connection.times.last_activity = parts_.loop.now();
   if (job.direct.error() != 0 && !parts_.sender.note_failure(connection, job.direct.error()))
     return;
   Envelope envelope;
@@ -158,16 +158,16 @@ void Finisher::give_back(Connection& connection, Job& job) {
   const uint32_t unrun = job.requests.count - job.requests.run;
   if (unrun == 0) {
     const bool all_plain = job.replies.count() == job.requests.run;
-    if (all_plain && job.requests.count == connection.requests_a_job) {
-      connection.requests_a_job =
-          static_cast<uint8_t>(std::min(2u * connection.requests_a_job, JobRequests::kMax));
+    if (all_plain && job.requests.count == connection.reading.requests_a_job) {
+      connection.reading.requests_a_job =
+          static_cast<uint8_t>(std::min(2u * connection.reading.requests_a_job, JobRequests::kMax));
     }
     return;
   }
   // As many as fitted, if it was the room for replies that has ended the job.
   const bool was_full = job.outbox.has_answer() && !job.run.threw && !job.home.lost_loop &&
                         job.outbox.answer().kind() == Answer::Kind::kBytes;
-  connection.requests_a_job = was_full ? static_cast<uint8_t>(job.requests.run) : 1;
+  connection.reading.requests_a_job = was_full ? static_cast<uint8_t>(job.requests.run) : 1;
   if (!connection.is_live()) return;  // counted when it closed
   connection.sequencer.take_back(unrun);
   parts_.books.requests.subtract(unrun);

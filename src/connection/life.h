@@ -124,6 +124,9 @@ class Life {
     reason_ = reason;
   }
 
+  // on_open has returned.
+  bool is_session_open() const { return session_open_; }
+  void note_session_open() { session_open_ = true; }
   // on_close has returned, or there is none to call.
   bool is_session_done() const { return session_done_; }
   void note_session_done() { session_done_ = true; }
@@ -145,6 +148,7 @@ class Life {
   bool peer_ended_ : 1 = false;
   bool stopped_ : 1 = false;
   bool is_closing_ : 1 = false;
+  bool session_open_ : 1 = false;
   bool session_done_ : 1 = true;
   bool channel_closed_ : 1 = false;
 };

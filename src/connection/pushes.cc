@@ -21,7 +21,7 @@ void Pushes::open(std::unique_ptr<PushMail> mail) {
   SlotRecord* record = context_.roster.record(mail->id);
   if (record != nullptr) record->transit_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   if (connection == nullptr || connection->life.is_lingering()) return;
-  if (connection->silent) clocks_.end_silence(*connection);
+  if (connection->clocks.silent) clocks_.end_silence(*connection);
   sender_.flush(*connection);
   if (!connection->is_live()) return;
   const bool full =

@@ -25,7 +25,7 @@ Job* Receiver::receive(Connection& connection, const Completion& completion) {
 // look at can be the case.
 Job* Receiver::take_whole(Connection& connection, std::string_view input) {
   const Listening& listening = *connection.listening;
-  connection.last_activity = parts_.loop.now();
+  connection.times.last_activity = parts_.loop.now();
   note_decoding(connection);
   Turn& turn = parts_.turn;
   turn.take_in_hand(connection);
@@ -58,13 +58,13 @@ void Receiver::take(Connection& connection, const Completion& completion) {
   if (!connection.life.is_open()) return parts_.ending.discard(connection, bytes);
   Turn& turn = parts_.turn;
   turn.take_in_hand(connection);
-  connection.last_activity = parts_.loop.now();
-  if (connection.silent) parts_.clocks.end_silence(connection);
+  connection.times.last_activity = parts_.loop.now();
+  if (connection.clocks.silent) parts_.clocks.end_silence(connection);
   note_decoding(connection);
   if (bytes == 0) return connection.life.note_peer_ended();
-  if (connection.late) {
-    uint32_t& left = connection.counted_bytes;
-    left -= std::min(left, static_cast<uint32_t>(bytes));
+  if (connection.clocks.late) {
+    size_t& left = connection.make_rare().late_bytes_left;
+    left -= std::min(left, bytes);
   }
   if (connection.life.is_draining()) {
     size_t& left = connection.make_rare().drain_bytes_left;
@@ -96,7 +96,7 @@ Job* Receiver::pump(Connection& connection) {
       job = decode(connection);
       if (job == nullptr) return nullptr;
       // Not worth a call where no more has arrived, which is so most times.
-      if (job->replies.is_on() && connection.requests_a_job > 1 &&
+      if (job->replies.is_on() && connection.reading.requests_a_job > 1 &&
           !turn.pending(connection).empty()) {
         add_requests(connection, *job);
       }
@@ -106,7 +106,7 @@ Job* Receiver::pump(Connection& connection) {
 }
 
 bool Receiver::may_start(const Connection& connection) const {
-  if (!connection.life.decodes() || connection.write_blocked) return false;
+  if (!connection.life.decodes() || connection.out.is_full()) return false;
   // A handler may outlive its request: the deadline has answered, or another thread has.
   const uint64_t at_work =
       std::max<uint64_t>(connection.sequencer.in_flight(), connection.running_count);
@@ -114,14 +114,14 @@ bool Receiver::may_start(const Connection& connection) const {
   // When memory is short a pipelined connection goes on one by one: requests at work cost memory.
   if (at_work > 0 && parts_.context.buffers.under_pressure()) return false;
   return !connection.listening->has_session ||
-         (connection.session_opened && !connection.life.is_drain_callback_due() &&
+         (connection.life.is_session_open() && !connection.life.is_drain_callback_due() &&
           !connection.callback_out);
 }
 
 // True if there is nothing to decode and nothing to note, which is so after most requests.
 bool Receiver::has_no_input(const Connection& connection) const {
   return parts_.turn.pending(connection).empty() && !connection.life.peer_ended() &&
-         !connection.life.is_stopped() && !connection.awaits_more &&
+         !connection.life.is_stopped() && !connection.reading.awaits_more &&
          !connection.decoder.is_in_frame();
 }
 
@@ -151,7 +151,7 @@ Job* Receiver::decode(Connection& connection) {
 // memory for one, and the connection is closed.
 Job* Receiver::make_request(Connection& connection, std::string_view input, const Frame& frame,
                             bool in_read_buffer) {
-  connection.awaits_more = false;
+  connection.reading.awaits_more = false;
   Job* const job = parts_.dispatcher.make(connection, JobKind::kRequest);
   if (job == nullptr) return drop_request(connection);
   job->requests.number = parts_.replies.open(connection, job);
@@ -183,7 +183,7 @@ void Receiver::add_requests(Connection& connection, Job& job) {
   Turn& turn = parts_.turn;
   const std::string_view input = turn.pending(connection);
   const uint32_t room =
-      std::min(connection.requests_a_job - job.requests.count, turn.frames_left());
+      std::min(connection.reading.requests_a_job - job.requests.count, turn.frames_left());
   const std::span<DecodedRequest> into =
       std::span(job.requests.all).subspan(job.requests.count, room);
   const size_t found =
@@ -208,7 +208,7 @@ bool Receiver::take_no_request(Connection& connection, const Frame& frame) {
     case Frame::Kind::kEnd:
       if (!notes_.mistake.empty()) fail_codec(connection);
       connection.life.note_decoded();
-      connection.awaits_more = false;
+      connection.reading.awaits_more = false;
       if (std::exchange(notes_.lost_part, false) || frame.consumed > 0) {
         parts_.books.partial_requests_dropped.add();
       }
@@ -232,15 +232,15 @@ bool Receiver::take_incomplete(Connection& connection, const Frame& frame) {
   if (connection.life.is_stopped()) {
     connection.life.note_decoded();
     if (partial) parts_.books.partial_requests_dropped.add();
-  } else if (partial && !connection.awaits_more) {
+  } else if (partial && !connection.reading.awaits_more) {
     parts_.clocks.start_request(connection);
   }
-  connection.awaits_more = partial;
+  connection.reading.awaits_more = partial;
   return false;
 }
 
 bool Receiver::refuse(Connection& connection, const Frame& frame) {
-  connection.awaits_more = false;
+  connection.reading.awaits_more = false;
   parts_.books.refused_frames.add();
   Answer refusal = error(std::string(frame.payload));
   if (frame.kind == Frame::Kind::kFatal) {
@@ -291,7 +291,7 @@ void Receiver::end_turn() {
   const bool callback_due = connection.life.is_closed() && !connection.life.is_session_done() &&
                             connection.running_count == 0 && !connection.timer_armed();
   if (more || callback_due || connection.sequencer.holds_next() ||
-      (may_start(connection) && connection.input.bytes() > 0 && !connection.awaits_more)) {
+      (may_start(connection) && connection.input.bytes() > 0 && !connection.reading.awaits_more)) {
     turn.schedule(connection);
   }
   parts_.ending.try_release(connection);
@@ -305,18 +305,18 @@ void Receiver::balance_reading(Connection& connection) {
   const Limits& limits = connection.listening->options.limits;
   const bool full = connection.input.bytes() >= limits.read_ahead_bytes_max;
   const bool stuck = !may_start(connection);
-  const bool pause = !life.keeps_input() || life.is_stopped() || connection.write_blocked ||
-                     (full && !connection.awaits_more && connection.input.bytes() > 0) ||
+  const bool pause = !life.keeps_input() || life.is_stopped() || connection.out.is_full() ||
+                     (full && !connection.reading.awaits_more && connection.input.bytes() > 0) ||
                      (stuck && (full || parts_.context.buffers.under_pressure()));
-  if (pause == connection.reading_paused) return;
-  connection.reading_paused = pause;
+  if (pause == connection.reading.paused) return;
+  connection.reading.paused = pause;
   EventLoop& loop = parts_.loop;
   loop.assume_held();
   if (pause) {
     parts_.books.reads_paused.add();
     loop.driver().pause(connection);
   } else {
-    if (connection.awaits_more) parts_.clocks.start_request(connection);  // it stood still
+    if (connection.reading.awaits_more) parts_.clocks.start_request(connection);  // it stood still
     loop.driver().receive(connection);
   }
 }

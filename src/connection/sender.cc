@@ -66,7 +66,7 @@ void Sender::send(Connection& connection, const std::array<std::string_view, 4>&
     if (count == 0) return;
     result = loop_.driver().send(connection, std::span(vectors).first(count));
     if (result.bytes == total) {  // the queue is as empty as it was: no watermark is crossed
-      connection.last_activity = loop_.now();
+      connection.times.last_activity = loop_.now();
       return;
     }
   }
@@ -77,7 +77,7 @@ void Sender::send(Connection& connection, const std::array<std::string_view, 4>&
 void Sender::keep_unsent(Connection& connection, const std::array<std::string_view, 4>& pieces,
                          Sent result, Answer* owner) {
   if (result.error != 0 && !note_failure(connection, result.error)) return;
-  if (result.bytes > 0) connection.last_activity = loop_.now();
+  if (result.bytes > 0) connection.times.last_activity = loop_.now();
   const bool was_empty = connection.out.empty();
   size_t sent = result.bytes;
   for (size_t i = 0; i < pieces.size(); ++i) {
@@ -111,7 +111,7 @@ void Sender::send_latest(Connection& connection, ChargedBytes bytes) {
     const iovec piece{const_cast<char*>(all.data()), all.size()};
     if (!all.empty()) result = send_settled(connection, {&piece, 1});
     if (result.error != 0 && !note_failure(connection, result.error)) return;
-    if (result.bytes > 0) connection.last_activity = loop_.now();
+    if (result.bytes > 0) connection.times.last_activity = loop_.now();
   } else {
     connection.out.drop_latest();
   }
@@ -183,8 +183,8 @@ void Sender::resume(Connection& connection) {
     if (result.error != 0 && !note_failure(connection, result.error)) return;
     connection.out.pop(result.bytes);
     if (result.bytes > 0) {
-      connection.last_activity = context_.platform.clock.now();
-      connection.out.note_progress(connection.last_activity);
+      connection.times.last_activity = context_.platform.clock.now();
+      connection.out.note_progress(connection.times.last_activity);
     }
     if (result.bytes < total) break;
   }
@@ -202,11 +202,7 @@ void Sender::after_write(Connection& connection) {
   if (record.unsent_bytes.load(std::memory_order_relaxed) != published) {
     record.unsent_bytes.store(published, std::memory_order_relaxed);
   }
-  if (unsent > limits.write_bytes_high) {
-    connection.write_blocked = true;
-  } else if (unsent <= limits.write_bytes_low) {
-    connection.write_blocked = false;
-  }
+  connection.out.note_watermarks(limits.write_bytes_low, limits.write_bytes_high);
   if (unsent > 0) clocks_.arm(connection);
 }
 

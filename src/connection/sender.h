@@ -102,7 +102,7 @@ inline bool Sender::send_alone(Connection& connection, std::string_view bytes, A
   const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
   const Sent result = loop_.driver().send(connection, std::span(&piece, 1));
   if (result.bytes == bytes.size()) {
-    connection.last_activity = loop_.now();
+    connection.times.last_activity = loop_.now();
     return true;
   }
   keep_unsent(connection, {"", "", bytes}, result, owner);

@@ -69,13 +69,13 @@ class Turn {
   // --- The run list ---
   // Something may be done for it without an event. No effect on one that is listed or at hand.
   void schedule(Connection& connection) {
-    if (connection.in_run_list || is_at_hand(connection)) return;
-    connection.in_run_list = true;
-    connection.next_run = nullptr;
+    if (is_listed(connection) || is_at_hand(connection)) return;
+    connection.next_run = &connection;  // it is the last one, and listed
     (last_ == nullptr ? first_ : last_->next_run) = &connection;
     last_ = &connection;
     ++listed_;
   }
+  static bool is_listed(const Connection& connection) { return connection.next_run != nullptr; }
   bool has_listed() const { return first_ != nullptr; }
   // A turn begins: those that are listed now belong to it.
   void begin() { left_ = listed_; }
@@ -84,10 +84,9 @@ class Turn {
     if (left_ == 0 || first_ == nullptr) return nullptr;
     --left_;
     --listed_;
-    Connection* const connection = std::exchange(first_, first_->next_run);
-    if (first_ == nullptr) last_ = nullptr;
-    connection->next_run = nullptr;
-    connection->in_run_list = false;
+    Connection* const connection = first_;
+    first_ = std::exchange(connection->next_run, nullptr);
+    if (connection == last_) first_ = last_ = nullptr;
     take_in_hand(*connection);
     return connection;
   }

@@ -44,6 +44,12 @@ class WriteQueue {
   void note_progress(TimePoint now) {
     if (state_ != nullptr) state_->last_progress = now;
   }
+  // Over its high watermark, until it has fallen to the low one.
+  bool is_full() const { return state_ != nullptr && state_->full; }
+  void note_watermarks(size_t low, size_t high) {
+    if (state_ != nullptr && (bytes() > high || bytes() <= low)) state_->full = bytes() > high;
+  }
+
   // When to try again although no event tells to; kNever: an event will.
   TimePoint retry_at() const { return state_ == nullptr ? kNever : state_->retry_at; }
   void set_retry_at(TimePoint time);
@@ -64,6 +70,7 @@ class WriteQueue {
     std::vector<Chunk> chunks;
     size_t first = 0;  // chunks before it have left
     size_t bytes = 0;
+    bool full = false;
     TimePoint last_progress = kNever;
     TimePoint retry_at = kNever;
   };
