@@ -50,7 +50,7 @@ class Life {
     kClose,       // close
   };
 
-  Phase phase() const { return phase_; }
+  Phase phase_for_test() const { return phase_; }
   CloseReason reason() const { return reason_; }
   bool is_free() const { return phase_ == Phase::kFree; }
   bool is_closed() const { return phase_ == Phase::kClosed; }

@@ -25,7 +25,7 @@ Life life_in(Phase phase) {
   }
   if (phase == Phase::kMuted) life.mute();
   if (phase == Phase::kLingering) life.linger();
-  EXPECT_EQ(life.phase(), phase);
+  EXPECT_EQ(life.phase_for_test(), phase);
   return life;
 }
 
@@ -65,7 +65,7 @@ TEST(Life, WhatWasNotedInAnotherPhaseChangesNone) {
       life.note_decoded();
     }
     if (phase != Phase::kFinishing) life.mute();
-    EXPECT_EQ(life.phase(), phase);
+    EXPECT_EQ(life.phase_for_test(), phase);
   }
 }
 
