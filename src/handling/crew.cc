@@ -32,6 +32,10 @@ Crew::Crew(ServerContext& context, uint32_t data_workers_max, bool takes_loops)
 int Crew::start(const std::vector<HeldLoop*>& loops, bool needs_data_workers) {
   members_.expect_loops(static_cast<uint32_t>(loops.size()));
   loops_ = loops;
+  {
+    MutexLock lock(members_.mutex);
+    without_reserve_.reserve(loops.size());  // a watcher that leaves must not need memory
+  }
   for (HeldLoop* held : loops) {
     if (!takes_loops_) break;
     const auto owner = platform_.immortal ? weak_from_this() : std::weak_ptr<Crew>();

@@ -26,6 +26,15 @@ Members::Members(const Platform& platform, const Settings& settings,
 
 void Members::expect_loops(uint32_t loops) {
   loops_total_ = loops;
+  // Whoever goes idle, or ends, must not need memory. One more is on its way to its end.
+  const size_t most = size_t{2} * loops + settings_.data_workers_max + 1;
+  {
+    MutexLock lock(mutex);
+    all_.reserve(most);
+    idle_.reserve(most);
+    unused_.reserve(most + 1);
+    numbers_.reserve(most);
+  }
   active_wanted_ = std::max<size_t>(1, static_cast<size_t>(platform_.threads.allowed_cpus()));
 }
 
