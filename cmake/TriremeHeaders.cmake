@@ -37,7 +37,7 @@ if(header_sources)
     target_compile_options(headers PRIVATE -O0 -fno-sanitize=all)  # nobody runs it
   endif()
   if(TARGET trireme_sim)
-    target_link_libraries(headers PRIVATE trireme_sim)
+    target_link_libraries(headers PRIVATE trireme_sim_internal)
   endif()
   if(TARGET trireme_uring)
     target_link_libraries(headers PRIVATE trireme_uring)

@@ -58,7 +58,8 @@ SYSTEM_HEADER = re.compile(
 
 
 # How the comment of a public function begins (STYLE.md, Comments).
-THREAD = re.compile(r"(Any thread|Loop thread|Data worker|Before start\(\))[.,]")
+THREAD = re.compile(r"(Any thread|Loop thread|Data worker|Before start\(\)|"
+                    r"Any fiber|Main fiber|Client's fiber)[.,]")  # of a simulated world
 
 
 def public_functions(text):
@@ -278,7 +279,7 @@ class Tidy:
         """The path of an included file of ours, or None."""
         top = file.split("/")[0]
         for base in (pathlib.PurePosixPath(file).parent, "include", "src", "components",
-                     "components/stacks", "components/uring", top, "."):
+                     "components/sim", "components/stacks", "components/uring", top, "."):
             path = (self.root / base / name).resolve()
             if path.is_file() and path.is_relative_to(self.root):
                 return path.relative_to(self.root).as_posix()

@@ -1,5 +1,7 @@
 #include "sim/faults.h"
 
+#include <iterator>
+
 namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
@@ -26,7 +28,16 @@ uint32_t draw_segment_size(Random& random) {
 
 }  // namespace
 
-Faults Faults::draw(Random& random) {
+std::string_view to_string(FaultKind kind) {
+  static constexpr std::string_view kNames[] = {
+      "interrupted", "lost_wakeup", "accept_aborted", "accept_exhausted", "no_descriptor",
+      "not_ready",   "no_buffers",  "short_write",    "watch_refused",    "preempted",
+      "delay",       "short_read",  "lost_bytes",     "client_reset",     "client_stall"};
+  static_assert(std::size(kNames) == kFaultKindCount);
+  return kNames[static_cast<size_t>(kind)];
+}
+
+Faults draw_faults(Random& random) {
   Faults faults;
   const bool fault_free = random.chance(30, 100);
   if (random.chance(1, 2)) {
@@ -44,6 +55,18 @@ Faults Faults::draw(Random& random) {
   faults.reset_destroys = random.chance(1, 2);
   faults.preempted = draw_chance(random, 60);
   faults.preempted_max = Duration(10'000 + random.below(4'000'000));
+  return faults;
+}
+
+Faults Faults::drawn(uint64_t seed) {
+  Random random(seed);
+  Faults faults = draw_faults(random);
+  if (faults.preempted_max == Duration::zero()) return faults;  // free of faults
+  faults.wakeup_lost = draw_chance(random, 1'000);
+  faults.accept_no_descriptor = draw_chance(random, 500);
+  faults.receive_not_ready = draw_chance(random, 1'000);
+  faults.client_reset = draw_chance(random, 100);
+  faults.client_stalled = draw_chance(random, 300);
   return faults;
 }
 

@@ -1,7 +1,7 @@
 // One flow of control with its own stack: what stands for a thread in the simulator.
 //
 // Step: none, test support. Thread: all fibers of a world run on the one operating-system thread
-// that called World::run, and only the scheduler switches between them.
+// that called Machine::run, and only the scheduler switches between them.
 //
 // A switch carries along what belongs to a thread and not to a stack: the exceptions being caught
 // (`__cxa_get_globals`: one fiber may sit in a catch block while another throws), the library's

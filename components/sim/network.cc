@@ -26,7 +26,9 @@ void set_port(SocketAddress& address, uint16_t port) {
 Duration Network::draw_delay() {
   const Duration spread = faults.delay_max - faults.delay_min;
   if (spread <= Duration::zero()) return faults.delay_min;
-  return faults.delay_min + Duration(random.below(static_cast<uint64_t>(spread.count()) + 1));
+  const Duration beyond(random.below(static_cast<uint64_t>(spread.count()) + 1));
+  if (beyond == Duration::zero() || !scheduler.lets(FaultKind::kDelay)) return faults.delay_min;
+  return faults.delay_min + beyond;
 }
 
 bool Network::conflicts(const Socket& socket, const SocketAddress& address, bool to_listen) const {

@@ -11,6 +11,9 @@ constexpr uint64_t kChanceOf = 10'000;
 constexpr uint64_t kStepCostMinNs = 100;
 constexpr Duration kClockCost{20};
 
+// Null while the thread runs no fiber.
+thread_local Scheduler* running = nullptr;
+
 std::string milliseconds(Duration duration) {
   const int64_t us = duration.count() / 1'000;
   std::string digits = std::to_string(us % 1'000);
@@ -48,7 +51,9 @@ void Scheduler::run() {
     Fiber* fiber = next_ != nullptr ? std::exchange(next_, nullptr) : pick();
     fiber->state = Fiber::State::kRunning;
     current_ = fiber;
+    running = this;
     fiber->resume(native_);
+    running = nullptr;
     current_ = nullptr;
     if (fiber->state == Fiber::State::kEnded) retire(*fiber);
   }
@@ -116,7 +121,8 @@ void Scheduler::fire_due() {
 void Scheduler::point() {
   if (current_ == nullptr) return;
   spend();
-  if (faults_.preempted != 0 && random_.chance(faults_.preempted, kChanceOf)) {
+  if (faults_.preempted != 0 && random_.chance(faults_.preempted, kChanceOf) &&
+      lets(FaultKind::kPreempted)) {
     const auto max = static_cast<uint64_t>(faults_.preempted_max.count());
     const Duration away(1 + random_.below(max));
     suspend_current(Fiber::State::kPreempted, {"nothing: it is preempted", 0, now_ + away});
@@ -147,7 +153,7 @@ void Scheduler::yield() {
 
 bool Scheduler::block(const Wait& wait) {
   if (current_ == nullptr) {
-    fail(std::string(wait.call) + " would block outside of World::run.");
+    fail(std::string(wait.call) + " would block outside of Machine::run.");
   }
   if (wait.until <= now_) {
     yield();
@@ -194,6 +200,33 @@ void Scheduler::wake(Fiber& fiber) {
   }
   fiber.woken = true;
   make_runnable(fiber);
+}
+
+Scheduler* Scheduler::of_this_thread() { return running; }
+
+bool Scheduler::block_at(const void* place, const Wait& wait) {
+  Fiber* self = current_;
+  locks_.waiting[place].push_back(self);
+  const bool woken = block(wait);
+  const auto found = locks_.waiting.find(place);
+  std::erase(found->second, self);
+  if (found->second.empty()) locks_.waiting.erase(found);
+  return woken;
+}
+
+void Scheduler::wake_one(const void* place) {
+  const auto found = locks_.waiting.find(place);
+  if (found == locks_.waiting.end()) return;
+  // One that has been woken and has not run yet is passed over.
+  for (Fiber* fiber : found->second) {
+    if (fiber->state == Fiber::State::kBlocked) return wake(*fiber);
+  }
+}
+
+void Scheduler::wake_all(const void* place) {
+  const auto found = locks_.waiting.find(place);
+  if (found == locks_.waiting.end()) return;
+  for (Fiber* fiber : found->second) wake(*fiber);
 }
 
 void Scheduler::detach(Fiber& fiber) {

@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -74,12 +75,31 @@ class Scheduler {
   TimePoint read_clock();
   Fiber* current() { return current_; }
   uint32_t current_id() const { return current_ == nullptr ? 0 : current_->id; }
+  TimePoint started() const { return TimePoint(nature_.start_time); }
   uint64_t steps() const { return steps_; }
   Trace& trace() { return trace_; }
   const Trace& trace() const { return trace_; }
   void record(Call call, int64_t first, int64_t second, int64_t result) {
     trace_.add({now_, current_id(), call, first, second, result});
   }
+  // Any fiber. Whether a fault that has been drawn happens.
+  bool lets(FaultKind kind) { return gate_ == nullptr || gate_->lets(kind, 0); }
+  // Before run(). `gate` outlives the world's last call; null lets everything happen.
+  void set_gate(FaultGate* gate) { gate_ = gate; }
+  // Any fiber. Sleeps until wake_one() or wake_all() of the same place or `wait.until`. Places are
+  // addresses; they are compared, never ordered and never written to the trace.
+  bool block_at(const void* place, const Wait& wait);
+  void wake_one(const void* place);
+  void wake_all(const void* place);
+  // Before run(). Taking and giving back a lock of the standard library becomes a scheduling point.
+  void make_locks_points() { locks_.are_points = true; }
+  void lock_point() {
+    if (locks_.are_points) point();
+  }
+
+  // Any thread. The scheduler whose fiber this thread is at the moment; null elsewhere.
+  static Scheduler* of_this_thread();
+
   // Time for which a fiber has been running or runnable; zero when it has ended.
   Duration unblocked_time(uint32_t id) const;
   std::string list_fibers() const;
@@ -114,6 +134,12 @@ class Scheduler {
   std::vector<Stack> stacks_;  // of ended fibers
   size_t live_ = 0;            // neither ended nor detached
   Fiber* current_ = nullptr;
+  FaultGate* gate_ = nullptr;
+  // Of the standard library. Fibers that wait at a lock or at a condition, by its address.
+  struct Locks {
+    bool are_points = false;
+    std::unordered_map<const void*, std::vector<Fiber*>> waiting;
+  } locks_;
   Fiber* next_ = nullptr;  // chosen by the fiber that has just given up
   Context native_;
 };

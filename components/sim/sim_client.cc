@@ -6,9 +6,9 @@
 
 #include "sim/address.h"
 #include "sim/fail.h"
+#include "sim/machine.h"
 #include "sim/network.h"
 #include "sim/socket.h"
-#include "sim/world.h"
 
 namespace trireme { inline namespace v0 { namespace sim {
 namespace {
@@ -41,8 +41,8 @@ class Waker final : public Watch {
 
 }  // namespace
 
-SimClient::SimClient(World& world)
-    : world_(world), scheduler_(world.scheduler()), number_(world.count_client()) {}
+SimClient::SimClient(Machine& world)
+    : machine_(world), scheduler_(world.scheduler()), number_(world.count_client()) {}
 
 SimClient::~SimClient() { close(); }
 
@@ -58,7 +58,7 @@ void SimClient::record(Call call, int64_t argument, int64_t result) {
 }
 
 bool SimClient::wait(const char* call, TimePoint until) {
-  if (scheduler_.current() == nullptr) fail("a client was used outside of World::run.");
+  if (scheduler_.current() == nullptr) fail("a client was used outside of Machine::run.");
   if (scheduler_.now() >= until) return false;
   const auto keep = socket_;
   Waker waker(scheduler_, *keep);
@@ -70,7 +70,7 @@ bool SimClient::wait(const char* call, TimePoint until) {
 int SimClient::connect(const SocketAddress& address, TimePoint until, const SocketAddress& source) {
   if (socket_ != nullptr) fail("a client connects that is connected already.");
   scheduler_.point();
-  socket_ = std::make_shared<Socket>(world_.network(), address.storage.ss_family);
+  socket_ = std::make_shared<Socket>(machine_.network(), address.storage.ss_family);
   int result = source.size == 0 ? 0 : socket_->bind(source);
   if (result == 0) result = socket_->connect(address);
   if (result == -EINPROGRESS) {

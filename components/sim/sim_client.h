@@ -22,7 +22,7 @@ namespace trireme { inline namespace v0 { namespace sim {
 
 class Scheduler;
 class Socket;
-class World;
+class Machine;
 
 class SimClient {
  public:
@@ -32,7 +32,7 @@ class SimClient {
     bool end = false;   // the server's end of stream came
   };
 
-  explicit SimClient(World& world);
+  explicit SimClient(Machine& world);
   ~SimClient();  // closes
   SimClient(const SimClient&) = delete;
   SimClient& operator=(const SimClient&) = delete;
@@ -67,7 +67,7 @@ class SimClient {
   void record(Call call, int64_t argument, int64_t result);
   Socket& socket(const char* call) const;
 
-  World& world_;
+  Machine& machine_;
   Scheduler& scheduler_;
   const uint32_t number_;           // in the order of construction
   std::shared_ptr<Socket> socket_;  // one of the owners that socket.h lists: the descriptor

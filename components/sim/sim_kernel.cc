@@ -92,9 +92,10 @@ int SimKernel::connect(int fd, const SocketAddress& address) {
 }
 
 int SimKernel::accept_fault() {
-  if (happens(faults_.interrupted)) return -EINTR;
-  if (happens(faults_.accept_aborted)) return -ECONNABORTED;
-  if (!happens(faults_.accept_exhausted)) return 0;
+  if (happens(FaultKind::kInterrupted, faults_.interrupted)) return -EINTR;
+  if (happens(FaultKind::kAcceptAborted, faults_.accept_aborted)) return -ECONNABORTED;
+  if (happens(FaultKind::kNoDescriptor, faults_.accept_no_descriptor)) return -EMFILE;
+  if (!happens(FaultKind::kAcceptExhausted, faults_.accept_exhausted)) return 0;
   constexpr int kErrors[] = {ENFILE, ENOBUFS, ENOMEM};
   return -kErrors[random_.below(3)];
 }
@@ -131,7 +132,11 @@ ssize_t SimKernel::receive(int fd, std::span<char> into) {
   return call(Call::kReceive, fd, static_cast<int64_t>(into.size()), [&]() -> ssize_t {
     if (into.empty()) fail("recv was called with no room: its 0 would look like end of stream.");
     const auto socket = socket_of(fd, "recv");
-    if (happens(faults_.interrupted)) return -EINTR;
+    if (happens(FaultKind::kInterrupted, faults_.interrupted)) return -EINTR;
+    if (socket->bytes_readable() > 0 && happens(FaultKind::kNotReady, faults_.receive_not_ready)) {
+      socket->announce_later();
+      return -EAGAIN;
+    }
     const ssize_t size = socket->receive(into);
     if (size > 0) scheduler_.trace().add_bytes({into.data(), static_cast<size_t>(size)});
     return size;
@@ -144,8 +149,8 @@ ssize_t SimKernel::send(int fd, std::span<const iovec> from) {
   return call(Call::kSend, fd, static_cast<int64_t>(total), [&]() -> ssize_t {
     if (from.size() > 1'024) fail("sendmsg was called with more than IOV_MAX pieces.");
     const auto socket = socket_of(fd, "sendmsg");
-    if (happens(faults_.interrupted)) return -EINTR;
-    if (happens(faults_.send_no_buffers)) return -ENOBUFS;
+    if (happens(FaultKind::kInterrupted, faults_.interrupted)) return -EINTR;
+    if (happens(FaultKind::kSendNoBuffers, faults_.send_no_buffers)) return -ENOBUFS;
     for (const iovec& piece : from) {
       scheduler_.trace().add_bytes({static_cast<const char*>(piece.iov_base), piece.iov_len});
     }

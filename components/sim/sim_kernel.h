@@ -87,7 +87,9 @@ class SimKernel final : public Kernel {
   std::shared_ptr<Socket> socket_of(int fd, const char* call) const;
   std::shared_ptr<Epoll> epoll_of(int fd, const char* call) const;
   std::shared_ptr<Event> event_of(int fd, const char* call) const;
-  bool happens(uint32_t chance) { return chance != 0 && random_.chance(chance, 10'000); }
+  bool happens(FaultKind kind, uint32_t chance) {
+    return chance != 0 && random_.chance(chance, 10'000) && scheduler_.lets(kind);
+  }
   int accept_fault();
 
   Network& network_;

@@ -38,7 +38,8 @@ int SimKernel::epoll_control(int epoll_fd, int operation, int fd, uint32_t event
     const auto epoll = epoll_of(epoll_fd, "epoll_ctl");
     const auto target = object_of(fd, "epoll_ctl");
     if (target == epoll) return -EINVAL;
-    if (operation == EPOLL_CTL_ADD && happens(faults_.epoll_add_refused)) return -ENOSPC;
+    if (operation == EPOLL_CTL_ADD && happens(FaultKind::kWatchRefused, faults_.epoll_add_refused))
+      return -ENOSPC;
     return epoll->control(operation, fd, *target, events, data);
   });
 }
@@ -47,7 +48,7 @@ int SimKernel::epoll_wait(int epoll_fd, std::span<epoll_event> into, int timeout
   return call(Call::kEpollWait, epoll_fd, timeout_ms, [&]() -> int {
     if (into.empty()) return -EINVAL;
     const auto epoll = epoll_of(epoll_fd, "epoll_wait");
-    if (happens(faults_.interrupted)) return -EINTR;
+    if (happens(FaultKind::kInterrupted, faults_.interrupted)) return -EINTR;
     TimePoint until = kNever;
     if (timeout_ms >= 0) until = scheduler_.now() + std::chrono::milliseconds(timeout_ms);
     return epoll->wait(into, until, epoll_fd);
@@ -61,14 +62,15 @@ int SimKernel::event_create() {
 int SimKernel::event_signal(int fd) {
   return call(Call::kEventSignal, fd, 0, [&]() -> int {
     const auto event = event_of(fd, "eventfd write");
-    return happens(faults_.interrupted) ? -EINTR : event->signal();
+    if (happens(FaultKind::kLostWakeup, faults_.wakeup_lost)) return -EINTR;
+    return happens(FaultKind::kInterrupted, faults_.interrupted) ? -EINTR : event->signal();
   });
 }
 
 int SimKernel::event_clear(int fd) {
   return call(Call::kEventClear, fd, 0, [&]() -> int {
     const auto event = event_of(fd, "eventfd read");
-    return happens(faults_.interrupted) ? -EINTR : event->clear();
+    return happens(FaultKind::kInterrupted, faults_.interrupted) ? -EINTR : event->clear();
   });
 }
 

@@ -42,7 +42,7 @@ class Waiting final : public Watch {
 template <typename Ready>
 int SimKernel::wait_for_set(const std::vector<WantedEvents>& wanted, int timeout_ms,
                             const char* call, Ready ready) {
-  if (happens(faults_.interrupted)) return -EINTR;
+  if (happens(FaultKind::kInterrupted, faults_.interrupted)) return -EINTR;
   TimePoint until = kNever;
   if (timeout_ms >= 0) until = scheduler_.now() + std::chrono::milliseconds(timeout_ms);
   Fiber* sleeper = nullptr;

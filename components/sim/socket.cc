@@ -196,7 +196,8 @@ ssize_t Socket::send(std::span<const iovec> from) {
   for (const iovec& piece : from) total += piece.iov_len;
   if (total == 0) return 0;
   size_t room = std::min(total, room_to_send());
-  if (!squeezed_ && total > 1 && network_.random.chance(network_.faults.send_squeezed, kChanceOf)) {
+  if (!squeezed_ && total > 1 && network_.random.chance(network_.faults.send_squeezed, kChanceOf) &&
+      network_.scheduler.lets(FaultKind::kShortWrite)) {
     squeezed_ = true;
     room = std::min<size_t>(room, network_.random.below(total));
     const auto length = network_.random.below(static_cast<uint64_t>(kSqueezeMax.count()));
@@ -223,6 +224,12 @@ ssize_t Socket::send(std::span<const iovec> from) {
 ssize_t Socket::bytes_readable() const {
   if (state_ == State::kListening) return -EINVAL;
   return static_cast<ssize_t>(unread_bytes());
+}
+
+void Socket::announce_later() {
+  const auto length = network_.random.below(static_cast<uint64_t>(kSqueezeMax.count()));
+  network_.scheduler.at(network_.scheduler.now() + Duration(length + 1),
+                        [self = shared_from_this()] { self->notify(kReadable); });
 }
 
 ssize_t Socket::bytes_unsent() const {

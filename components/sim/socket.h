@@ -53,6 +53,8 @@ class Socket final : public Pollable, public std::enable_shared_from_this<Socket
   ssize_t receive(std::span<char> into);
   ssize_t send(std::span<const iovec> from);
   ssize_t bytes_readable() const;
+  // What has arrived is announced once more, soon: after an EAGAIN that should not have been.
+  void announce_later();
   ssize_t bytes_unsent() const;
   int64_t quiet_ms() const;
   int shutdown(int how);

@@ -22,6 +22,9 @@ void Socket::transmit(Segment::Kind kind, std::string bytes) {
   if (kind == Segment::Kind::kData) last_data_ = network_.scheduler.now();
   size_t piece_max = network_.faults.segment_bytes_max;
   if (piece_max == 0 || kind != Segment::Kind::kData) piece_max = bytes.size();
+  if (piece_max < bytes.size() && !network_.scheduler.lets(FaultKind::kShortRead)) {
+    piece_max = bytes.size();
+  }
   piece_max = std::max({piece_max, bytes.size() / kPiecesMax, size_t{1}});
   size_t begin = 0;
   do {
@@ -46,6 +49,7 @@ void Socket::transmit_reset() {
   if (peer == nullptr) return;
   if (network_.faults.reset_destroys && !peer->transit_.empty()) {
     uint64_t lost = network_.random.below(peer->transit_.size() + 1);
+    if (lost > 0 && !network_.scheduler.lets(FaultKind::kLostBytes)) lost = 0;
     for (; lost > 0; --lost) {
       peer->transit_bytes_ -= peer->transit_.back().bytes.size();
       peer->transit_.pop_back();

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/machine.h"
 #include "sim/sim_client.h"
-#include "sim/world.h"
 #include "trireme/trireme.h"
 
 namespace {
@@ -21,8 +21,8 @@ constexpr size_t kLargeBytes = 64 << 10;
 
 class BusyLoop : public ::testing::TestWithParam<tr::DriverKind> {
  protected:
-  static sim::WorldOptions calm_world() {
-    sim::WorldOptions options;
+  static sim::MachineOptions calm_world() {
+    sim::MachineOptions options;
     options.faults = sim::Faults();
     options.nature =
         sim::Nature{.step_cost_max = 200ns, .receive_buffer = 8 << 10, .send_buffer = 8 << 10};
@@ -62,7 +62,7 @@ class BusyLoop : public ::testing::TestWithParam<tr::DriverKind> {
     return client.receive_exactly(request.size() + 1).bytes;
   }
 
-  sim::World world{1, calm_world()};
+  sim::Machine world{1, calm_world()};
   tr::Stats stats;
 };
 

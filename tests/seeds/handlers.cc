@@ -165,7 +165,7 @@ class Session {
 
 }  // namespace
 
-Stage::Stage(sim::World& where, const Plan& what, Random draws)
+Stage::Stage(sim::Machine& where, const Plan& what, Random draws)
     : world(where), plan(what), random(draws) {
   notes.resize(plan.clients.size());
   heard.resize(plan.clients.size());

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "sim/machine.h"
 #include "sim/sim_client.h"
-#include "sim/world.h"
 #include "trireme/trireme.h"
 
 namespace {
@@ -21,7 +21,7 @@ class IdleServer : public ::testing::TestWithParam<tr::Dispatch> {};
 
 // A request that blocks, then some that do not: reserves, lookouts and data workers have all been
 // at work.
-void have_traffic(sim::World& world, sim::SimClient& client, uint16_t port) {
+void have_traffic(sim::Machine& world, sim::SimClient& client, uint16_t port) {
   ASSERT_EQ(client.connect(port), 0);
   for (const char* request : {"sleep\n", "a\n", "sleep\n", "b\n"}) {
     ASSERT_EQ(client.send_all(request), 0);
@@ -32,9 +32,9 @@ void have_traffic(sim::World& world, sim::SimClient& client, uint16_t port) {
 
 TEST_P(IdleServer, MakesNoWakeUp) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
-    sim::WorldOptions options;
+    sim::MachineOptions options;
     options.faults = sim::Faults();
-    sim::World world(seed, options);
+    sim::Machine world(seed, options);
     uint64_t steps = 0;
     world.run([&] {
       tr::Server server({.io_workers = 2,

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "runtime/system/home_numbers.h"
+#include "sim/machine.h"
 #include "sim/sim_client.h"
-#include "sim/world.h"
 #include "trireme/trireme.h"
 
 namespace {
@@ -17,9 +17,9 @@ namespace tr = trireme;
 namespace sim = trireme::sim;
 
 std::vector<uint64_t> ids_of(uint64_t seed) {
-  sim::WorldOptions options;
+  sim::MachineOptions options;
   options.faults = sim::Faults();
-  sim::World world(seed, options);
+  sim::Machine world(seed, options);
   std::vector<uint64_t> ids;
   world.run([&] {
     const auto make = [&] {

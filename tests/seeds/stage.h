@@ -10,7 +10,7 @@
 
 #include "plan.h"
 #include "script.h"
-#include "sim/world.h"
+#include "sim/machine.h"
 #include "trireme/trireme.h"
 
 namespace seeds {
@@ -41,12 +41,12 @@ struct Heard {
 
 class Stage {
  public:
-  Stage(sim::World& where, const Plan& what, Random draws);
+  Stage(sim::Machine& where, const Plan& what, Random draws);
 
   void complain(const std::string& sentence) { complaints += sentence + "; "; }
   void sleep(Duration time);  // why: virtual time
 
-  sim::World& world;
+  sim::Machine& world;
   const Plan& plan;
   Random random;  // of handlers and clients
   std::vector<Note> notes;

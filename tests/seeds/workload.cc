@@ -15,7 +15,7 @@ constexpr Duration kDrainSlack = 100ms;  // for the cut, and for threads that ar
 
 class Play {
  public:
-  Play(sim::World& world, const Plan& plan, Random draws)
+  Play(sim::Machine& world, const Plan& plan, Random draws)
       : world_(world), plan_(plan), stage_(world, plan, draws) {}
 
   void run();
@@ -34,7 +34,7 @@ class Play {
     return stats_.closed_by_reason[static_cast<size_t>(reason)];
   }
 
-  sim::World& world_;
+  sim::Machine& world_;
   const Plan& plan_;
   Stage stage_;
   std::optional<tr::Server> server_;
@@ -89,7 +89,7 @@ void Play::wait_for_drain() {
 void Play::drain() {
   if (plan_.calms) world_.calm();
   drain_began_ = world_.now();
-  std::optional<sim::World::Task> second;
+  std::optional<sim::Machine::Task> second;
   if (plan_.drains_twice) second = world_.spawn("drain too", [this] { server_->drain(); });
   if (plan_.cuts_after > Duration(0)) {
     world_.spawn("cut", [this] {
@@ -230,12 +230,12 @@ Outcome Play::judge() {
 Outcome run_seed(uint64_t seed, std::FILE* log) {
   Random random(seed * 2 + 1);  // other draws than those of the world
   const Plan plan = draw_plan(random);
-  sim::WorldOptions options;
+  sim::MachineOptions options;
   options.steps_max = kStepsMax;
   options.time_max = kTimeMax;
   options.has_idle_policy = seed % 5 != 0;  // in every shard
   options.log = log;
-  sim::World world(seed, options);
+  sim::Machine world(seed, options);
   Play play(world, plan, Random(random.next()));
   world.run([&] { play.run(); });
   Outcome outcome = play.judge();

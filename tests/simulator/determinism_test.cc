@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <set>
 
-#include "sim/world.h"
+#include "sim/machine.h"
 #include "workload.h"
 
 namespace trireme { inline namespace v0 { namespace sim { namespace {
@@ -42,7 +42,7 @@ TEST(Determinism, AboutThirtyPercentOfTheSeedsAreFaultFree) {
   int fault_free = 0;
   for (uint64_t seed = 0; seed < 1'000; ++seed) {
     Random random(seed);
-    const Faults faults = Faults::draw(random);
+    const Faults faults = draw_faults(random);
     if (faults.preempted_max == Duration::zero()) {
       ++fault_free;
       EXPECT_EQ(faults.interrupted + faults.accept_aborted + faults.send_squeezed, 0U);

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "runtime/threads/threads.h"
-#include "sim/world.h"
+#include "sim/machine.h"
 #include "stage.h"
 
 namespace trireme { inline namespace v0 { namespace sim { namespace {
@@ -25,10 +25,10 @@ std::string play_on_host(const Scenario& scenario) {
 }
 
 std::string play_on_simulator(const Scenario& scenario) {
-  WorldOptions options;
+  MachineOptions options;
   options.faults = Faults{};
   std::string transcript;
-  World world(1, options);
+  Machine world(1, options);
   world.run([&] {
     SimKernel& kernel = world.kernel();
     Stage stage({kernel, [&](int fd) { return kernel.reset(fd); }, [] {}});

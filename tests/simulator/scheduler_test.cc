@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "sim/world.h"
+#include "sim/machine.h"
 
 namespace trireme { inline namespace v0 { namespace sim { namespace {
 
 using std::chrono::milliseconds;
 
-WorldOptions calm_options() {
-  WorldOptions options;
+MachineOptions calm_options() {
+  MachineOptions options;
   options.faults = Faults{};
   return options;
 }
@@ -60,7 +60,7 @@ void catch_many(Threads& threads, int number, int& caught) {
 
 TEST(Fibers, ExceptionsStayWithTheirFiber) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
-    World world(seed);
+    Machine world(seed);
     Threads& threads = world.platform().threads;
     int caught = 0;
     world.run([&] {
@@ -73,7 +73,7 @@ TEST(Fibers, ExceptionsStayWithTheirFiber) {
 }
 
 TEST(Fibers, ThreadSlotIsPerFiber) {
-  World world(3);
+  Machine world(3);
   int outer = 0;
   thread_slot = &outer;
   world.run([&] {
@@ -96,7 +96,7 @@ TEST(Fibers, ThreadSlotIsPerFiber) {
 }
 
 TEST(Fibers, SleepingCostsNoRealTimeAndKeepsOrder) {
-  World world(5, calm_options());
+  Machine world(5, calm_options());
   Threads& threads = world.platform().threads;
   std::string order;
   world.run([&] {
@@ -113,7 +113,7 @@ TEST(Fibers, SleepingCostsNoRealTimeAndKeepsOrder) {
 }
 
 TEST(Fibers, ParkKeepsOnePermit) {
-  World world(7, calm_options());
+  Machine world(7, calm_options());
   Threads& threads = world.platform().threads;
   world.run([&] {
     ParkSpot spot;
@@ -135,7 +135,7 @@ TEST(Fibers, ParkKeepsOnePermit) {
 
 TEST(Fibers, ParkAndUnparkLoseNothing) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
-    World world(seed);
+    Machine world(seed);
     Threads& threads = world.platform().threads;
     world.run([&] {
       ParkSpot ping;
@@ -159,7 +159,7 @@ TEST(Fibers, ParkAndUnparkLoseNothing) {
 TEST(Fibers, SeedsExploreInterleavings) {
   int lost = 0;
   for (uint64_t seed = 1; seed <= 50; ++seed) {
-    World world(seed);
+    Machine world(seed);
     int count = 0;
     world.run([&] {
       for (int fiber = 0; fiber < 2; ++fiber) {
@@ -179,7 +179,7 @@ TEST(Fibers, SeedsExploreInterleavings) {
 }
 
 TEST(Fibers, SpinningLetsTimersExpire) {
-  World world(11, calm_options());
+  Machine world(11, calm_options());
   Threads& threads = world.platform().threads;
   world.run([&] {
     std::atomic<bool> ticked{false};
@@ -193,9 +193,9 @@ TEST(Fibers, SpinningLetsTimersExpire) {
 }
 
 TEST(SimThreads, StartJoinAndRefusal) {
-  WorldOptions options = calm_options();
+  MachineOptions options = calm_options();
   options.threads_max = 2;
-  World world(13, options);
+  Machine world(13, options);
   Threads& threads = world.platform().threads;
   world.run([&] {
     int error = 0;
@@ -219,7 +219,7 @@ TEST(SimThreads, StartJoinAndRefusal) {
 }
 
 TEST(SimThreads, DetachedThreadMayNeverReturn) {
-  World world(17, calm_options());
+  Machine world(17, calm_options());
   Threads& threads = world.platform().threads;
   world.run([&] {
     int error = 0;
@@ -234,7 +234,7 @@ TEST(SimThreads, DetachedThreadMayNeverReturn) {
 }
 
 TEST(World, WaitForLooksAtVirtualTime) {
-  World world(19, calm_options());
+  Machine world(19, calm_options());
   world.run([&] {
     bool done = false;
     world.spawn("worker", [&] {
@@ -249,7 +249,7 @@ TEST(World, WaitForLooksAtVirtualTime) {
 TEST(WorldDeathTest, DeadlockListsEveryFiber) {
   EXPECT_DEATH(
       {
-        World world(1, calm_options());
+        Machine world(1, calm_options());
         world.run([&] {
           static ParkSpot spot;
           auto stuck =
@@ -264,9 +264,9 @@ TEST(WorldDeathTest, DeadlockListsEveryFiber) {
 TEST(WorldDeathTest, StepLimitListsEveryFiber) {
   EXPECT_DEATH(
       {
-        WorldOptions options = calm_options();
+        MachineOptions options = calm_options();
         options.steps_max = 1'000;
-        World world(1, options);
+        Machine world(1, options);
         world.run([&] {
           for (;;) world.platform().threads.relax();
         });
@@ -277,9 +277,9 @@ TEST(WorldDeathTest, StepLimitListsEveryFiber) {
 TEST(WorldDeathTest, TimeLimit) {
   EXPECT_DEATH(
       {
-        WorldOptions options = calm_options();
+        MachineOptions options = calm_options();
         options.time_max = milliseconds(100);
-        World world(1, options);
+        Machine world(1, options);
         world.run([&] { world.sleep_for(std::chrono::hours(1)); });
       },
       "limit of virtual time is over");
@@ -288,13 +288,13 @@ TEST(WorldDeathTest, TimeLimit) {
 TEST(WorldDeathTest, EscapedExceptionAndForgottenJoin) {
   EXPECT_DEATH(
       {
-        World world(1, calm_options());
+        Machine world(1, calm_options());
         world.run([] { throw std::runtime_error("boom"); });
       },
       "an exception left fiber 'main': boom");
   EXPECT_DEATH(
       {
-        World world(1, calm_options());
+        Machine world(1, calm_options());
         world.run([&] {
           int error = 0;
           world.platform().threads.start(

@@ -6,15 +6,15 @@
 #include <string>
 
 #include "sim/address.h"
+#include "sim/machine.h"
 #include "sim/sim_client.h"
-#include "sim/world.h"
 
 namespace trireme { inline namespace v0 { namespace sim { namespace {
 
 using std::chrono::milliseconds;
 
-WorldOptions calm_options() {
-  WorldOptions options;
+MachineOptions calm_options() {
+  MachineOptions options;
   options.faults = Faults{};
   return options;
 }
@@ -27,9 +27,9 @@ int listen_on(Kernel& kernel, uint16_t port, int backlog = 8) {
 }
 
 TEST(SimKernel, LowestDescriptorFirstAndLimit) {
-  WorldOptions options = calm_options();
+  MachineOptions options = calm_options();
   options.descriptors_max = 6;
-  World world(1, options);
+  Machine world(1, options);
   Kernel& kernel = world.platform().kernel;
   world.run([&] {
     const int listener = listen_on(kernel, 7'000);
@@ -49,7 +49,7 @@ TEST(SimKernel, LowestDescriptorFirstAndLimit) {
 }
 
 TEST(SimKernel, EpollWaitSleepsInVirtualTime) {
-  World world(2, calm_options());
+  Machine world(2, calm_options());
   Kernel& kernel = world.platform().kernel;
   world.run([&] {
     const int epoll = kernel.epoll_create();
@@ -63,7 +63,7 @@ TEST(SimKernel, EpollWaitSleepsInVirtualTime) {
 }
 
 TEST(SimKernel, FullBacklogIsTriedAgainAfterASecond) {
-  World world(3, calm_options());
+  Machine world(3, calm_options());
   Kernel& kernel = world.platform().kernel;
   world.run([&] {
     const int listener = listen_on(kernel, 7'000, 0);
@@ -86,7 +86,7 @@ TEST(SimKernel, FullBacklogIsTriedAgainAfterASecond) {
 }
 
 TEST(SimKernel, PeerAddressesAndDualStack) {
-  World world(4, calm_options());
+  Machine world(4, calm_options());
   Kernel& kernel = world.platform().kernel;
   world.run([&] {
     const int listener = kernel.socket(AF_INET6, SOCK_STREAM);
@@ -106,7 +106,7 @@ TEST(SimKernel, PeerAddressesAndDualStack) {
 }
 
 // Sends `total` bytes against a slow reader and returns what arrived.
-std::string stream_through(World& world, size_t total) {
+std::string stream_through(Machine& world, size_t total) {
   Kernel& kernel = world.platform().kernel;
   std::string arrived;
   const int listener = listen_on(kernel, 7'000);
@@ -140,17 +140,17 @@ std::string stream_through(World& world, size_t total) {
 
 TEST(SimKernel, BytesAreExactUnderEverySeedsFaults) {
   for (uint64_t seed = 1; seed <= 100; ++seed) {
-    World world(seed);
+    Machine world(seed);
     world.run([&] { EXPECT_EQ(stream_through(world, 300'000), "equal") << "seed " << seed; });
     EXPECT_EQ(world.kernel().open_count(), 0);
   }
 }
 
 TEST(SimKernel, FaultsHappenAndCalmEndsThem) {
-  WorldOptions options;
+  MachineOptions options;
   options.faults = Faults{};
   options.faults->interrupted = 5'000;
-  World world(6, options);
+  Machine world(6, options);
   Kernel& kernel = world.platform().kernel;
   world.run([&] {
     const int event = kernel.event_create();
@@ -164,7 +164,7 @@ TEST(SimKernel, FaultsHappenAndCalmEndsThem) {
 }
 
 TEST(SimClient, DeadlineAndServerReset) {
-  World world(7, calm_options());
+  Machine world(7, calm_options());
   SimKernel& kernel = world.kernel();
   world.run([&] {
     const int listener = listen_on(kernel, 7'000);
@@ -182,7 +182,7 @@ TEST(SimClient, DeadlineAndServerReset) {
 
 TEST(SimKernelDeathTest, BadUseIsNamed) {
   const auto in_world = [](auto body) {
-    World world(1, calm_options());
+    Machine world(1, calm_options());
     world.run([&] { body(world.platform().kernel); });
   };
   EXPECT_DEATH(in_world([](Kernel& kernel) { kernel.close(9); }),

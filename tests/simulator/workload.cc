@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "sim/address.h"
+#include "sim/machine.h"
 #include "sim/sim_client.h"
-#include "sim/world.h"
 
 namespace trireme { inline namespace v0 { namespace sim {
 namespace {
@@ -193,7 +193,7 @@ class EchoServer {
   std::vector<std::unique_ptr<Thread>> threads_;
 };
 
-void play_client(World& world, uint64_t number, Outcome& outcome) {
+void play_client(Machine& world, uint64_t number, Outcome& outcome) {
   SimClient client(world);
   if (const int error = client.connect(kPort); error != 0) {
     outcome.complaint += "client could not connect. ";
@@ -224,13 +224,13 @@ void play_client(World& world, uint64_t number, Outcome& outcome) {
 
 Outcome run_workload(uint64_t seed, std::FILE* log) {
   Outcome outcome;
-  WorldOptions options;
+  MachineOptions options;
   options.log = log;
-  World world(seed, options);
+  Machine world(seed, options);
   world.run([&] {
     EchoServer server(world.platform());
     const uint64_t clients = 1 + world.random().below(8);
-    std::vector<World::Task> tasks;
+    std::vector<Machine::Task> tasks;
     for (uint64_t i = 0; i < clients; ++i) {
       tasks.push_back(world.spawn("client", [&, i] { play_client(world, i, outcome); }));
     }

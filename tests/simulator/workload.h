@@ -15,7 +15,7 @@ struct Outcome {
   std::string complaint;  // empty: all clients got what they should, and all books balance
 };
 
-// `log` as in WorldOptions.
+// `log` as in MachineOptions.
 Outcome run_workload(uint64_t seed, std::FILE* log = nullptr);
 
 }}}  // namespace trireme::sim

@@ -2,7 +2,7 @@
 //
 // Step: none, test support. Thread: the test's own, which becomes every fiber of the world.
 //
-//   World world(seed);
+//   Machine world(seed);
 //   world.run([&] {
 //     Server server(world.platform(), ...);           // unmodified, its threads are fibers
 //     server.start();
@@ -40,7 +40,8 @@
 
 namespace trireme { inline namespace v0 { namespace sim {
 
-struct WorldOptions {
+struct MachineOptions {
+  FaultGate* gate = nullptr;     // outlives the machine; null: every fault that is drawn happens
   std::optional<Faults> faults;  // drawn from the seed when left out
   std::optional<Nature> nature;  // likewise
   int descriptors_max = 1'024;   // of the server; EMFILE beyond
@@ -50,11 +51,12 @@ struct WorldOptions {
   int threads_max = 1'000;
   uint64_t steps_max = 50'000'000;               // beyond: aborts as a livelock
   Duration time_max = std::chrono::minutes(60);  // virtual; beyond: aborts likewise
-  size_t stack_bytes = 0;    // of each fiber; 0: 256 KiB, 1 MiB under a sanitizer
-  std::FILE* log = nullptr;  // one line for each seam call
+  bool locks_are_points = false;  // locks of the standard library are scheduling points
+  size_t stack_bytes = 0;         // of each fiber; 0: 256 KiB, 1 MiB under a sanitizer
+  std::FILE* log = nullptr;       // one line for each seam call
 };
 
-class World {
+class Machine {
  public:
   // A fiber made by spawn(). Waiting for it is optional: run() waits for all.
   class Task {
@@ -63,16 +65,16 @@ class World {
     bool done() const;
 
    private:
-    friend class World;
-    Task(World& world, Fiber& fiber) : world_(&world), fiber_(&fiber) {}
-    World* world_;
+    friend class Machine;
+    Task(Machine& world, Fiber& fiber) : machine_(&world), fiber_(&fiber) {}
+    Machine* machine_;
     Fiber* fiber_;
   };
 
-  explicit World(uint64_t seed, const WorldOptions& options = {});
-  ~World();
-  World(const World&) = delete;
-  World& operator=(const World&) = delete;
+  explicit Machine(uint64_t seed, const MachineOptions& options = {});
+  ~Machine();
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
 
   // Before or after, not during another run(). Runs `main` as the main fiber, and all others
   // until each has ended. Aborts with a list of the fibers when they cannot end.
@@ -106,7 +108,7 @@ class World {
 
  private:
   struct Seeds;
-  World(uint64_t seed, const WorldOptions& options, const Seeds& seeds);
+  Machine(uint64_t seed, const MachineOptions& options, const Seeds& seeds);
 
   const uint64_t seed_;
   const Nature nature_;

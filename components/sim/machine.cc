@@ -1,4 +1,4 @@
-#include "sim/world.h"
+#include "sim/machine.h"
 
 #include <utility>
 
@@ -9,7 +9,7 @@ namespace {
 
 constexpr Duration kLookAgain = std::chrono::microseconds(50);
 
-size_t stack_bytes_of(const WorldOptions& options) {
+size_t stack_bytes_of(const MachineOptions& options) {
   if (options.stack_bytes != 0) return options.stack_bytes;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__clang__)
   // Instrumented frames are several times larger. Clang tells only by __has_feature, and a larger
@@ -20,16 +20,20 @@ size_t stack_bytes_of(const WorldOptions& options) {
 #endif
 }
 
-template <typename Part>
-Part drawn(uint64_t seed) {
+Nature draw_nature(uint64_t seed) {
   Random random(seed);
-  return Part::draw(random);
+  return Nature::draw(random);
+}
+
+Faults draw_faults(uint64_t seed) {
+  Random random(seed);
+  return sim::draw_faults(random);
 }
 
 }  // namespace
 
 // Each part has a stream of its own, so that one more draw in one of them leaves the others alone.
-struct World::Seeds {
+struct Machine::Seeds {
   uint64_t nature, faults, scheduler, network, kernel, platform, test;
 
   explicit Seeds(uint64_t seed) {
@@ -44,12 +48,13 @@ struct World::Seeds {
   }
 };
 
-World::World(uint64_t seed, const WorldOptions& options) : World(seed, options, Seeds(seed)) {}
+Machine::Machine(uint64_t seed, const MachineOptions& options)
+    : Machine(seed, options, Seeds(seed)) {}
 
-World::World(uint64_t seed, const WorldOptions& options, const Seeds& seeds)
+Machine::Machine(uint64_t seed, const MachineOptions& options, const Seeds& seeds)
     : seed_(seed),
-      nature_(options.nature ? *options.nature : drawn<Nature>(seeds.nature)),
-      faults_(options.faults ? *options.faults : drawn<Faults>(seeds.faults)),
+      nature_(options.nature ? *options.nature : draw_nature(seeds.nature)),
+      faults_(options.faults ? *options.faults : draw_faults(seeds.faults)),
       random_(seeds.test),
       scheduler_(seeds.scheduler, nature_, faults_,
                  {options.steps_max, options.time_max, stack_bytes_of(options)}),
@@ -59,21 +64,23 @@ World::World(uint64_t seed, const WorldOptions& options, const Seeds& seeds)
       threads_(scheduler_, {options.cpus_count, options.has_idle_policy, options.threads_max}),
       platform_{kernel_, clock_, threads_, seeds.platform, false, &home_numbers_} {
   scheduler_.trace().set_log(options.log);
+  scheduler_.set_gate(options.gate);
+  if (options.locks_are_points) scheduler_.make_locks_points();
 }
 
-World::~World() = default;
+Machine::~Machine() = default;
 
-void World::run(std::function<void()> main) {
+void Machine::run(std::function<void()> main) {
   scheduler_.spawn("main", std::move(main));
   scheduler_.run();
 }
 
-World::Task World::spawn(std::string_view name, std::function<void()> body) {
+Machine::Task Machine::spawn(std::string_view name, std::function<void()> body) {
   scheduler_.point();
   return Task(*this, scheduler_.spawn(name, std::move(body)));
 }
 
-bool World::wait_for(const std::function<bool()>& condition, Duration limit) {
+bool Machine::wait_for(const std::function<bool()>& condition, Duration limit) {
   const TimePoint end = now() + limit;
   while (!condition()) {
     if (now() >= end) return false;
@@ -82,15 +89,15 @@ bool World::wait_for(const std::function<bool()>& condition, Duration limit) {
   return true;
 }
 
-void World::sleep_for(Duration duration) {
+void Machine::sleep_for(Duration duration) {
   scheduler_.point();
   scheduler_.block({"sleep", 0, now() + duration});
 }
 
-bool World::Task::done() const { return fiber_->state == Fiber::State::kEnded; }
+bool Machine::Task::done() const { return fiber_->state == Fiber::State::kEnded; }
 
-void World::Task::join() {
-  Scheduler& scheduler = world_->scheduler_;
+void Machine::Task::join() {
+  Scheduler& scheduler = machine_->scheduler_;
   scheduler.point();
   while (!done()) {
     if (fiber_->joiner != nullptr && fiber_->joiner != scheduler.current()) {
