@@ -12,12 +12,14 @@ if(TARGET trireme_tool)
 endif()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
-        FILES_MATCHING PATTERN "*.cc" PATTERN "CMakeLists.txt")
+        FILES_MATCHING PATTERN "*.cc" PATTERN "*.h" PATTERN "CMakeLists.txt")
 install(EXPORT trireme_targets NAMESPACE trireme:: DESTINATION ${package_dir})
+if(TRIREME_SIM AND TARGET trireme_sim)
+  install(EXPORT trireme_sim_targets NAMESPACE trireme:: DESTINATION ${package_dir})
+endif()
 
 # All that may be installed beside the library, whether this build has them or not.
 file(GLOB trireme_components RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/components components/*)
-list(REMOVE_ITEM trireme_components sim)  # for tests
 configure_package_config_file(cmake/trireme-config.cmake.in ${CMAKE_BINARY_DIR}/trireme-config.cmake
                               INSTALL_DESTINATION ${package_dir})
 # Before 1.0 a minor version may change the interface.

@@ -109,7 +109,8 @@ class Documents(unittest.TestCase):
                 done = subprocess.run(
                     [compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic",
                      "-Werror", f"-I{ROOT / 'include'}", f"-I{ROOT / 'components/uring'}",
-                     f"-I{ROOT / 'components/stacks'}", source],
+                     f"-I{ROOT / 'components/stacks'}", f"-I{ROOT / 'components/sim'}",
+                     source],
                     text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
                 self.assertEqual(done.returncode, 0, done.stdout)
 
