@@ -1,6 +1,9 @@
 // testing::Conversation: the second composition root. One I/O worker without crew, on a driver
 // without a kernel and a clock that is moved by hand; everything between them is the code that
 // serves sockets.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <cstring>
 #include <utility>
 
@@ -8,22 +11,13 @@
 #include "reply/mail.h"
 #include "roster/server_context.h"
 #include "runtime/check.h"
+#include "server_manual_clock.h"
 #include "server_stats.h"
 #include "server_validate.h"
 #include "trireme/testing/conversation.h"
 
 namespace trireme { inline namespace v0 { namespace testing {
 namespace {
-
-class ManualClock final : public Clock {
- public:
-  TimePoint now() override { return now_; }
-  std::chrono::system_clock::time_point wall_now() override { return {}; }
-  void advance(Duration time) { now_ += time; }
-
- private:
-  TimePoint now_{std::chrono::hours(1)};
-};
 
 // Waiting takes no time: the clock is moved on.
 class InstantThreads final : public Threads {
@@ -142,12 +136,26 @@ ServerOptions options_for_conversation() {
   return options;
 }
 
+// Each seat of a table has one of its own, of the network for documents (RFC 5737).
+SocketAddress address_of_seat(int seat) {
+  SocketAddress address;
+  if (seat == 0) return address;
+  sockaddr_in in{};
+  in.sin_family = AF_INET;
+  in.sin_port = htons(static_cast<uint16_t>(40'000 + seat));
+  in.sin_addr.s_addr = htonl(0xc0000200U + (static_cast<uint32_t>(seat) & 0xffU));
+  std::memcpy(&address.storage, &in, sizeof(in));
+  address.size = sizeof(in);
+  return address;
+}
+
 }  // namespace
 
 struct Conversation::Impl {
   Impl(std::shared_ptr<const Codec> codec, std::shared_ptr<detail::Service> service,
-       ListenOptions options)
-      : platform{real_platform().kernel, clock, threads, 0},
+       ListenOptions options, std::shared_ptr<ManualClock> time, int seat)
+      : clock(std::move(time)),
+        platform{real_platform().kernel, *clock, threads, 0},
         context(new ServerContext(platform, options_for_conversation(), 1, 1)) {
     CHECK(context.get()->roster.has_home_numbers(),
           "a process may have 1024 conversations and event loops of servers at once");
@@ -168,7 +176,7 @@ struct Conversation::Impl {
     io_worker = std::make_unique<IoWorker>(*context.get(), 0, listenings);
     context.get()->books(0).accepted.add();
     CHECK(context.get()->places.enter(), "the one connection of a conversation");
-    loop.post(std::make_unique<AdoptMail>(-1, 0, SocketAddress{}));
+    loop.post(std::make_unique<AdoptMail>(-1, 0, address_of_seat(seat)));
     io_worker->turn_until_idle();
   }
 
@@ -183,8 +191,8 @@ struct Conversation::Impl {
     return std::exchange(driver->outgoing, {});
   }
 
-  ManualClock clock;
-  InstantThreads threads{clock};
+  const std::shared_ptr<ManualClock> clock;  // owners: all conversations of a table, and the table
+  InstantThreads threads{*clock};
   const Platform platform;
   std::vector<std::unique_ptr<Listening>> listenings;
   ContextRef context;
@@ -194,7 +202,14 @@ struct Conversation::Impl {
 
 Conversation::Conversation(std::shared_ptr<const Codec> codec,
                            std::shared_ptr<detail::Service> service, ListenOptions options)
-    : impl_(std::make_unique<Impl>(std::move(codec), std::move(service), std::move(options))) {}
+    : Conversation(std::move(codec), std::move(service), std::move(options),
+                   std::make_shared<ManualClock>(), 0) {}
+
+Conversation::Conversation(std::shared_ptr<const Codec> codec,
+                           std::shared_ptr<detail::Service> service, ListenOptions options,
+                           std::shared_ptr<ManualClock> clock, int seat)
+    : impl_(std::make_unique<Impl>(std::move(codec), std::move(service), std::move(options),
+                                   std::move(clock), seat)) {}
 
 Conversation::~Conversation() = default;
 
@@ -217,14 +232,20 @@ void Conversation::reset() {
 }
 
 std::string Conversation::advance(std::chrono::nanoseconds time) {
-  impl_->clock.advance(time);
+  impl_->clock->advance(time);
   return impl_->hear();
 }
 
 std::string Conversation::drain() {
-  impl_->context.get()->loop(0).post(std::make_unique<PlainMail>(kMailDrain));
+  begin_drain();
   return impl_->hear();
 }
+
+void Conversation::begin_drain() {
+  impl_->context.get()->loop(0).post(std::make_unique<PlainMail>(kMailDrain));
+}
+
+void Conversation::turn() { impl_->io_worker->turn_until_idle(); }
 
 std::optional<CloseReason> Conversation::closed() const {
   const Books& books = impl_->context.get()->books(0);

@@ -20,6 +20,8 @@
 
 namespace trireme { inline namespace v0 { namespace testing {
 
+class ManualClock;
+
 // One connection to one handler. The calling thread runs the very code that serves sockets: limits,
 // clocks, order of replies and endings are the real ones. Only time is manual. Handlers run inside
 // the calls. Another thread may answer a Reply that a handler has kept; the next call sees that
@@ -68,8 +70,14 @@ class Conversation {
   Stats stats() const;
 
  private:
+  friend class Table;
   Conversation(std::shared_ptr<const Codec> codec, std::shared_ptr<detail::Service> service,
                ListenOptions options);
+  // At a table: `seat` from 1, and everybody's clock.
+  Conversation(std::shared_ptr<const Codec> codec, std::shared_ptr<detail::Service> service,
+               ListenOptions options, std::shared_ptr<ManualClock> clock, int seat);
+  void turn();
+  void begin_drain();
 
   struct Impl;
   std::unique_ptr<Impl> impl_;
