@@ -4,12 +4,14 @@
 Goal: `find_package(trireme)` and the two blocks of the README are all that a stranger needs.
 Method: install the build into an empty folder, take CMakeLists.txt and the server out of the
 README, configure and build them there, with every warning an error. Beside that server: a plugin,
-which is loaded; the components that CMake may be asked for; the files that come with a library.
+which is loaded; the components that CMake may be asked for; the tutorial of the simulator; the
+files that come with a library.
 """
 
 import ctypes
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -55,7 +57,9 @@ def configure(source, build, prefix, lists=None):
 
 def check_components(folder, prefix):
     has_uring = bool(list(prefix.glob("lib/**/libtrireme_uring.a")))
-    for component, said in (("uring", "" if has_uring else "was built without its component"),
+    has_sim = bool(list(prefix.glob("lib/**/libtrireme_sim.a")))
+    for component, said in (("sim", "" if has_sim else "was built without its component"),
+                            ("uring", "" if has_uring else "was built without its component"),
                             ("sails", "trireme has no component 'sails', only: trireme,")):
         status, words = configure(
             folder / component, folder / f"build-{component}", prefix,
@@ -67,6 +71,36 @@ def check_components(folder, prefix):
                               "find_package(trireme REQUIRED OPTIONAL_COMPONENTS sails)\n")
     if status != 0:
         sys.exit(f"an optional component is required: {words}")
+
+
+def check_simulator(folder, prefix):
+    """The tutorial of docs/simulator.md, as a project of its own beside the component uring."""
+    if not list(prefix.glob("lib/**/libtrireme_sim.a")):
+        return
+    page = (ROOT / "docs/simulator.md").read_text(encoding="utf-8")
+    source = folder / "tickets"
+    source.mkdir()
+    _, lists, _ = next(documents.blocks(page, "cmake"))
+    _, program, _ = next(documents.blocks(page, "cpp"))
+    if list(prefix.glob("lib/**/libtrireme_uring.a")):
+        lists = lists.replace("COMPONENTS sim", "COMPONENTS sim uring")
+        lists += "target_link_libraries(ticket_seeds PRIVATE trireme::uring)\n"
+    (source / "CMakeLists.txt").write_text(lists, encoding="utf-8")
+    (source / "ticket_seeds.cc").write_text(program, encoding="utf-8")
+    status, words = configure(source, folder / "build-tickets", prefix)
+    if status != 0:
+        sys.exit(words)
+    run("cmake", "--build", folder / "build-tickets")
+    seeds = folder / "build-tickets" / "ticket_seeds"
+    found = subprocess.run([seeds], text=True, stderr=subprocess.PIPE, check=False)
+    if found.returncode != 1 or "smallest plan: 2 of 5 clients, 0 of" not in found.stderr:
+        sys.exit(f"the tutorial of the simulator: {found.returncode}: {found.stderr}")
+    plan = re.search(r"TRIREME_SIM_PLAN='([^']*)'", found.stderr)[1]
+    again = subprocess.run([seeds], text=True, stderr=subprocess.PIPE, check=False,
+                           env={**os.environ, "TRIREME_SIM_PLAN": plan})
+    if again.returncode != 1 or "a ticket was sold twice" not in again.stderr:
+        sys.exit(f"the plan of the simulator does not repeat: {again.stderr}")
+    run(seeds, "--repaired")
 
 
 def check_files(folder, prefix):
@@ -116,6 +150,7 @@ def main():
             sys.exit("no file for pkg-config was installed")
         check_files(folder, folder / "prefix")
         check_components(folder, folder / "prefix")
+        check_simulator(folder, folder / "prefix")
         check_plugin(folder, folder / "prefix")
     return 0
 
