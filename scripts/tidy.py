@@ -29,7 +29,6 @@ STEPS = ["accept", "connection", "framing", "handling", "reply", "roster", "runt
 # Classes that are over, with their lines and members: these numbers may only fall.
 CLASSES_STILL_OVER = {
     "ReadinessDriver": (0, 22),
-    "Server::Impl": (0, 22),
     "Socket": (0, 30),
     "UringDriver": (885, 31),
     "UringDriver::State": (0, 31),

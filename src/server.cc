@@ -34,10 +34,7 @@ Server::Server(ServerOptions options, const Platform& platform)
 
 ListenerId Server::listen_service(std::string url, std::shared_ptr<const Codec> codec,
                                   std::shared_ptr<detail::Service> service, ListenOptions options) {
-  {
-    MutexLock lock(impl_->mutex);
-    CHECK(impl_->state == Impl::State::kNew, "listen() and serve() come before start()");
-  }
+  CHECK(impl_->life.is_new(), "listen() and serve() come before start()");
   auto listening = std::make_unique<Listening>();
   listening->url = std::move(url);
   listening->codec = std::move(codec);
@@ -187,14 +184,7 @@ Result<Done> Server::Impl::start() {
 }
 
 Result<Done> Server::start() {
-  {
-    MutexLock lock(impl_->mutex);
-    CHECK(!impl_->was_started, "a server is started once");
-    impl_->was_started = true;
-    if (impl_->state == Impl::State::kEnded)
-      return usage("the server was drained before it started");
-    impl_->state = Impl::State::kStarting;
-  }
+  if (!impl_->life.begin_start()) return usage("the server was drained before it started");
   Result<Done> result = Error{Error::Code::kSystem, "there is not enough memory to start"};
   try {
     result = impl_->start();
@@ -203,14 +193,14 @@ Result<Done> Server::start() {
   }
   if (result) {
     impl_->is_there.store(true, std::memory_order_release);
-    impl_->enter(Impl::State::kRunning);
+    impl_->life.note_running();
     return result;
   }
   impl_->crew.reset();
   impl_->listener.reset();
   impl_->io_workers.clear();
   impl_->context = ContextRef();  // with it the loops and their descriptors
-  impl_->enter(Impl::State::kEnded);
+  impl_->life.note_failed();
   return result;
 }
 

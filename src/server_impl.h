@@ -15,8 +15,8 @@
 #include "handling/crew.h"
 #include "roster/server_context.h"
 #include "runtime/log_thread.h"
-#include "runtime/system/real_signals.h"
 #include "runtime/threads/mutex.h"
+#include "server_life.h"
 #include "trireme/server.h"
 
 namespace trireme { inline namespace v0 {
@@ -26,7 +26,10 @@ constexpr Duration kLookoutPatience = std::chrono::milliseconds(100);
 
 struct Server::Impl {
   Impl(ServerOptions given, const Platform& where)
-      : options(std::move(given)), platform(where), log_thread(platform, options.log) {
+      : options(std::move(given)),
+        platform(where),
+        log_thread(platform, options.log),
+        life(platform.threads) {
     options.log = log_thread.queue();
   }
 
@@ -41,19 +44,6 @@ struct Server::Impl {
   }
   std::vector<StuckJob> end();
   void stop_loops(TimePoint deadline);
-
-  //                 start()             start()              drain()            drain()
-  //   kNew ------------------> kStarting -----> kRunning ------------> kEnding ---------> kEnded
-  //    |                          '--- start() has failed ---------------------------------^
-  //    '------------------------------ drain() --------------------------------------------'
-  enum class State { kNew, kStarting, kRunning, kEnding, kEnded };
-  // Any thread. `jobs`: those that are stuck, of kEnded. Wakes those that wait for it.
-  void enter(State next, std::vector<StuckJob> jobs = {});
-  // Any thread. Waits until start() or another drain is over. True: this one is the caller's.
-  bool begin_drain();
-  bool is_new();
-  bool has_ended();
-  bool was_drained_first();
   // In the destructor, after the drain.
   void join_drainers();
   class Run;
@@ -73,17 +63,10 @@ struct Server::Impl {
   std::atomic<bool> cut{false};  // cut_drain() was called; seq_cst with Crew::wait_loops_stopped
   std::atomic<bool> was_cut{false};  // the drain did not end in good order
 
+  ServerLife life;
+
   Mutex mutex;
-  State state GUARDED_BY(mutex) = State::kNew;
-  bool was_started GUARDED_BY(mutex) = false;    // start() was called
-  bool drained_first GUARDED_BY(mutex) = false;  // before that
-  bool abandoned GUARDED_BY(mutex) = false;
-  // By end(); not when handlers were stuck, even if they have returned since.
-  bool joined GUARDED_BY(mutex) = false;
-  std::vector<ParkSpot*> waiting GUARDED_BY(mutex);
-  std::vector<StuckJob> stuck GUARDED_BY(mutex);
-  RealSignals* run_signals GUARDED_BY(mutex) = nullptr;  // run() waits for these
-  // Of drains that nobody waits for. Joined by the destructor.
+  // Threads of drains that nobody waits for. Joined by the destructor.
   std::vector<std::unique_ptr<Thread>> drainers GUARDED_BY(mutex);
 };
 

@@ -27,19 +27,14 @@ std::string describe(const StuckJob& job) {
 Server::~Server() {
   drain();
   impl_->join_drainers();
-  bool abandoned = false, joined = false;
-  {
-    MutexLock lock(impl_->mutex);
-    abandoned = impl_->abandoned;
-    joined = impl_->joined;
-  }
-  if (abandoned) {
+  const ServerLife::Rest rest = impl_->life.rest();
+  if (rest == ServerLife::Rest::kLeak) {
     impl_->log_thread.end();             // what the sink uses may go with the caller
     static_cast<void>(impl_.release());  // leaked on purpose: its threads still use it
     return;
   }
   if (impl_->crew == nullptr) return;
-  if (!joined) {
+  if (rest == ServerLife::Rest::kJoin) {
     for (const StuckJob& job : impl_->crew->running_jobs()) {
       impl_->context.get()->log.warning(describe(job) +
                                         "; the destructor of the server waits for it");
@@ -48,54 +43,6 @@ Server::~Server() {
     impl_->crew->join();
   }
   impl_->crew->join_lookouts(impl_->platform.clock.now() + kLookoutPatience);
-}
-
-void Server::Impl::enter(State next, std::vector<StuckJob> jobs) {
-  std::vector<ParkSpot*> woken;
-  {
-    MutexLock lock(mutex);
-    state = next;
-    stuck = std::move(jobs);
-    woken.swap(waiting);
-    if (next == State::kEnded && run_signals != nullptr) run_signals->notify();
-  }
-  for (ParkSpot* spot : woken) platform.threads.unpark(*spot);
-}
-
-bool Server::Impl::begin_drain() {
-  ParkSpot spot;
-  while (true) {
-    {
-      MutexLock lock(mutex);
-      if (state == State::kNew) {
-        state = State::kEnded;
-        drained_first = true;
-      }
-      if (state == State::kEnded) return false;
-      if (state == State::kRunning) {
-        state = State::kEnding;
-        return true;
-      }
-      std::erase(waiting, &spot);
-      waiting.push_back(&spot);
-    }
-    platform.threads.park(spot, kNever);
-  }
-}
-
-bool Server::Impl::has_ended() {
-  MutexLock lock(mutex);
-  return state == State::kEnded;
-}
-
-bool Server::Impl::is_new() {
-  MutexLock lock(mutex);
-  return state == State::kNew;
-}
-
-bool Server::Impl::was_drained_first() {
-  MutexLock lock(mutex);
-  return drained_first;
 }
 
 void Server::Impl::stop_loops(TimePoint deadline) {
@@ -118,21 +65,19 @@ std::vector<StuckJob> Server::Impl::end() {
   if (!crew->wait_loops_stopped(TimePoint::min(), nullptr)) jobs = crew->running_jobs();
   if (!crew->wait_loops_stopped(TimePoint::min(), nullptr)) return jobs;
   crew->join();
-  MutexLock lock(mutex);
-  joined = true;
+  life.note_joined();
   return {};
 }
 
 std::vector<StuckJob> Server::drain() {
   CHECK(Outbox::current() == nullptr,
         "a handler must not drain its own server: it would wait for itself");
-  if (impl_->begin_drain()) {
+  if (impl_->life.begin_drain()) {
     std::vector<StuckJob> stuck = impl_->end();
     impl_->log_thread.flush();  // before anybody is told that it is over
-    impl_->enter(Impl::State::kEnded, std::move(stuck));
+    impl_->life.end(std::move(stuck));
   }
-  MutexLock lock(impl_->mutex);
-  return impl_->stuck;
+  return impl_->life.stuck();
 }
 
 void Server::drain(std::function<void(std::vector<StuckJob>)> when_done) {
@@ -162,7 +107,7 @@ void Server::drain(std::function<void(std::vector<StuckJob>)> when_done) {
 }
 
 void Server::request_stop() {
-  if (impl_->is_new()) {
+  if (impl_->life.is_new()) {
     drain();  // at once: a run() that comes next must find it done
   } else {
     drain(nullptr);
@@ -197,12 +142,7 @@ void Server::cut_drain() {
 }
 
 void Server::abandon() {
-  {
-    MutexLock lock(impl_->mutex);
-    const bool ended = impl_->state == Impl::State::kEnded && impl_->crew != nullptr;
-    if (!ended || impl_->joined || impl_->abandoned) return;
-    impl_->abandoned = true;
-  }
+  if (!impl_->life.has_ended() || impl_->crew == nullptr || !impl_->life.abandon()) return;
   impl_->context.get()->add_reference();
   impl_->crew->detach();
 }
@@ -212,18 +152,18 @@ class Server::Impl::Run {
  public:
   Run(Server& server, Impl& impl, RealSignals& signals, const Log& log)
       : server_(server), impl_(impl), signals_(signals), log_(log) {
-    tell(&signals);
+    impl_.life.tell_end_to(&signals);
   }
   ~Run() {
     if (drainer_ != nullptr) drainer_->join();  // on_ready has thrown
-    tell(nullptr);
+    impl_.life.tell_end_to(nullptr);
   }
 
   // Heeds signals meanwhile, on another thread: what it prints may go where nobody reads.
   void call(const std::function<void()>& on_ready);
   // Returns when the server has ended.
   void wait_ended() {
-    while (!impl_.has_ended()) heed(signals_.wait(kNever));
+    while (!impl_.life.has_ended()) heed(signals_.wait(kNever));
     if (drainer_ != nullptr) drainer_->join();
     drainer_.reset();
   }
@@ -231,10 +171,6 @@ class Server::Impl::Run {
   int conclude();
 
  private:
-  void tell(RealSignals* signals) {
-    MutexLock lock(impl_.mutex);
-    impl_.run_signals = signals;
-  }
   void heed(const RealSignals::Signal& signal);
   void stand_in(const std::atomic<bool>& returned);
   [[noreturn]] void end_process() {
@@ -291,7 +227,7 @@ void Server::Impl::Run::call(const std::function<void()>& on_ready) {
 
 void Server::Impl::Run::stand_in(const std::atomic<bool>& returned) {
   while (!returned.load()) {
-    const bool ended = impl_.has_ended();
+    const bool ended = impl_.life.has_ended();
     if (ended && patience_ == kNever) {  // another thread has drained
       patience_ = time_after(impl_.platform.clock.now(), impl_.options.drain_time_max);
     }
@@ -327,7 +263,7 @@ int Server::run(const std::function<void()>& on_ready) {
   }
   Impl::Run run(*this, *impl_, signals, log);
   Result<Done> started = start();
-  if (!started && !impl_->was_drained_first()) {
+  if (!started && !impl_->life.was_drained_first()) {
     log.error(started.error().message);
     return started.error().code == Error::Code::kUsage ? 2 : 1;
   }
