@@ -28,7 +28,6 @@ PAGE_LINES_MAX = {"README.md": 120, "ARCHITECTURE.md": 300}
 STEPS = ["accept", "connection", "framing", "handling", "reply", "roster", "runtime"]  # of src
 # Classes that are over, with their lines and members: these numbers may only fall.
 CLASSES_STILL_OVER = {
-    "ReadinessDriver": (0, 22),
     "Socket": (0, 30),
     "UringDriver": (885, 31),
     "UringDriver::State": (0, 31),

@@ -16,7 +16,7 @@ constexpr uint8_t kWantsRead = 2;    // receive(), not pause()
 constexpr uint8_t kWantsWrite = 4;   // a send was cut short
 constexpr uint8_t kEnded = 8;        // end of stream or error was told
 constexpr uint8_t kReadable = 16;    // may have bytes although no event is due
-constexpr uint8_t kReadQueued = 32;  // in reads_now_ or reads_next_
+constexpr uint8_t kReadQueued = 32;  // in reads_
 constexpr uint8_t kClosing = 64;     // closed, kClosed is due
 constexpr uint8_t kMoreThanData =
     128;  // edge-triggered: an end or an error was told, maybe while paused
@@ -83,7 +83,7 @@ void ReadinessDriver::wait(TimePoint now, TimePoint until) {
     if (now >= return_at_) return_lost(now);
     if (!lost_.empty()) until = std::min(until, return_at_);
   }
-  int timeout_ms = !reads_next_.empty() || closed_ != nullptr || until <= now ? 0 : -1;
+  int timeout_ms = reads_.has_next() || closed_ != nullptr || until <= now ? 0 : -1;
   if (timeout_ms != 0 && until != kNever) {
     // Rounded up: a timeout of 0.4 ms must not become a spin.
     const auto ms = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
@@ -95,9 +95,7 @@ void ReadinessDriver::wait(TimePoint now, TimePoint until) {
   event_count_ = static_cast<size_t>(count);
   event_cursor_ = 0;
   event_bits_ = 0;
-  reads_now_.swap(reads_next_);
-  reads_next_.clear();
-  reads_cursor_ = 0;
+  reads_.begin_turn();
 }
 
 // This one and the next are inlined, and stand above the one place where they matter, for the
@@ -146,7 +144,7 @@ void ReadinessDriver::look(TimePoint now) {
   if (speaker != nullptr &&
       (speaker->flags & (kReads | kEnded | kClosing | kReadQueued)) == kReads) {
     event_count_ = event_cursor_ = 0;
-    reads_now_.clear();
+    reads_.drop_turn();
     has_early_ = receive_one(*speaker, early_);
     return;
   }
@@ -206,9 +204,7 @@ bool ReadinessDriver::next(Completion& out) {
     }
     if (event_bits_ == 0) ++event_cursor_;
   }
-  while (reads_cursor_ < reads_now_.size()) {
-    Channel* channel = reads_now_[reads_cursor_++];
-    if (channel == nullptr) continue;  // closed meanwhile
+  while (Channel* const channel = reads_.take()) {
     channel->flags &= static_cast<uint8_t>(~kReadQueued);
     if ((channel->flags & kWantsRead) && !(channel->flags & kEnded) && receive_one(*channel, out))
       return true;
@@ -237,7 +233,7 @@ void ReadinessDriver::queue_read(Channel& channel) {
   channel.flags |= kReadable;
   if (channel.flags & kReadQueued) return;
   channel.flags |= kReadQueued;
-  reads_next_.push_back(&channel);
+  reads_.add(channel);
 }
 
 void ReadinessDriver::update_interest(Channel& channel) {
@@ -352,10 +348,7 @@ void ReadinessDriver::shutdown_write(Channel& channel) { kernel_.shutdown(channe
 
 void ReadinessDriver::close(Channel& channel) {
   CHECK(channel.fd >= 0 && !(channel.flags & kClosing), "a channel is closed twice");
-  if (channel.flags & kReadQueued) {
-    std::replace(reads_now_.begin(), reads_now_.end(), &channel, static_cast<Channel*>(nullptr));
-    std::erase(reads_next_, &channel);
-  }
+  if (channel.flags & kReadQueued) reads_.forget(channel);
   std::erase(lost_, &channel);
   std::erase(ended_, &channel);
   sole_speaker_.forget(&channel);

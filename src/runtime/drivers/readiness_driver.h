@@ -15,6 +15,7 @@
 #include "runtime/counters.h"
 #include "runtime/drivers/driver.h"
 #include "runtime/drivers/poller.h"
+#include "runtime/drivers/queued_reads.h"
 #include "runtime/drivers/sole_speaker.h"
 
 namespace trireme { inline namespace v0 {
@@ -33,7 +34,7 @@ class ReadinessDriver final : public Driver {
   void look(TimePoint now) override;
   bool next(Completion& out) override;
   bool ready() const override {
-    return has_early_ || event_count_ > 0 || !reads_now_.empty() || closed_ != nullptr;
+    return has_early_ || event_count_ > 0 || reads_.has_now() || closed_ != nullptr;
   }
   bool drained() const override { return event_count_ < kEventsMax; }
   int attach(Channel& channel, Channel::Role role, int fd) override;
@@ -77,8 +78,7 @@ class ReadinessDriver final : public Driver {
   size_t event_cursor_ = 0;
   uint32_t event_bits_ = 0;  // what is left of the event at the cursor; 0: it was not begun
 
-  std::vector<Channel*> reads_now_, reads_next_;  // readable by what we know, without an event
-  size_t reads_cursor_ = 0;
+  QueuedReads reads_;
   SoleSpeaker sole_speaker_;  // of looks
   bool has_early_ = false;    // a look has received already:
   Completion early_;
