@@ -87,7 +87,8 @@ TEST(SimClients, ASlowReaderTakesItsTime) {
   sim::World world(4, calm());
   world.run([&] {
     serve_echo(world, [&](const std::string& url) {
-      const std::string line = std::string(99, 'x') + "\n";
+      std::string line(100, 'x');
+      line.back() = '\n';
       world.client("ada", [&world, url, line](sim::Client& ada) {
         ada.connect(url);
         ada.read_slowly({.bytes_max = 10, .pause = 7ms, .delay = 100ms});
