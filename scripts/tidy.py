@@ -29,8 +29,6 @@ STEPS = ["accept", "connection", "framing", "handling", "reply", "roster", "runt
 # Classes that are over, with their lines and members: these numbers may only fall.
 CLASSES_STILL_OVER = {
     "Socket": (0, 30),
-    "UringDriver": (885, 31),
-    "UringDriver::State": (0, 31),
 }
 VOID_POINTERS = {  # files of src and include, and why they have a pointer without a type
     "include/trireme/detail/service.h": "a session is of the user's type",

@@ -1,14 +1,13 @@
-// What listening sockets need.
+#include "uring/accepts.h"
+
 #include <sys/socket.h>
 
 #include <cerrno>
 
-#include "uring/uring_driver.h"
-
 namespace trireme { inline namespace v0 { namespace uring {
 
-void UringDriver::start_accept(State& state, uint32_t who) {
-  const bool many = accepts_many_ && !state.accepts_one;
+void Accepts::start(ChannelState& state, uint32_t who) {
+  const bool many = accepts_many_ && !state.accepting.one_at_a_time;
   ring_.start(Op::kAccept, who, 0, [&](io_uring_sqe* sqe) {
     constexpr int kFlags = SOCK_NONBLOCK | SOCK_CLOEXEC;
     if (many) {
@@ -19,24 +18,32 @@ void UringDriver::start_accept(State& state, uint32_t who) {
   });
 }
 
-// A client, or an error; those that concern the operation and no client are not told.
-void UringDriver::take_accepted(State& state, uint32_t who, const Done& done) {
-  if (!(done.flags & IORING_CQE_F_MORE)) {
-    state.receiving = state.stopping = false;
-    --state.operations;
-  }
-  if (done.result >= 0) {
-    if (state.accepts_one && ++state.run_of_reads == kSingleAccepts) state.accepts_one = false;
-    events_.push_back({Event::Kind::kAccepted, who, done.result});
-  } else if (done.result == -EINVAL && accepts_many_ && !state.accepts_one) {
-    accepts_many_ = false;  // a kernel without; if something else is wrong, the next one fails, too
-  } else if (done.result != -ECANCELED && done.result != -EINTR && !state.closing) {
-    events_.push_back({Event::Kind::kAccepted, who, done.result});
-  }
-  queue_start(state, who);
+void Accepts::stop(ChannelState& state, uint32_t who) {
+  if (!state.receiving.runs || state.receiving.stopping) return;
+  state.receiving.stopping = true;
+  ring_.cancel(Op::kAccept, who);
 }
 
-bool UringDriver::give_accepted(const State& state, int32_t result, Completion& out) {
+// A client, or an error; those that concern the operation and no client are not told.
+void Accepts::take(ChannelState& state, uint32_t who, const Done& done) {
+  if (!(done.flags & IORING_CQE_F_MORE)) {
+    state.receiving.runs = state.receiving.stopping = false;
+    --state.operations;
+  }
+  ChannelState::Accepting& accepting = state.accepting;
+  if (done.result >= 0) {
+    if (accepting.one_at_a_time && ++accepting.run == kSingleAccepts) {
+      accepting.one_at_a_time = false;
+    }
+    events_.add({Event::Kind::kAccepted, who, done.result});
+  } else if (done.result == -EINVAL && accepts_many_ && !accepting.one_at_a_time) {
+    accepts_many_ = false;  // a kernel without; if something else is wrong, the next one fails, too
+  } else if (done.result != -ECANCELED && done.result != -EINTR && !state.closing) {
+    events_.add({Event::Kind::kAccepted, who, done.result});
+  }
+}
+
+bool Accepts::give(const ChannelState& state, int32_t result, Completion& out) {
   out = {.kind = Completion::Kind::kAccepted, .channel = state.channel, .result = result};
   if (result < 0) return !state.closing;
   if (ring_.peer_address(result, last_peer_) < 0) {
