@@ -215,6 +215,7 @@ Conversation::~Conversation() = default;
 
 std::string Conversation::say(std::string_view bytes) {
   CHECK(!impl_->driver->client_ended, "the client has ended its stream");
+  turn();  // what has been sent to it before comes first
   impl_->driver->incoming.append(bytes);
   return impl_->hear();
 }
