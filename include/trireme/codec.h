@@ -31,19 +31,21 @@ struct DecodeState {
 // What `Codec::decode` found at the front of the input.
 struct Frame {
   enum class Kind : uint8_t {
-    // The codec needs more bytes. If it drops some (`consumed`), it is asked again about the rest.
-    // When the stream has ended, this means kEnd, and the rest is dropped.
+    // The codec needs more bytes of a frame. If it drops some (`consumed`), it is asked again about
+    // the rest. When the stream has ended, this means kEnd, and the rest is dropped.
     kIncomplete,
     // `payload` is a request.
     kRequest,
     // The frame is no request. `payload` is a sentence for the client, which gets an error reply;
-    // the
-    // connection goes on.
+    // the connection goes on.
     kRefused,
     // As kRefused, but the connection ends after the error reply.
     kFatal,
     // Only when the stream has ended: no more requests. `consumed` is not 0 if a rest was dropped.
     kEnd,
+    // The consumed bytes, 1 or more, are no part of a request: a comment, a keep-alive. No reply.
+    // The codec is asked again at once about the rest.
+    kSkip,
   };
   Kind kind = Kind::kIncomplete;
   size_t consumed = 0;  // bytes to take off the front of the input
@@ -83,7 +85,8 @@ struct ErrorReply {
 // Several threads call one codec at once. A codec must not throw and must not block. These mistakes
 // end the connection at hand with CloseReason::kCodecError and a line in the log: an exception;
 // more bytes consumed than there are; a payload outside of them; an envelope over its size; request
-// after request without a byte consumed. Replies to earlier requests still leave.
+// after request without a byte consumed; kSkip without one. Replies to earlier requests still
+// leave.
 class Codec {
  public:
   virtual ~Codec() = default;

@@ -213,6 +213,9 @@ bool Receiver::take_no_request(Connection& connection, const Frame& frame) {
         parts_.books.partial_requests_dropped.add();
       }
       return false;
+    case Frame::Kind::kSkip:
+      connection.awaits_more = false;
+      return parts_.turn.count_frame();
     case Frame::Kind::kRefused:
     case Frame::Kind::kFatal:
       return refuse(connection, frame);

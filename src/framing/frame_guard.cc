@@ -24,6 +24,8 @@ const char* mistake_in(const Frame& frame, std::string_view input, bool ended,
       return nullptr;
     case Frame::Kind::kEnd:
       return ended ? nullptr : "it told the end of a stream that has not ended";
+    case Frame::Kind::kSkip:
+      return frame.consumed > 0 ? nullptr : "it skips, and consumes nothing";
   }
   return "its frame is of no kind";
 }

@@ -21,9 +21,7 @@ class LinesCodec final : public Codec {
     state.scanned = 0;
     if (state.flags & kSkipping) [[unlikely]] {
       state.flags = 0;
-      Frame rest = decode(state, input.substr(length + 1), ended, frame_bytes_max);
-      rest.consumed += length + 1;
-      return rest;
+      return {.kind = Frame::Kind::kSkip, .consumed = length + 1};
     }
     std::string_view line = input.substr(0, length);
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);

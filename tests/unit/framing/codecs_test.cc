@@ -48,6 +48,9 @@ class Feed {
           ASSERT_TRUE(ended);
           if (frame.consumed > 0) frames.push_back(".");
           return;
+        case Frame::Kind::kSkip:
+          ASSERT_GT(frame.consumed, 0u);
+          break;
         case Frame::Kind::kRequest:
           ASSERT_LE(payload.size(), max_);
           frames.push_back("=" + payload);
@@ -158,6 +161,18 @@ TEST(Lines, EndingInTheMidstOfASkippedLineAddsNothing) {
   feed.bytes("ijk");
   feed.end();
   EXPECT_EQ(feed.frames, Frames{"!"});
+}
+
+// The rest of a skipped line may come with the end of the stream: it is not a dropped request.
+TEST(Lines, ASkippedLineThatEndsWithTheStreamAddsNothing) {
+  DecodeState state;
+  ASSERT_EQ(lines()->decode(state, "abcdefgh", false, 4).kind, Frame::Kind::kRefused);
+  const Frame rest = lines()->decode(state, "ijk\n", true, 4);
+  EXPECT_EQ(rest.kind, Frame::Kind::kSkip);
+  EXPECT_EQ(rest.consumed, 4u);
+  const Frame end = lines()->decode(state, "", true, 4);
+  EXPECT_EQ(end.kind, Frame::Kind::kEnd);
+  EXPECT_EQ(end.consumed, 0u);
 }
 
 // Scanning starts where it stopped: a line that drips in costs its length, not the square of it.
