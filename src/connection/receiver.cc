@@ -214,7 +214,7 @@ bool Receiver::take_no_request(Connection& connection, const Frame& frame) {
       }
       return false;
     case Frame::Kind::kSkip:
-      connection.awaits_more = false;
+      connection.reading.awaits_more = false;
       return parts_.turn.count_frame();
     case Frame::Kind::kRefused:
     case Frame::Kind::kFatal:
