@@ -127,6 +127,10 @@ std::string_view to_string(CloseReason reason) {
       return "codec error";
     case CloseReason::kSilentTimeout:
       return "silent timeout";
+    case CloseReason::kLayerFailed:
+      return "layer failed";
+    case CloseReason::kHandshakeTimeout:
+      return "handshake timeout";
   }
   return "unknown";
 }

@@ -65,11 +65,16 @@ Result<Done> validate_listening(const Listening& listening) {
     return usage("backlog must be at least 1, and is " + std::to_string(options.backlog));
   Result<Done> times = at_least_zero({{"idle_time_max", limits.idle_time_max},
                                       {"first_byte_time_max", limits.first_byte_time_max},
+                                      {"handshake_time_max", limits.handshake_time_max},
                                       {"request_time_max", limits.request_time_max},
                                       {"write_time_max", limits.write_time_max},
                                       {"handler_time_max", options.handler_time_max}});
   if (!times) return times;
   if (const char* wrong = wrong_amount(limits)) return usage(wrong);
+  for (const auto& layer : options.layers) {
+    if (layer == nullptr)
+      return usage("cannot serve '" + listening.url + "': one of its layers is a null pointer");
+  }
   for (const PinnedKind& pin : listening.options.pinned_kinds) {
     if (pin.kind >= Kinds::kShared || pin.dispatch == Dispatch::kAdaptive) {
       return usage("a pinned kind is 0 to 14, pinned to Dispatch::kInline or Dispatch::kWorkers");

@@ -149,6 +149,8 @@ void add_clocks(CLI::App& app, ServeOptions& options) {
       {"TIME", "10m", "a connection without traffic is closed; 0: never"});
   add(app, "--first-byte-timeout", limits.first_byte_time_max, load::parse_duration,
       {"TIME", "60s", "the same until the first byte in either direction; 0: as the others"});
+  add(app, "--handshake-timeout", limits.handshake_time_max, load::parse_duration,
+      {"TIME", "5s", "until the PROXY header is there, behind tcp+proxy://; 0: as the others"});
   add(app, "--request-timeout", limits.request_time_max, load::parse_duration,
       {"TIME", "30s", "from the first byte of a request to its last; 0: no limit"});
   add(app, "--write-timeout", limits.write_time_max, load::parse_duration,
@@ -169,6 +171,11 @@ void add_serve_options(CLI::App& app, ServeOptions& options, bool is_collect) {
         ->type_name("FILE")
         ->required();
   }
+  app.add_option("--proxy-from", options.listen.proxy_from,
+                 "whose PROXY header counts behind tcp+proxy://; repeat for more")
+      ->type_name("CIDR")
+      ->default_str("loopback")
+      ->allow_extra_args(false);
   add_threads(app, options);
   add_choice<tr::Ordering>(
       app, "--ordering", options.listen.ordering,

@@ -18,14 +18,18 @@ enum class CloseReason : uint8_t {
   kWriteTimeout,     // the peer did not take its replies for `Limits::write_time_max`
   kSlowConsumer,     // a push found the queue full and its policy was Overflow::kClose
   kOutOfMemory,      // the byte budget of the process was used up
-  kRefused,          // every slot is held by a handler that outlives its connection
-  kDrained,          // the server went down in good order
-  kDrainCut,         // the server went down and the drain deadline came first
-  kSystemError,      // the kernel failed a call that should not fail
-  kCodecError,       // the codec threw, or made another mistake (codec.h); the log names it
-  kSilentTimeout,    // not one byte in either direction for `Limits::first_byte_time_max`
+  // Every slot is held by a handler that outlives its connection; or, of the address that a PROXY
+  // header tells, as many are open as may be.
+  kRefused,
+  kDrained,           // the server went down in good order
+  kDrainCut,          // the server went down and the drain deadline came first
+  kSystemError,       // the kernel failed a call that should not fail
+  kCodecError,        // the codec threw, or made another mistake (codec.h); the log names it
+  kSilentTimeout,     // not one byte in either direction for `Limits::first_byte_time_max`
+  kLayerFailed,       // a transport layer has given up: no valid PROXY header; the log says why
+  kHandshakeTimeout,  // the handshakes of its layers took over `Limits::handshake_time_max`
 };
-inline constexpr int kCloseReasonCount = 15;
+inline constexpr int kCloseReasonCount = 17;
 
 // Any thread. A name for logs and statistics, such as "peer closed". The text is a constant.
 std::string_view to_string(CloseReason reason);

@@ -50,6 +50,10 @@ enum class Ordering : uint8_t {
 
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
 
+// Makes the layers of connections (transport_layer.h).
+class LayerFactory;
+using LayerFactories = std::vector<std::shared_ptr<const LayerFactory>>;
+
 // Makes the drivers of a component. Only components implement it, because a driver is built with
 // the server's own sources: src/runtime/drivers/driver_factory.h.
 class DriverFactory;
@@ -129,6 +133,9 @@ struct Limits {
   // The same until the first byte in either direction. A client that says nothing holds a place
   // among all connections, so it gets less time. A greeting or a push of the server counts.
   std::chrono::nanoseconds first_byte_time_max = std::chrono::seconds(60);
+  // The same until the handshakes of all transport layers are done, of which the PROXY header is
+  // one. `first_byte_time_max` begins anew behind them. Nothing runs where there are no layers.
+  std::chrono::nanoseconds handshake_time_max = std::chrono::seconds(5);
   // From the first byte of a request to its last, however slowly it drips.
   std::chrono::nanoseconds request_time_max = std::chrono::seconds(30);
   // A connection is closed when its client has taken no byte of a reply for this time.
@@ -162,6 +169,13 @@ struct ListenOptions {
   // Kinds of requests for which `adaptive` learns nothing. A kind that is pinned to kInline starts
   // even while every data worker is in a handler.
   std::vector<PinnedKind> pinned_kinds{};
+  // With "tcp+proxy://": whose PROXY headers are believed, as addresses or networks, such as
+  // "10.0.0.0/8" or "2001:db8::1". Others are closed without a byte. Empty: the loopback,
+  // 127.0.0.0/8 and ::1. A unix socket has the mode of its file instead.
+  std::vector<std::string> proxy_from{};
+  // Transport layers behind those that the URL names, the outermost first. Owners: the copies of
+  // the options, and the connections.
+  LayerFactories layers{};
 };
 
 // Options of a server.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "trireme/connection_id.h"
+#include "trireme/layer_facts.h"
 
 namespace trireme { inline namespace v0 {
 
@@ -72,8 +73,12 @@ class Peer {
   void close() const;
   // Any thread. False once the connection is gone.
   bool connected() const;
-  // Any thread. Such as "127.0.0.1:4711"; empty once the connection is gone.
+  // Any thread. Such as "127.0.0.1:4711"; empty once the connection is gone. Behind a proxy that
+  // tells it, the address of its client (docs/proxy-protocol.md).
   std::string address() const;
+  // Any thread. What transport layers have told of the connection; nothing where there are none.
+  // Still there in on_close; empty when the connection is gone. May wait for a short lock.
+  LayerFacts layers() const;
 
   // Any thread. Stays the same when the connection is gone.
   ConnectionId id() const { return id_; }

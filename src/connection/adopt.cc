@@ -10,14 +10,24 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   const Listening& listening = *listenings_[listening_index];
   context_.books(loop_.index()).adopted.add();
   Connection* const connection = steps_.slots.take(peer);
-  if (connection == nullptr) return refuse_in_loop(fd, peer);
+  if (connection == nullptr) return refuse_in_loop(fd, listening, peer);
   SlotRecord& record = context_.roster.record(loop_.index(), connection->id.slot());
   context_.roster.publish_address(connection->id, peer);
+  // Behind a proxy the address that it tells is counted.
+  record.counts_address =
+      context_.options.connections_per_address_max > 0 && !listening.demands_proxy;
   connection->listening = &listening;
   connection->decoder.use(listening.codec.get());
   if (listening.has_session) connection->life.note_session_due();
   connection->times.last_activity = loop_.now();
   connection->clocks.silent = listening.options.limits.first_byte_time_max > Duration(0);
+  if (listening.has_layers()) {
+    if (const auto failed = steps_.layers.begin(*connection)) {
+      context_.platform.kernel.close_socket(fd);
+      loop_.counters.descriptors_closed.add();
+      return steps_.ending.close_unattached(*connection, *failed);
+    }
+  }
   const int result = loop_.driver().attach(*connection, Channel::Role::kStream, fd);
   if (result < 0) {
     attach_gate_.write(context_.log, LogLevel::kWarning, loop_.now(), [&] {
@@ -29,14 +39,16 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   record.write_bytes_high.store(static_cast<uint32_t>(listening.options.limits.write_bytes_high),
                                 std::memory_order_relaxed);
   record.unsent_bytes.store(0, std::memory_order_relaxed);
-  record.generation.store(connection->id.generation(), std::memory_order_relaxed);
+  // Nobody knows of it before its layers are through.
+  if (!listening.has_layers())
+    record.generation.store(connection->id.generation(), std::memory_order_relaxed);
   steps_.clocks.arm(*connection);
   if (listening.has_session) steps_.turn.schedule(*connection);
   if (draining_) steps_.ending.drain(*connection);
 }
 
 // Every slot is held by a handler that outlives its socket, or there is no memory for more.
-void IoWorker::refuse_in_loop(int fd, const SocketAddress& peer) {
+void IoWorker::refuse_in_loop(int fd, const Listening& listening, const SocketAddress& peer) {
   const bool all_taken = steps_.slots.all_taken();
   const CloseReason reason = all_taken ? CloseReason::kRefused : CloseReason::kOutOfMemory;
   context_.platform.kernel.close_socket(fd);
@@ -47,7 +59,7 @@ void IoWorker::refuse_in_loop(int fd, const SocketAddress& peer) {
     return "a client is refused: handlers that outlive their connections hold all places of "
            "connections_max";
   });
-  if (context_.options.connections_per_address_max > 0)
+  if (context_.options.connections_per_address_max > 0 && !listening.demands_proxy)
     context_.addresses.leave(ClientAddress::of(peer));
   context_.places.leave();
 }

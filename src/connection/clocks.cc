@@ -32,6 +32,12 @@ bool idle_clock_runs(const Connection& connection) {
          connection.out.empty();
 }
 
+// Of the layers that are not through; kNever: there are none, or they have no deadline.
+TimePoint handshake_deadline(const Connection& connection) {
+  if (!connection.life.is_open() || !connection.is_shaking()) return kNever;
+  return connection.rare->layers->deadline();
+}
+
 // For how long it may be so, and what it is then closed for.
 struct Silence {
   Duration time_max;
@@ -61,6 +67,8 @@ TimePoint Clocks::next_deadline(const Connection& connection) const {
   if (!connection.out.empty())
     deadline = std::min(deadline, after(connection.out.last_progress(), limits.write_time_max));
   deadline = std::min(deadline, request_deadline(connection));
+  if (const TimePoint shaken = handshake_deadline(connection); shaken != kNever)
+    return std::min(deadline, shaken);
   if (connection.life.is_open() && connection.reading.awaits_more) {
     // While it is we who do not read, or do not decode what we have read, the client cannot be
     // late.
@@ -93,6 +101,15 @@ void Clocks::start_request(Connection& connection) {
   connection.clocks.late = false;
 }
 
+void Clocks::end_handshake(Connection& connection) {
+  loop_.assume_held();
+  connection.clocks.late = false;
+  connection.make_rare().late_bytes_left = 0;
+  connection.times.last_activity = loop_.now();
+  connection.clocks.silent = connection.listening->options.limits.first_byte_time_max > Duration(0);
+  loop_.timers().cancel(connection);
+}
+
 void Clocks::start_lingering(Connection& connection) {
   loop_.assume_held();
   loop_.timers().arm(connection,
@@ -123,8 +140,10 @@ void Clocks::on_timer(Connection& connection) {
       return loop_.timers().arm(connection, now + TimerWheel::kTick);
     }
     replies_.expire(connection, connection.sequencer.next_to_leave());
+  } else if (handshake_deadline(connection) <= now) {
+    return judge_arrived(connection, CloseReason::kHandshakeTimeout);
   } else if (connection.life.is_open() && connection.reading.awaits_more) {
-    return judge_request(connection);
+    return judge_arrived(connection, CloseReason::kRequestTimeout);
   } else {
     return judge_idle(connection);
   }
@@ -149,7 +168,8 @@ void Clocks::judge_writing(Connection& connection) {
   ending_.close(connection, CloseReason::kWriteTimeout);
 }
 
-void Clocks::judge_request(Connection& connection) {
+// What has arrived in time is heard first.
+void Clocks::judge_arrived(Connection& connection, CloseReason reason) {
   if (!connection.clocks.late && input_waits(connection)) {
     connection.clocks.late = true;
     connection.make_rare().late_bytes_left =
@@ -158,7 +178,7 @@ void Clocks::judge_request(Connection& connection) {
   if (connection.clocks.late && connection.make_rare().late_bytes_left > 0) {
     return look_again(connection);
   }
-  ending_.close(connection, CloseReason::kRequestTimeout);
+  ending_.close(connection, reason);
 }
 
 void Clocks::judge_idle(Connection& connection) {

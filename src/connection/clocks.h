@@ -1,7 +1,7 @@
-// The clocks of a connection - the first byte, idle, a whole request in, a whole reply out, the
-// handler - and the two of its ending, on one timer: it is armed for the earliest of them or
-// earlier, and looks again when it fires. So the traffic of a busy connection never touches the
-// timer wheel.
+// The clocks of a connection - its transport layers, the first byte, idle, a whole request in, a
+// whole reply out, the handler - and the two of its ending, on one timer: it is armed for the
+// earliest of them or earlier, and looks again when it fires. So the traffic of a busy connection
+// never touches the timer wheel.
 //
 // Steps 2 to 6. Thread: the holder of the loop. Bounded: one timer a connection.
 //
@@ -47,6 +47,8 @@ class Clocks {
   void end_silence(Connection& connection);
   // A part of a request waits for more, or we read on.
   void start_request(Connection& connection);
+  // Its layers are through: as if it had been accepted now.
+  void end_handshake(Connection& connection);
   // FIN was sent. The timer is armed for the end of the grace, exactly.
   void start_lingering(Connection& connection);
 
@@ -55,7 +57,7 @@ class Clocks {
   TimePoint next_deadline(const Connection& connection) const;
   void judge_lingering(Connection& connection) REQUIRES(loop_);
   void judge_writing(Connection& connection) REQUIRES(loop_);
-  void judge_request(Connection& connection) REQUIRES(loop_);
+  void judge_arrived(Connection& connection, CloseReason reason) REQUIRES(loop_);
   void judge_idle(Connection& connection) REQUIRES(loop_);
   bool input_waits(Connection& connection) REQUIRES(loop_);
   void look_again(Connection& connection) REQUIRES(loop_);

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "connection/input_buffer.h"
+#include "connection/layer_chain.h"
 #include "connection/life.h"
 #include "connection/listening.h"
 #include "connection/write_queue.h"
@@ -60,6 +61,13 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
     size_t late_bytes_left = 0;   // likewise, when the clock of its request ran out; with `late`
     size_t discarded_bytes = 0;   // since its ending began
     size_t linger_unsent = 0;     // what the client had not taken when we looked last
+    std::unique_ptr<LayerChain> layers;  // null: there are none, or they were taken off
+
+    bool is_empty() const {
+      return switched_codec == nullptr && codec_switches == 0 && deferred == nullptr &&
+             started == nullptr && drain_bytes_left == 0 && late_bytes_left == 0 &&
+             discarded_bytes == 0 && linger_unsent == 0 && layers == nullptr;
+    }
   };
 
   // An idle connection costs this and a SlotRecord, and nothing else (a test counts it): members
@@ -91,6 +99,9 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   }
   // Those requests; null: there is no deadline, or none was read yet.
   std::deque<Started>* started() const { return rare == nullptr ? nullptr : rare->started.get(); }
+  bool has_layers() const { return rare != nullptr && rare->layers != nullptr; }
+  // Its layers are not through yet: nobody above knows of it.
+  bool is_shaking() const { return has_layers() && !rare->layers->is_open(); }
   uint32_t codec_switches() const { return rare == nullptr ? 0 : rare->codec_switches; }
   // Nothing is special about it: it reads, nothing waits to be sent, and of its clocks only the
   // idle one runs, when no request does.

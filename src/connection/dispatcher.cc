@@ -44,6 +44,7 @@ Job* Dispatcher::find_callback(Connection& connection) {
     if (job == nullptr) loop_.timers().arm(connection, time_after(loop_.now(), kRetryMemory));
     return job;
   }
+  if (connection.is_shaking()) return nullptr;
   if (!connection.life.is_session_open()) return make_callback(connection, JobKind::kOpen);
   if (!connection.life.is_drain_callback_due()) return nullptr;
   connection.life.note_drain_callback();

@@ -1,6 +1,7 @@
 #include "connection/ending.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -26,6 +27,8 @@ void Ending::drain(Connection& connection) {
   } else {
     connection.life.stop_input();
   }
+  if (connection.life.is_stopped() && connection.is_shaking())
+    return close(connection, CloseReason::kDrained);
   turn_.schedule(connection);
 }
 
@@ -53,6 +56,30 @@ void Ending::fail_codec(Connection& connection, std::string_view what) {
   connection.life.blame(CloseReason::kCodecError);  // also if it was about to end
 }
 
+void Ending::fail_layers(Connection& connection, std::string_view why, bool has_words) {
+  loop_.assume_held();
+  context_.layer_gate.write(context_.log, LogLevel::kWarning, loop_.now(), [&] {
+    const std::string client = context_.roster.describe(connection.id);
+    return (client.empty() ? "a client" : client) + " of '" +
+           std::string(connection.listening->name) +
+           "' is closed by a transport layer: " + std::string(why);
+  });
+  if (!has_words) return close(connection, CloseReason::kLayerFailed);
+  connection.life.note_drain_callback();  // there is no session that could be told
+  finish(connection, CloseReason::kLayerFailed);
+}
+
+// In a catch block.
+void Ending::note_layer_threw(Connection& connection) {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    close(connection, CloseReason::kOutOfMemory);
+  } catch (...) {
+    fail_layers(connection, "it threw: " + describe_thrown(), false);
+  }
+}
+
 void Ending::step(Connection& connection) {
   loop_.assume_held();
   while (true) {
@@ -75,6 +102,10 @@ void Ending::step(Connection& connection) {
 void Ending::send_rest(Connection& connection) {
   sender_.flush(connection);
   sender_.settle(connection);
+  if (connection.has_layers() && connection.is_live()) {
+    sender_.finish_layers(connection);
+    sender_.settle(connection);
+  }
   switch (connection.life.step_when_sent(connection.out.empty())) {
     case Life::Step::kClose:
       return close(connection, connection.life.reason());
@@ -99,6 +130,7 @@ void Ending::linger(Connection& connection) {
 // The last words of a drain, if the codec still has a say.
 void Ending::say_goodbye(Connection& connection) {
   connection.life.note_goodbye();
+  if (connection.is_shaking()) return;
   if (connection.life.reason() == CloseReason::kCodecError) return;
   std::string words;
   try {
@@ -187,8 +219,7 @@ void Ending::note_gone(Connection& connection, CloseReason reason) {
           "a connection is closed: there is no memory for its bytes, see buffer_bytes_max");
     });
   }
-  if (context_.options.connections_per_address_max > 0)
-    context_.addresses.leave(context_.roster.address(connection.id));
+  if (record.counts_address) context_.addresses.leave(context_.roster.address(connection.id));
   context_.places.give_turn(AcceptWait::kDescriptor);
 }
 

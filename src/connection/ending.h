@@ -38,6 +38,20 @@ class Ending {
   // The codec has made a mistake, of which `what` tells: nothing more is decoded, replies to what
   // was read leave.
   void fail_codec(Connection& connection, std::string_view what);
+  // A transport layer has given up. `has_words`: what it has sent is to reach the client first.
+  void fail_layers(Connection& connection, std::string_view why, bool has_words);
+  // Calls its layers. False: they have failed, or thrown, or found no memory; then it has ended, or
+  // is about to.
+  template <class Call>
+  [[nodiscard]] bool guard_layers(Connection& connection, Call call) {
+    try {
+      if (call()) return true;
+      fail_layers(connection, connection.rare->layers->failure(), false);
+    } catch (...) {
+      note_layer_threw(connection);
+    }
+    return false;
+  }
   // Takes the next step of an ending, if its time has come.
   void step(Connection& connection);
   // At once. Its running handlers are told; their replies will be dropped. Requests that wait for a
@@ -57,6 +71,7 @@ class Ending {
   bool has_taken_all(Connection& connection);
 
  private:
+  void note_layer_threw(Connection& connection);
   void send_rest(Connection& connection) REQUIRES(loop_);
   void linger(Connection& connection) REQUIRES(loop_);
   void say_goodbye(Connection& connection);

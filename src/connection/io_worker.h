@@ -55,7 +55,8 @@ class IoWorker final : public HeldLoop, public Adopter {
   void handle_in_loop(const Completion& completion) REQUIRES(loop_);
   void drain_all_in_loop() REQUIRES(loop_);
   bool finished_in_loop() const REQUIRES(loop_);
-  void refuse_in_loop(int fd, const SocketAddress& peer) REQUIRES(loop_);
+  void refuse_in_loop(int fd, const Listening& listening, const SocketAddress& peer)
+      REQUIRES(loop_);
 
   ServerContext& context_;
   EventLoop& loop_;

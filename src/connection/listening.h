@@ -6,13 +6,16 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "framing/decoder.h"
 #include "reply/envelope_guard.h"
+#include "roster/networks.h"
 #include "runtime/system/clock.h"
 #include "trireme/codec.h"
 #include "trireme/detail/service.h"
 #include "trireme/options.h"
+#include "trireme/transport_layer.h"
 
 namespace trireme { inline namespace v0 {
 
@@ -32,6 +35,10 @@ struct Listening {
   Envelope fixed_envelope;
   ListenOptions options;
   std::string url;
+  // Of its connections, the outermost first: those of the URL, then those of the options.
+  std::vector<std::shared_ptr<const LayerFactory>> layers;
+  bool demands_proxy = false;  // the first of them is the PROXY header, of these senders
+  Networks proxy_senders;
 
   // Before start(). `of_server`: where handlers run that have no policy of their own.
   void prepare(Dispatch of_server) {
@@ -39,6 +46,7 @@ struct Listening {
     is_pipelined = options.ordering == Ordering::kPipelined;
     reads_ahead = options.limits.read_ahead_bytes_max > 0;
     name = options.name.c_str();
+    layers = options.layers;
     frame_rules = {.frame_bytes_max = options.limits.frame_bytes_max,
                    .tested_codec = is_tested(*codec) ? codec.get() : nullptr};
     has_fixed_envelope = ask_fixed_envelope(*codec, fixed_envelope);
@@ -47,6 +55,7 @@ struct Listening {
   const Envelope* fixed_envelope_of(const Codec* spoken) const {
     return has_fixed_envelope && spoken == codec.get() ? &fixed_envelope : nullptr;
   }
+  bool has_layers() const { return !layers.empty(); }
   bool has_deadline() const { return options.handler_time_max > Duration(0); }
   // With has_deadline(). Of a request that was read then.
   TimePoint deadline_of(TimePoint read_at) const {

@@ -7,6 +7,7 @@
 
 #include "connection/clocks.h"
 #include "connection/ending.h"
+#include "connection/layers.h"
 #include "connection/sender.h"
 #include "runtime/check.h"
 
@@ -61,7 +62,8 @@ void Receiver::take(Connection& connection, const Completion& completion) {
   connection.times.last_activity = parts_.loop.now();
   if (connection.clocks.silent) parts_.clocks.end_silence(connection);
   note_decoding(connection);
-  if (bytes == 0) return connection.life.note_peer_ended();
+  const bool layered = connection.has_layers();
+  if (bytes == 0 && !layered) return connection.life.note_peer_ended();
   if (connection.clocks.late) {
     size_t& left = connection.make_rare().late_bytes_left;
     left -= std::min(left, bytes);
@@ -72,9 +74,27 @@ void Receiver::take(Connection& connection, const Completion& completion) {
     if (left == 0) connection.life.stop_input();
   }
   const std::string_view received(completion.bytes.data(), bytes);
+  if (layered) return take_layered(connection, received);
+  keep(connection, received);
+}
+
+// Of a connection with transport layers. No bytes: the end of its stream.
+void Receiver::take_layered(Connection& connection, std::string_view raw) {
+  Layers::Plain plain;
+  if (!parts_.layers.receive(connection, raw, plain)) return;
+  if (plain.is_raw) {
+    keep(connection, plain.bytes);
+  } else if (!plain.bytes.empty() && !connection.input.append(parts_.input_blocks, plain.bytes)) {
+    return parts_.ending.close(connection, CloseReason::kOutOfMemory);
+  }
+  if (plain.peer_ended) connection.life.note_peer_ended();
+}
+
+// Bytes of the read buffer.
+void Receiver::keep(Connection& connection, std::string_view received) {
   if (connection.input.bytes() == 0) {
     if (connection.input.has_block()) connection.input.drop(parts_.input_blocks);
-    turn.set_received(received);
+    parts_.turn.set_received(received);
   } else if (!connection.input.append(parts_.input_blocks, received)) {
     parts_.ending.close(connection, CloseReason::kOutOfMemory);
   }
@@ -307,7 +327,7 @@ void Receiver::balance_reading(Connection& connection) {
   if (!life.is_live() || life.is_closing() || life.is_lingering()) return;
   const Limits& limits = connection.listening->options.limits;
   const bool full = connection.input.bytes() >= limits.read_ahead_bytes_max;
-  const bool stuck = !may_start(connection);
+  const bool stuck = !connection.is_shaking() && !may_start(connection);
   const bool pause = !life.keeps_input() || life.is_stopped() || connection.out.is_full() ||
                      (full && !connection.reading.awaits_more && connection.input.bytes() > 0) ||
                      (stuck && (full || parts_.context.buffers.under_pressure()));

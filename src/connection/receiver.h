@@ -1,5 +1,5 @@
 // From received bytes to requests: the only place where the bytes of connections arrive, and where
-// their decoders are asked.
+// their decoders are asked. Where there are transport layers, the bytes go through them first.
 //
 // Steps 2 and 3. Thread: the holder of the loop. The connection whose bytes they are is at hand
 // (Turn) until nothing more can be done for it: then end_turn. Bounded: of one connection
@@ -18,6 +18,7 @@
 namespace trireme { inline namespace v0 {
 
 class Clocks;
+class Layers;
 
 class Receiver {
  public:
@@ -35,6 +36,7 @@ class Receiver {
     Ending& ending;
     Clocks& clocks;
     FastPath& fast_path;
+    Layers& layers;
   };
   explicit Receiver(const Parts& parts) : parts_(parts) {}
 
@@ -53,6 +55,8 @@ class Receiver {
  private:
   Job* take_whole(Connection& connection, std::string_view input) REQUIRES(parts_.loop);
   void take(Connection& connection, const Completion& completion) REQUIRES(parts_.loop);
+  void take_layered(Connection& connection, std::string_view raw) REQUIRES(parts_.loop);
+  void keep(Connection& connection, std::string_view received);
   void note_decoding(const Connection& connection);
   bool has_no_input(const Connection& connection) const;
   Job* decode(Connection& connection) REQUIRES(parts_.loop);

@@ -15,6 +15,9 @@ constexpr Duration kRetryWrite =
     std::chrono::milliseconds(10);  // after ENOBUFS, which no event ends
 constexpr size_t kSendPieces = 64;
 
+// What goes through the layers of `piece` at once, so that what they make of it stays small.
+std::string_view through(std::string_view piece) { return piece.substr(0, 16 << 10); }
+
 }  // namespace
 
 void Sender::write(Connection& connection, std::string_view bytes) {
@@ -51,8 +54,8 @@ void Sender::drop_gathered(const Connection& connection) {
   if (gather_.is_of(connection)) gather_.take(whose);
 }
 
-void Sender::send(Connection& connection, const std::array<std::string_view, 4>& pieces,
-                  Answer* owner) {
+void Sender::send_raw(Connection& connection, const std::array<std::string_view, 4>& pieces,
+                      Answer* owner) {
   loop_.assume_held();
   Sent result;
   if (connection.out.empty()) {
@@ -71,6 +74,33 @@ void Sender::send(Connection& connection, const std::array<std::string_view, 4>&
     }
   }
   keep_unsent(connection, pieces, result, owner);
+}
+
+// In the order in which it was to be sent: a push of the policy `latest` that has waited is first.
+void Sender::send_through(Connection& connection, const std::array<std::string_view, 4>& pieces) {
+  loop_.assume_held();
+  if (const auto latest = connection.rare->layers->take_latest()) {
+    send_piece_through(connection, latest->bytes());
+  }
+  for (const std::string_view piece : pieces) send_piece_through(connection, piece);
+}
+
+void Sender::send_piece_through(Connection& connection, std::string_view piece) {
+  for (; !piece.empty() && connection.is_live(); piece.remove_prefix(through(piece).size())) {
+    through_.clear();
+    const bool sent = ending_.guard_layers(
+        connection, [&] { return connection.rare->layers->send(through(piece), through_); });
+    if (!sent) return;
+    send_raw(connection, {through_}, nullptr);
+  }
+}
+
+void Sender::finish_layers(Connection& connection) {
+  LayerChain& chain = *connection.rare->layers;
+  if (!connection.out.empty() || chain.has_finished() || !chain.is_open()) return;
+  through_.clear();
+  if (ending_.guard_layers(connection, [&] { return chain.finish_sending(through_); }))
+    send_raw(connection, {through_}, nullptr);
 }
 
 // The pieces less what the socket took of them go to the write queue, if it was not for good.
@@ -104,6 +134,11 @@ void Sender::send_latest(Connection& connection, ChargedBytes bytes) {
   loop_.assume_held();
   settle(connection);
   if (!connection.is_live()) return;
+  if (connection.has_layers()) {
+    // Bytes of a layer cannot be dropped: the newest value waits in front of it.
+    if (!connection.out.empty()) return connection.rare->layers->keep_latest(std::move(bytes));
+    return send_through(connection, {bytes.bytes()});
+  }
   Sent result;
   const bool was_empty = connection.out.empty();
   if (was_empty) {
@@ -125,6 +160,7 @@ void Sender::send_latest(Connection& connection, ChargedBytes bytes) {
 
 void Sender::queue(Connection& connection, ChargedBytes bytes) {
   loop_.assume_held();
+  if (connection.has_layers()) return send_through(connection, {bytes.bytes()});
   if (!connection.out.append(std::move(bytes), 0, false)) {
     return ending_.close(connection, CloseReason::kOutOfMemory);
   }
@@ -189,6 +225,8 @@ void Sender::resume(Connection& connection) {
     if (result.bytes < total) break;
   }
   if (!connection.is_live()) return;
+  if (connection.out.empty() && connection.has_layers()) send_through(connection, {});
+  if (!connection.is_live()) return;
   after_write(connection);
   turn_.schedule(connection);
 }
@@ -215,7 +253,7 @@ bool Sender::owns_writing(Connection& connection) {
 
 void Sender::grant_writing(Connection& connection, Job& job) {
   if (job.run.kind != JobKind::kRequest || connection.listening->pipelined() ||
-      connection.life.is_draining() || !driver_.worker_may_write) {
+      connection.life.is_draining() || !driver_.worker_may_write || connection.has_layers()) {
     return;
   }
   flush(connection);

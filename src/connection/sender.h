@@ -8,6 +8,7 @@
 
 #include <array>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "connection/connection.h"
@@ -50,7 +51,13 @@ class Sender {
 
   // Sends pieces in order; what the socket does not take goes to the write queue. `owner`: the
   // answer whose bytes are piece 2, moved instead of copied if it owns them.
-  void send(Connection& connection, const std::array<std::string_view, 4>& pieces, Answer* owner);
+  void send(Connection& connection, const std::array<std::string_view, 4>& pieces, Answer* owner) {
+    if (connection.has_layers()) return send_through(connection, pieces);
+    send_raw(connection, pieces, owner);
+  }
+  // The same of bytes that its transport layers have made.
+  void send_raw(Connection& connection, const std::array<std::string_view, 4>& pieces,
+                Answer* owner);
   // The same for one piece, where nothing waits. False: a part of it waits now, or the connection
   // is closed.
   bool send_alone(Connection& connection, std::string_view bytes, Answer* owner);
@@ -59,6 +66,9 @@ class Sender {
   void send_latest(Connection& connection, ChargedBytes bytes);
   // Behind what waits already.
   void queue(Connection& connection, ChargedBytes bytes);
+
+  // Its transport layers say their last words, once all else has left. Nothing is gathered.
+  void finish_layers(Connection& connection);
 
   // The driver says that there is room, or a clock asks.
   void resume(Connection& connection);
@@ -83,6 +93,8 @@ class Sender {
  private:
   static constexpr size_t kCopyBytesMax = 8 << 10;  // larger answers are sent from where they are
 
+  void send_through(Connection& connection, const std::array<std::string_view, 4>& pieces);
+  void send_piece_through(Connection& connection, std::string_view piece) REQUIRES(loop_);
   void keep_unsent(Connection& connection, const std::array<std::string_view, 4>& pieces,
                    Sent result, Answer* owner) REQUIRES(loop_);
   Sent send_settled(Connection& connection, std::span<const iovec> pieces) REQUIRES(loop_);
@@ -95,6 +107,7 @@ class Sender {
   Ending& ending_;
   Clocks& clocks_;
   Gather gather_;
+  std::string through_;  // what layers have made
 };
 
 inline bool Sender::send_alone(Connection& connection, std::string_view bytes, Answer* owner) {

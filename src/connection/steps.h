@@ -7,7 +7,7 @@
 //   Receiver --> Dispatcher --> (a handler runs) --> Finisher --> Replies --> Sender --> driver
 //       |            |                                  |            |           |
 //       |            '-- Placer, JobPool, JobsOut ------'            '-- Pushes -'
-//       '-- Turn, InputBlocks, Decoder        Ending and Clocks: all along; FastPath: all in one
+//       '-- Layers, Turn, InputBlocks, Decoder   Ending and Clocks: all along; FastPath: all in one
 #pragma once
 
 #include "connection/clocks.h"
@@ -16,6 +16,7 @@
 #include "connection/fast_path.h"
 #include "connection/finisher.h"
 #include "connection/input_blocks.h"
+#include "connection/layers.h"
 #include "connection/pushes.h"
 #include "connection/receiver.h"
 #include "connection/replies.h"
@@ -44,8 +45,9 @@ struct Steps {
                   turn, dispatcher, sender, pushes, replies, ending}),
         fast_path({context, loop, context.books(loop.index()), placer, pool, out, turn, dispatcher,
                    sender, replies}),
+        layers({context, loop, sender, ending, clocks}),
         receiver({context, loop, context.books(loop.index()), held, input_blocks, turn, dispatcher,
-                  sender, replies, ending, clocks, fast_path}) {}
+                  sender, replies, ending, clocks, fast_path, layers}) {}
   Steps(const Steps&) = delete;
   Steps& operator=(const Steps&) = delete;
 
@@ -63,6 +65,7 @@ struct Steps {
   Clocks clocks;
   Finisher finisher;
   FastPath fast_path;
+  Layers layers;
   Receiver receiver;
 };
 

@@ -68,4 +68,8 @@ std::string Peer::address() const {
                      : std::string();  // the slot may have changed hands while it was read
 }
 
+LayerFacts Peer::layers() const {
+  return context_.get() == nullptr ? LayerFacts() : context_.get()->layer_facts.of(id_);
+}
+
 }}  // namespace trireme

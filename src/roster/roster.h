@@ -25,7 +25,9 @@ struct SlotRecord {
   std::atomic<uint32_t> write_bytes_high{0};
   // In the write queue, published by the holder; 4 GiB - 1 stands for more.
   std::atomic<uint32_t> unsent_bytes{0};
-  ReturnFlag return_flag;                  // of the job that may write; see Job
+  ReturnFlag return_flag;  // of the job that may write; see Job
+  // It counts for connections_per_address_max, with `address`. Of the holder alone.
+  bool counts_address = false;
   std::atomic<uint64_t> transit_bytes{0};  // pushes on their way to the loop
   std::atomic<uint64_t> address{0};        // ClientAddress::word
 };

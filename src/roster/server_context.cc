@@ -1,5 +1,7 @@
 #include "roster/server_context.h"
 
+#include <string>
+
 namespace trireme { inline namespace v0 { namespace detail {
 namespace {
 
@@ -29,10 +31,18 @@ ServerContext::ServerContext(const Platform& given_platform, const ServerOptions
       buffers(given_options.buffer_bytes_max > 0 ? given_options.buffer_bytes_max
                                                  : kBudgetStandard),
       roster(platform, io_workers, connections_max),
+      layer_facts(roster, buffers, io_workers),
       addresses(options.address_prefix_bits),
       places(connections_max, io_workers + 1, loops_),
       books_(std::make_unique<Books[]>(io_workers + 1)),
       loops_(make_loops(platform, io_workers + 1)) {}
+
+void ServerContext::note_address_full(const ClientAddress& address, TimePoint now) {
+  address_gate.write(log, LogLevel::kWarning, now, [&] {
+    return address.describe() + " is refused: connections_per_address_max is reached, " +
+           std::to_string(options.connections_per_address_max) + " of its address are open";
+  });
+}
 
 void ServerContext::drop_reference() {
   // Release: what this thread did to the context; acquire: the last one sees what all others did.

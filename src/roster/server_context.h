@@ -11,6 +11,7 @@
 
 #include "roster/address_counts.h"
 #include "roster/books.h"
+#include "roster/layer_facts_table.h"
 #include "roster/places.h"
 #include "roster/roster.h"
 #include "runtime/event_loop.h"
@@ -36,6 +37,9 @@ class ServerContext {
     loop(roster.index_of(id)).post(std::move(mail));
   }
 
+  // Any thread. One line a second for clients over connections_per_address_max.
+  void note_address_full(const ClientAddress& address, TimePoint now);
+
   EventLoop& loop(uint32_t index) { return *loops_[index]; }
   EventLoop& listener_loop() { return *loops_.back(); }
   // Of the loop `index`, the Listener's included.
@@ -51,9 +55,11 @@ class ServerContext {
   LogGates thrown_gates;  // by service: what its handlers throw
   LogGate switch_gate;    // for answers that switch the codec where that cannot be
   LogGate codec_gate;     // of all loops: mistakes of codecs
+  LogGate layer_gate;     // likewise: connections that their layers, or their doors, refuse
   // Of limits that were reached: of all clients, of one address, of memory.
   LogGate full_gate, address_gate, memory_gate;
   Roster roster;
+  LayerFactsTable layer_facts;
   AddressCounts addresses;
   Places places;
 

@@ -1,0 +1,83 @@
+// A transport layer of tests that does all that layers may: a handshake with an answer, bytes that
+// change, last words, an end of its own.
+//
+// The peer knocks ("knock!"), is answered "come in!", and then every byte goes with its bit 0x80
+// turned; a byte 0 is the end of what one side says. "go away!" is its answer to anybody else.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "trireme/transport_layer.h"
+
+namespace support {
+
+inline std::string turned(std::string_view plain) {
+  std::string text(plain);
+  for (char& byte : text) byte = static_cast<char>(byte ^ '\x80');
+  return text;
+}
+
+class KnockLayer final : public trireme::TransportLayer {
+ public:
+  static constexpr std::string_view kKnock = "knock!";
+  static constexpr std::string_view kWelcome = "come in!";
+  static constexpr std::string_view kRefusal = "go away!";
+  static constexpr std::string_view kThrows = "throw!";
+
+  trireme::LayerState receive(std::string_view& bytes, bool ended,
+                              trireme::LayerOutput& out) override {
+    using State = trireme::LayerState;
+    heard_ += std::exchange(bytes, {});
+    if (!is_open_ && heard_.size() >= kKnock.size()) {
+      if (heard_.starts_with(kThrows)) throw std::runtime_error("a layer has thrown");
+      if (!heard_.starts_with(kKnock)) {
+        out.to_peer += kRefusal;
+        return State::kFailed;
+      }
+      heard_.erase(0, kKnock.size());
+      out.to_peer += kWelcome;
+      out.facts.add("knock.times", "1");
+      is_open_ = true;
+    }
+    if (!is_open_) return State::kShaking;
+    const size_t end = heard_.find('\0');
+    out.plain += turned(std::string_view(heard_).substr(0, end));
+    heard_.clear();
+    // A stream that is cut is not one that has ended.
+    if (ended && !peer_ended_) return State::kFailed;
+    peer_ended_ = peer_ended_ || end != heard_.npos;
+    out.peer_ended = peer_ended_;
+    return State::kOpen;
+  }
+  bool send(std::string_view plain, std::string& to_peer) override {
+    to_peer += turned(plain);
+    return true;
+  }
+  void finish_sending(std::string& to_peer) override { to_peer += '\0'; }
+  size_t bytes_held() const override { return heard_.size(); }
+  std::string failure() const override { return "nobody has knocked"; }
+
+ private:
+  std::string heard_;
+  bool is_open_ = false;
+  bool peer_ended_ = false;
+};
+
+class KnockFactory final : public trireme::LayerFactory {
+ public:
+  explicit KnockFactory(bool throws = false) : throws_(throws) {}
+  std::string_view name() const override { return "knock"; }
+  std::unique_ptr<trireme::TransportLayer> make(std::string_view) const override {
+    if (throws_) throw std::runtime_error("no door to knock at");
+    return std::make_unique<KnockLayer>();
+  }
+
+ private:
+  const bool throws_;
+};
+
+}  // namespace support
