@@ -12,6 +12,7 @@
 #include <span>
 
 #include "accept/bind.h"
+#include "accept/url_layers.h"
 #include "runtime/check.h"
 #include "runtime/drivers/driver_factory.h"
 #include "runtime/drivers/readiness_driver.h"
@@ -50,7 +51,11 @@ ListenerId Server::listen_service(std::string url, std::shared_ptr<const Codec> 
 // Everything but threads. On failure all is taken down by destructors.
 Result<Done> Server::Impl::build() {
   platform.kernel.fill_standard_descriptors();
-  for (auto& listening : listenings) listening->prepare(options.dispatch);
+  for (auto& listening : listenings) {
+    listening->prepare(options.dispatch);
+    Result<Done> chosen = choose_layers(*listening);
+    if (!chosen) return chosen;
+  }
   choose_budget(options, platform.kernel);
   int64_t descriptors = platform.kernel.raise_descriptor_limit();
   const auto io_count = static_cast<uint32_t>(
@@ -137,8 +142,11 @@ Result<Done> Server::Impl::open_endpoints() {
   LoopDoor* const of_listener[] = {&listener->door()};
   for (auto& listening : listenings) {
     const bool in_loops = listening->options.accepting == Accepting::kLoops;
-    Result<Done> bound = bind_listening(
-        platform.kernel, *listening, in_loops ? std::span<LoopDoor* const>(of_loops) : of_listener);
+    const auto doors = in_loops ? std::span<LoopDoor* const>(of_loops) : of_listener;
+    if (listening->demands_proxy) {
+      for (LoopDoor* door : doors) door->expect_proxies(listening->index, *listening);
+    }
+    Result<Done> bound = bind_listening(platform.kernel, *listening, doors);
     if (!bound) return bound;
   }
   return Done{};

@@ -1,5 +1,6 @@
 #include "tool/serve.h"
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <string>
@@ -29,6 +30,10 @@ int exit_status(const tr::Error& error) { return error.code == tr::Error::Code::
 // Before there is a server that would keep the log from holding us up.
 void log_aside(const ServeOptions& options, tr::LogLevel level, const std::string& line) {
   run_aside([log = options.server.log, level, line] { log(level, line); });
+}
+
+bool demands_proxy(const std::string& url) {
+  return url.substr(0, url.find(':')).find("+proxy") != std::string::npos;
 }
 
 void choose_driver(ServeOptions& options) {
@@ -64,7 +69,12 @@ int serve(ServeOptions options) {
   }
 
   tr::Server server(options.server);
+  const tr::ListenOptions given = options.listen;
+  const bool has_proxy = std::any_of(options.urls.begin(), options.urls.end(), demands_proxy);
   for (const std::string& url : options.urls) {
+    options.listen = given;
+    // For one of several: where none demands a header, the server says that it is of no use.
+    if (has_proxy && !demands_proxy(url)) options.listen.proxy_from.clear();
     if (collect) services::add_collect(server, *collect, url, options.listen);
     if (options.service == "delay") services::add_delay(server, url, options.listen);
     if (options.service == "discard") services::add_discard(server, url, options.listen);

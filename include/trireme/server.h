@@ -60,9 +60,9 @@ class Server {
   Server(const volatile Server&) = delete;  // volatile: so that Server({}) cannot mean a copy
   Server& operator=(const Server&) = delete;
 
-  // Before start(). Serves `handler` at `url`, which is "tcp://HOST:PORT". An empty HOST is every
-  // address; port 0 takes a free port. Never fails: start() reports what cannot be, such as a wrong
-  // URL.
+  // Before start(). Serves `handler` at `url`, which is "tcp://HOST:PORT", or, behind a balancer,
+  // "tcp+proxy://HOST:PORT". An empty HOST is every address; port 0 takes a free port. Never fails:
+  // start() reports what cannot be, such as a wrong URL.
   template <class F>
   ListenerId listen(std::string url, std::shared_ptr<const Codec> codec, F handler,
                     ListenOptions options = {}) {

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "accept/endpoint.h"
+#include "accept/url_layers.h"
 #include "runtime/drivers/driver.h"
 
 namespace trireme { inline namespace v0 {
@@ -123,7 +124,7 @@ Result<Done> bind_listening(Kernel& kernel, Listening& listening,
     if (failed != 0) return cannot_listen(listening, why_not_watched(-failed));
     sharing = Sharing::kNext;
   }
-  listening.url = to_url(endpoint.address, endpoint.zone);
+  listening.url = with_layers_of(listening.url, to_url(endpoint.address, endpoint.zone));
   return Done{};
 }
 

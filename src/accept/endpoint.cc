@@ -6,6 +6,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "accept/url_layers.h"
+
 namespace trireme { inline namespace v0 {
 namespace {
 
@@ -39,8 +41,9 @@ SocketAddress ipv6(const in6_addr& host, uint16_t port) {
 
 Result<Endpoint> parse_endpoint(std::string_view url) {
   constexpr std::string_view kScheme = "tcp://";
-  if (!url.starts_with(kScheme)) return usage(url, "write tcp://HOST:PORT");
-  const std::string_view rest = url.substr(kScheme.size());
+  const std::string plain = without_layers(url);
+  if (!plain.starts_with(kScheme)) return usage(url, "write tcp://HOST:PORT");
+  const std::string_view rest = std::string_view(plain).substr(kScheme.size());
   const size_t colon = rest.rfind(':');
   if (colon == std::string_view::npos)
     return usage(url, "the port is missing; write tcp://HOST:PORT");

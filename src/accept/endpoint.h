@@ -20,7 +20,8 @@ struct Endpoint {
 
 // "tcp://HOST:PORT" with HOST an IPv4 address, an IPv6 address in brackets, "localhost", or
 // nothing. A link-local address (fe80::/10) needs the interface where it holds, by name or number:
-// "tcp://[fe80::1%eth0]:7000".
+// "tcp://[fe80::1%eth0]:7000". Layers in its scheme, as in "tcp+proxy://", are passed over
+// (url_layers.h).
 Result<Endpoint> parse_endpoint(std::string_view url);
 
 SocketAddress any_ipv4(uint16_t port);

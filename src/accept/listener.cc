@@ -79,8 +79,7 @@ void Listener::adopt_in_loop(int fd, uint32_t listening, const SocketAddress& pe
     books_.adopted.add();
     loop_.counters.descriptors_closed.add();
     books_.closed_by_reason[static_cast<size_t>(CloseReason::kOutOfMemory)].add();
-    if (context_.options.connections_per_address_max > 0)
-      context_.addresses.leave(ClientAddress::of(peer));
+    if (door_.counts_addresses(listening)) context_.addresses.leave(ClientAddress::of(peer));
     return context_.places.leave();
   }
   context_.loop(place_in_loop()).post(std::move(mail));

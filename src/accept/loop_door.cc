@@ -18,6 +18,10 @@ constexpr int kAbortedMax =
 constexpr int kBacklogMax = 65536;  // clients that are taken at the end
 constexpr int kWaitsMax = 100;      // until the channels have come back
 
+bool is_of_internet(const SocketAddress& address) {
+  return address.storage.ss_family == AF_INET || address.storage.ss_family == AF_INET6;
+}
+
 }  // namespace
 
 LoopDoor::LoopDoor(ServerContext& context, EventLoop& loop, Adopter& adopter)
@@ -52,6 +56,12 @@ int LoopDoor::attach(uint32_t listening, int fd) {
     ++open_count_;
   }
   return result;
+}
+
+void LoopDoor::expect_proxies(uint32_t listening, const Listening& of) {
+  loop_.assume_held();
+  if (proxies_.size() <= listening) proxies_.resize(listening + 1);
+  proxies_[listening] = &of;
 }
 
 void LoopDoor::handle_in_loop(const Completion& completion) {
@@ -151,19 +161,31 @@ void LoopDoor::admit_in_loop(int fd, const SocketAddress& peer, uint32_t listeni
   back_off_ = kBackOffMin;
   aborted_in_a_row_ = 0;
   books_.accepted.add();
-  const size_t limit = context_.options.connections_per_address_max;
+  const Listening* const proxies = proxies_of(listening);
+  if (proxies != nullptr && is_of_internet(peer) && !proxies->proxy_senders.contains(peer))
+    return turn_away_in_loop(fd, peer, *proxies);
+  const size_t limit = proxies == nullptr ? context_.options.connections_per_address_max : 0;
   if (limit > 0 && !context_.addresses.enter(ClientAddress::of(peer), limit)) {
     books_.refused.add();
-    context_.address_gate.write(context_.log, LogLevel::kWarning, loop_.now(), [&] {
-      return ClientAddress::of(peer).describe() +
-             " is refused: connections_per_address_max is reached, " + std::to_string(limit) +
-             " of its address are open";
-    });
+    context_.note_address_full(ClientAddress::of(peer), loop_.now());
     context_.platform.kernel.close_socket(fd);
     loop_.counters.descriptors_closed.add();
     return context_.places.leave();
   }
   adopter_.adopt_in_loop(fd, listening, peer);
+}
+
+// It is closed without a byte, before it has a slot.
+void LoopDoor::turn_away_in_loop(int fd, const SocketAddress& peer, const Listening& of) {
+  books_.adopted.add();
+  books_.closed_by_reason[static_cast<size_t>(CloseReason::kLayerFailed)].add();
+  context_.layer_gate.write(context_.log, LogLevel::kWarning, loop_.now(), [&] {
+    return ClientAddress::of(peer).describe() + " of '" + std::string(of.name) +
+           "' is turned away: proxy_from does not list it, so it may send no PROXY header";
+  });
+  context_.platform.kernel.close_socket(fd);
+  loop_.counters.descriptors_closed.add();
+  context_.places.leave();
 }
 
 bool LoopDoor::over_limit() const {

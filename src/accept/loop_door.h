@@ -25,9 +25,11 @@
 #pragma once
 
 #include <deque>
+#include <vector>
 
 #include "accept/accept_batch.h"
 #include "connection/door.h"
+#include "connection/listening.h"
 #include "roster/server_context.h"
 #include "runtime/event_loop.h"
 
@@ -43,6 +45,13 @@ class LoopDoor final : public Door {
   // Before start(). Owns the descriptor of a listening socket from now on, failed or not. 0 or
   // -errno. `listening`: whose clients come there.
   int attach(uint32_t listening, int fd);
+  // Before start(). The clients of a listener are proxies, which tell whose connection it is: those
+  // that it does not list are turned away, the others count for no address yet. It outlives us.
+  void expect_proxies(uint32_t listening, const Listening& of);
+  // Any thread, once it has started. The clients of a listener were counted by address here.
+  bool counts_addresses(uint32_t listening) const NO_THREAD_SAFETY_ANALYSIS {
+    return context_.options.connections_per_address_max > 0 && proxies_of(listening) == nullptr;
+  }
   // Before start().
   bool empty() const NO_THREAD_SAFETY_ANALYSIS { return sockets_.empty(); }
 
@@ -77,6 +86,10 @@ class LoopDoor final : public Door {
   bool enter_in_loop() REQUIRES(loop_);
   void admit_in_loop(int fd, const SocketAddress& peer, uint32_t listening) REQUIRES(loop_);
   bool over_limit() const;
+  const Listening* proxies_of(uint32_t listening) const REQUIRES(loop_) {
+    return listening < proxies_.size() ? proxies_[listening] : nullptr;
+  }
+  void turn_away_in_loop(int fd, const SocketAddress& peer, const Listening& of) REQUIRES(loop_);
   void pause_in_loop(bool failed) REQUIRES(loop_);
   void begin_turn_in_loop() REQUIRES(loop_);
   void pass_on_in_loop() REQUIRES(loop_);
@@ -89,6 +102,7 @@ class LoopDoor final : public Door {
   Adopter& adopter_;
   std::deque<Socket> sockets_ GUARDED_BY(loop_);
   size_t open_count_ GUARDED_BY(loop_) = 0;
+  std::vector<const Listening*> proxies_ GUARDED_BY(loop_);  // by listener; null: of no proxies
   bool paused_ GUARDED_BY(loop_) = false;
   bool stopped_ GUARDED_BY(loop_) = false;
   bool takes_waiting_ GUARDED_BY(loop_) = true;  // until all channels have come back
