@@ -10,6 +10,11 @@ if(TARGET trireme_tool)
   install(TARGETS trireme_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(FILES docs/man/trireme.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
+# Behind systemd: docs/sockets.md. The service names the program where it is installed.
+set(TRIREME_BINDIR ${CMAKE_INSTALL_FULL_BINDIR})
+configure_file(packaging/systemd/trireme@.service ${CMAKE_BINARY_DIR}/systemd/trireme@.service @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/systemd/trireme@.service packaging/systemd/trireme@.socket
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/trireme/systemd)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
         FILES_MATCHING PATTERN "*.cc" PATTERN "*.h" PATTERN "CMakeLists.txt")

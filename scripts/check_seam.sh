@@ -14,7 +14,7 @@ calls=(
   # files and descriptors
   open openat creat close close_range read readv pread preadv write writev pwrite pwritev lseek
   dup dup2 dup3 fcntl ioctl pipe pipe2 stat fstat lstat unlink unlinkat rename chmod fchmod chown
-  mkdir fopen fdopen freopen fsync fdatasync ftruncate opendir
+  fchmodat lchown fchown fchownat mkdir fopen fdopen freopen fsync fdatasync ftruncate opendir
   # readiness, timers, signals
   'epoll_[a-z0-9_]+' poll ppoll select pselect eventfd eventfd_read eventfd_write
   'timerfd_[a-z]+' signalfd inotify_init1 'io_uring_[a-z_]+' signal sigaction sigprocmask
@@ -32,6 +32,7 @@ calls=(
   # the process
   fork vfork 'exec[vl][pe]*' posix_spawn waitpid waitid getrlimit setrlimit prlimit getrusage
   mmap munmap madvise personality setuid setgid daemon __errno_location
+  getenv secure_getenv getpid getppid 'getpw[a-z_]+' 'getgr[a-z_]+'
   # the same behind the standard library
   '_ZNSt13basic_filebuf.*' '_ZNSt1[34]basic_[io]*fstream.*' '_ZNSt10filesystem.*' _ZSt4cout _ZSt3cin
 )

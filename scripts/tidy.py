@@ -49,7 +49,7 @@ BANNED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 STANDARD_HEADER = re.compile(r"[a-z_0-9]+")
 SYSTEM_HEADER = re.compile(
     r"[a-z_0-9]+|(sys|netinet|arpa|net|linux)/[a-z_0-9]+\.h|"
-    r"(cxxabi|dirent|errno|fcntl|limits|malloc|netdb|poll|pthread|sched|signal|"
+    r"(cxxabi|dirent|errno|fcntl|grp|limits|malloc|netdb|poll|pthread|pwd|sched|signal|"
     r"stdio|stdlib|string|time|unistd)\.h")
 
 

@@ -146,8 +146,9 @@ Result<Done> Server::Impl::open_endpoints() {
     if (listening->demands_proxy) {
       for (LoopDoor* door : doors) door->expect_proxies(listening->index, *listening);
     }
-    Result<Done> bound = bind_listening(platform.kernel, *listening, doors);
-    if (!bound) return bound;
+    Result<Bound> bound = bind_listening(platform.kernel, *listening, doors);
+    if (!bound) return bound.error();
+    listener->endpoints().add(listening->index, std::move(bound.value()));
   }
   return Done{};
 }
@@ -213,6 +214,7 @@ Result<Done> Server::start() {
 }
 
 std::vector<std::string> Server::urls() const {
+  if (impl_->is_there.load(std::memory_order_acquire)) return impl_->listener->endpoints().urls();
   std::vector<std::string> urls;
   for (const auto& listening : impl_->listenings) urls.push_back(listening->url);
   return urls;

@@ -16,6 +16,11 @@ bool ServerLife::has_ended() {
   return state_ == State::kEnded;
 }
 
+bool ServerLife::is_ending() {
+  MutexLock lock(mutex_);
+  return state_ == State::kEnding || state_ == State::kEnded;
+}
+
 bool ServerLife::was_drained_first() {
   MutexLock lock(mutex_);
   return drained_first_;
@@ -55,6 +60,7 @@ bool ServerLife::begin_drain() {
       if (state_ == State::kEnded) return false;
       if (state_ == State::kRunning) {
         state_ = State::kEnding;
+        if (run_signals_ != nullptr) run_signals_->notify();
         return true;
       }
       std::erase(waiting_, &spot);

@@ -23,6 +23,7 @@ class ServerLife {
 
   bool is_new();
   bool has_ended();
+  bool is_ending();  // or has ended
   // drain() came before start().
   bool was_drained_first();
 
@@ -46,7 +47,7 @@ class ServerLife {
   enum class Rest { kNothing, kJoin, kLeak };
   Rest rest();
 
-  // run() waits for these signals, and for the end; null: not any more.
+  // run() waits for these signals, for a drain and for its end; null: not any more.
   void tell_end_to(RealSignals* signals);
 
  private:

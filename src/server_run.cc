@@ -1,7 +1,11 @@
 // How a server ends: drain(), abandon(), the destructor, and run(), which does it at a signal.
+#include <algorithm>
 #include <csignal>
 #include <new>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "reply/outbox.h"
 #include "roster/mail_kinds.h"
@@ -9,6 +13,7 @@
 #include "runtime/log_thread.h"
 #include "runtime/thrown.h"
 #include "server_impl.h"
+#include "server_notify.h"
 
 namespace trireme { inline namespace v0 {
 namespace {
@@ -126,6 +131,7 @@ void Server::Impl::join_drainers() {
 void Server::stop_listening(ListenerId listener) {
   CHECK(impl_->is_there.load(std::memory_order_acquire), "stop_listening() comes after start()");
   CHECK(listener.index < impl_->listenings.size(), "this server has no such listener");
+  impl_->listener->remove_files(listener.index);
   ServerContext& context = *impl_->context.get();
   if (impl_->listenings[listener.index]->options.accepting == Accepting::kListener) {
     return context.listener_loop().post(std::make_unique<UnlistenMail>(listener.index));
@@ -151,7 +157,12 @@ void Server::abandon() {
 class Server::Impl::Run {
  public:
   Run(Server& server, Impl& impl, RealSignals& signals, const Log& log)
-      : server_(server), impl_(impl), signals_(signals), log_(log) {
+      : server_(server),
+        impl_(impl),
+        signals_(signals),
+        log_(log),
+        notifier_(impl.platform.kernel),
+        heartbeat_(notifier_, log) {
     impl_.life.tell_end_to(&signals);
   }
   ~Run() {
@@ -159,11 +170,16 @@ class Server::Impl::Run {
     impl_.life.tell_end_to(nullptr);
   }
 
+  // The server listens: says so to the service manager, if there is one.
+  void say_ready();
+  // It does not.
+  void say_failed(const std::string& why) { notifier_.tell("STATUS=" + why); }
+
   // Heeds signals meanwhile, on another thread: what it prints may go where nobody reads.
   void call(const std::function<void()>& on_ready);
   // Returns when the server has ended.
   void wait_ended() {
-    while (!impl_.life.has_ended()) heed(signals_.wait(kNever));
+    while (!impl_.life.has_ended()) wait(kNever);
     if (drainer_ != nullptr) drainer_->join();
     drainer_.reset();
   }
@@ -171,6 +187,8 @@ class Server::Impl::Run {
   int conclude();
 
  private:
+  // For a signal, until something has changed, or `until`.
+  void wait(TimePoint until);
   void heed(const RealSignals::Signal& signal);
   void stand_in(const std::atomic<bool>& returned);
   [[noreturn]] void end_process() {
@@ -185,7 +203,29 @@ class Server::Impl::Run {
   std::optional<RealSignals::Signal> first_;
   TimePoint patience_ = kNever;  // then on_ready must have returned
   std::unique_ptr<Thread> drainer_;
+  Notifier notifier_;
+  Heartbeat heartbeat_;
+  bool has_said_stopping_ = false;
 };
+
+void Server::Impl::Run::say_ready() {
+  const std::vector<std::string>& urls = impl_.listener->endpoints().urls();
+  notifier_.tell("READY=1\nSTATUS=listening on " + urls.front() +
+                 (urls.size() > 1 ? " and others" : ""));
+  ServerContext& context = *impl_.context.get();
+  std::vector<EventLoop*> loops;
+  for (uint32_t i = 0; i < context.io_workers(); ++i) loops.push_back(&context.loop(i));
+  if (impl_.accepts_by(Accepting::kListener)) loops.push_back(&context.listener_loop());
+  heartbeat_.begin(std::move(loops), impl_.platform.clock.now());
+}
+
+void Server::Impl::Run::wait(TimePoint until) {
+  heed(signals_.wait(std::min(until, heartbeat_.next())));
+  const bool is_ending = impl_.life.is_ending();
+  if (is_ending && !std::exchange(has_said_stopping_, true))
+    notifier_.tell("STOPPING=1\nSTATUS=draining");
+  heartbeat_.look(impl_.platform.clock.now(), is_ending);
+}
 
 // The drain runs on a thread of its own, and whoever listens goes on: a second signal cuts it.
 void Server::Impl::Run::heed(const RealSignals::Signal& signal) {
@@ -236,7 +276,7 @@ void Server::Impl::Run::stand_in(const std::atomic<bool>& returned) {
       conclude();
       end_process();
     }
-    heed(signals_.wait(ended ? patience_ : kNever));
+    wait(ended ? patience_ : kNever);
   }
 }
 
@@ -265,8 +305,10 @@ int Server::run(const std::function<void()>& on_ready) {
   Result<Done> started = start();
   if (!started && !impl_->life.was_drained_first()) {
     log.error(started.error().message);
+    run.say_failed(started.error().message);
     return started.error().code == Error::Code::kUsage ? 2 : 1;
   }
+  if (started) run.say_ready();
   if (started && on_ready) run.call(on_ready);
   run.wait_ended();
   const int status = run.conclude();

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <utility>
 
 #include "accept/endpoint.h"
+#include "accept/socket_options.h"
 #include "handling/placement.h"
 #include "handling/read_buffers.h"
 #include "runtime/log.h"
@@ -34,6 +36,49 @@ const char* wrong_amount(const Limits& limits) {
   if (limits.in_flight_max == 0 || limits.in_flight_max > kInFlightMax)
     return "in_flight_max must be 1 to 65536";
   return nullptr;
+}
+
+// The first option of listening sockets that is out of its bounds, or null.
+const char* wrong_option(const SocketOptions& options) {
+  using std::chrono::milliseconds, std::chrono::seconds;
+  constexpr seconds kKernelMax(32'767);  // of TCP's own options, in seconds
+  const auto in = [](auto time, auto most) { return time.count() >= 0 && time <= most; };
+  if (!in(options.keep_alive_time, kKernelMax)) return "keep_alive_time must be 0 to 32767 s";
+  if (!in(options.keep_alive_interval, kKernelMax))
+    return "keep_alive_interval must be 0 to 32767 s";
+  if (options.keep_alive_probes_max < 0 || options.keep_alive_probes_max > 127)
+    return "keep_alive_probes_max must be 0 to 127";
+  const bool is_of_keep_alive =
+      options.keep_alive_interval.count() > 0 || options.keep_alive_probes_max > 0;
+  if (is_of_keep_alive && options.keep_alive_time.count() == 0)
+    return "keep_alive_interval and keep_alive_probes_max need a keep_alive_time";
+  if (!in(options.unconfirmed_time_max, milliseconds(INT32_MAX)))
+    return "unconfirmed_time_max must be 0 to 2147483647 ms";
+  if (!in(options.defer_accept_time, kKernelMax)) return "defer_accept_time must be 0 to 32767 s";
+  if (options.interface_name.size() > 15) return "interface_name must be 0 to 15 bytes";
+  if (options.mode.value_or(0) > 0777) return "mode must be 0 to 0777";
+  return nullptr;
+}
+
+// Two listeners cannot have one descriptor.
+Result<Done> validate_descriptors(const std::vector<std::unique_ptr<Listening>>& listenings) {
+  std::vector<Endpoint> seen;
+  for (const auto& listening : listenings) {
+    const Result<Endpoint> endpoint = parse_endpoint(listening->url);
+    if (!endpoint || !endpoint.value().is_inherited()) continue;
+    const Endpoint& here = endpoint.value();
+    for (const Endpoint& there : seen) {
+      if (there.kind != here.kind || there.fd != here.fd) continue;
+      const bool is_systemd = here.kind == Endpoint::Kind::kSystemd;
+      if (is_systemd && there.name != here.name && !there.name.empty() && !here.name.empty())
+        continue;
+      return usage("'" + listening->url +
+                   "' is served already; systemd: stands for all sockets "
+                   "that were passed, systemd:NAME for some, fd:N for one");
+    }
+    seen.push_back(here);
+  }
+  return Done{};
 }
 
 constexpr int64_t kConnectionBytesMin = 4 << 10;  // the least that a part of a request takes
@@ -75,6 +120,7 @@ Result<Done> validate_listening(const Listening& listening) {
     if (layer == nullptr)
       return usage("cannot serve '" + listening.url + "': one of its layers is a null pointer");
   }
+  if (const char* wrong = wrong_option(options.socket)) return usage(wrong);
   for (const PinnedKind& pin : listening.options.pinned_kinds) {
     if (pin.kind >= Kinds::kShared || pin.dispatch == Dispatch::kAdaptive) {
       return usage("a pinned kind is 0 to 14, pinned to Dispatch::kInline or Dispatch::kWorkers");
@@ -116,9 +162,10 @@ Result<Done> validate_options(const ServerOptions& options,
     Result<Endpoint> endpoint = parse_endpoint(listening->url);
     if (!endpoint) return endpoint.error();
     Result<Done> valid = validate_listening(*listening);
+    if (valid) valid = validate_kind(listening->url, endpoint.value(), listening->options);
     if (!valid) return valid;
   }
-  return Done{};
+  return validate_descriptors(listenings);
 }
 
 Result<Done> validate_budget(ServerContext& context,

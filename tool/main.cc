@@ -282,8 +282,9 @@ int main(int argc, char** argv) {
   CLI::App* const serve = app.add_subcommand("serve", "serve until SIGTERM or SIGINT");
   serve->require_subcommand(0, 1);
   serve->formatter(formatter_for("SERVICE"));
-  ServeOptions echo, discard, delay, collect;
+  ServeOptions echo, lines, discard, delay, collect;
   add_service(*serve, "echo", "sends every byte back", echo);
+  add_service(*serve, "lines", "sends every line back; answers PEER with who the client is", lines);
   add_service(*serve, "discard", "takes every byte, answers nothing", discard);
   add_service(*serve, "delay", "answers ID to `ID MICROSECONDS` after that time", delay);
   add_service(*serve, "collect", "keeps readings of devices in a SQLite file", collect);
@@ -301,8 +302,9 @@ int main(int argc, char** argv) {
   }
   if (load->parsed()) return run_bench(*load, loads);
   if (!serve->parsed()) return fail("expected a command: serve or bench (try `trireme --help`)");
-  for (ServeOptions* const options : {&echo, &discard, &delay, &collect}) {
+  for (ServeOptions* const options : {&echo, &lines, &discard, &delay, &collect}) {
     if (serve->got_subcommand(options->service)) return tool::serve(std::move(*options));
   }
-  return fail("expected a service: echo, discard, delay or collect (try `trireme serve --help`)");
+  return fail(
+      "expected a service: echo, lines, discard, delay or collect (try `trireme serve --help`)");
 }

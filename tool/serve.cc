@@ -11,6 +11,7 @@
 #include "services/delay.h"
 #include "services/discard.h"
 #include "services/echo.h"
+#include "services/lines.h"
 #include "tool/aside.h"
 #include "tool/log.h"
 #include "tool/start_up.h"
@@ -79,6 +80,7 @@ int serve(ServeOptions options) {
     if (options.service == "delay") services::add_delay(server, url, options.listen);
     if (options.service == "discard") services::add_discard(server, url, options.listen);
     if (options.service == "echo") services::add_echo(server, url, options.listen);
+    if (options.service == "lines") services::add_lines(server, url, options.listen);
   }
   const SignalsHeld held;
   return server.run([&server] {

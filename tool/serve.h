@@ -19,7 +19,7 @@ struct NamedDriver {
 };
 
 struct ServeOptions {
-  std::string service;            // "echo", "discard", "delay" or "collect"
+  std::string service;            // "echo", "lines", "discard", "delay" or "collect"
   std::vector<std::string> urls;  // at least one
   tr::ServerOptions server;
   tr::ListenOptions listen;

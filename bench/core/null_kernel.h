@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "runtime/system/kernel.h"
 
@@ -48,6 +49,16 @@ class NullKernel final : public trireme::Kernel {
   // Of the other drivers, which are not measured here.
   int poll(std::span<pollfd>, int) override { return -ENOSYS; }
   int select(int, fd_set&, fd_set&, int) override { return -ENOSYS; }
+  // Of unix and inherited sockets, likewise.
+  int set_text_option(int, int, int, std::string_view) override { return -ENOSYS; }
+  int get_option(int, int, int, int&) override { return -ENOSYS; }
+  int peer_credentials(int, trireme::Credentials&) override { return -ENOSYS; }
+  int inherit(int, bool) override { return -ENOSYS; }
+  int set_mode(int, uint32_t) override { return -ENOSYS; }
+  int file_status(const std::string&, trireme::FileStatus&) override { return -ENOSYS; }
+  int remove_file(const std::string&) override { return -ENOSYS; }
+  int set_file_mode(const std::string&, uint32_t) override { return -ENOSYS; }
+  int set_file_owner(const std::string&, uint32_t, uint32_t) override { return -ENOSYS; }
   int event_create() override;
   int event_signal(int fd) override;
   int event_clear(int fd) override;

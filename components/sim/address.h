@@ -1,13 +1,17 @@
-// Loopback addresses for tests, and what the simulated network reads out of an address.
+// Loopback and unix addresses for tests, and what the simulated network reads out of an address.
 //
 // Step: none, test support. Thread: any.
 #pragma once
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 
 #include "runtime/system/kernel.h"
 
@@ -34,6 +38,30 @@ inline SocketAddress ipv6_address(uint16_t port, const in6_addr& host = in6addr_
   std::memcpy(&address.storage, &in, sizeof(in));
   address.size = sizeof(in);
   return address;
+}
+
+// `name`: a path, or '@' and an abstract name.
+inline SocketAddress unix_address(const std::string& name) {
+  sockaddr_un un{};
+  un.sun_family = AF_UNIX;
+  std::memcpy(un.sun_path, name.data(), std::min(name.size(), sizeof(un.sun_path)));
+  const bool is_abstract = name.starts_with('@');
+  if (is_abstract) un.sun_path[0] = '\0';
+  SocketAddress address;
+  std::memcpy(&address.storage, &un, sizeof(un));
+  const size_t bytes = offsetof(sockaddr_un, sun_path) + name.size() + (is_abstract ? 0 : 1);
+  address.size = static_cast<socklen_t>(std::min(bytes, sizeof(un)));
+  return address;
+}
+
+// The same back; empty for a socket that has no name.
+inline std::string unix_name(const SocketAddress& address) {
+  constexpr size_t kHead = offsetof(sockaddr_un, sun_path);
+  if (address.size <= kHead) return {};
+  std::string name(reinterpret_cast<const char*>(&address.storage) + kHead, address.size - kHead);
+  if (name.front() != '\0') return name.substr(0, name.find('\0'));
+  name.front() = '@';
+  return name;
 }
 
 inline uint16_t port_of(const SocketAddress& address) {

@@ -137,7 +137,10 @@ std::string Client::Impl::take(size_t bytes) {
 
 int Client::Impl::open(std::string_view url) {
   const auto address = address_of_url(url);
-  if (!address) fail("cannot connect to '" + std::string(url) + "'; write tcp://HOST:PORT", {});
+  if (!address)
+    fail("cannot connect to '" + std::string(url) +
+             "'; write tcp://HOST:PORT, unix:/path or unix:@name",
+         {});
   if (talk.is_open()) fail("connects twice", {});
   disturb();
   heard.clear();

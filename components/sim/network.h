@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "runtime/system/random.h"
@@ -14,6 +15,8 @@
 #include "sim/socket.h"
 
 namespace trireme { inline namespace v0 { namespace sim {
+
+class UnixSocket;
 
 class Network {
  public:
@@ -37,6 +40,16 @@ class Network {
   Scheduler& scheduler;
   const Faults& faults;
   Random random;
+
+  // Unix sockets by name: a path, or '@' and an abstract name. Every folder exists, and everybody
+  // may do everything.
+  struct Name {
+    UnixSocket* socket;  // null: the file of one that was closed
+    uint64_t inode;
+    uint32_t mode;
+  };
+  std::map<std::string, Name> names;
+  uint64_t last_inode = 0;
 
  private:
   Socket* find_listener(const SocketAddress& address);

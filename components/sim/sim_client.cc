@@ -9,11 +9,15 @@
 #include "sim/machine.h"
 #include "sim/network.h"
 #include "sim/socket.h"
+#include "sim/unix_socket.h"
 
 namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 constexpr size_t kReadBytes = 65'536;
+constexpr int32_t kFirstPid = 1'000;  // of clients, by their numbers
+constexpr uint32_t kClientUser = 1'000;
+constexpr Duration kBacklogLook{100'000};  // how often a full backlog is looked at
 
 // Wakes the fiber at the next change of the socket, whatever it is.
 class Waker final : public Watch {
@@ -46,7 +50,7 @@ SimClient::SimClient(Machine& world)
 
 SimClient::~SimClient() { close(); }
 
-Socket& SimClient::socket(const char* call) const {
+StreamSocket& SimClient::socket(const char* call) const {
   if (socket_ == nullptr) {
     fail("client " + std::to_string(number_) + " calls " + call + ", but is not connected.");
   }
@@ -68,6 +72,7 @@ bool SimClient::wait(const char* call, TimePoint until) {
 }
 
 int SimClient::connect(const SocketAddress& address, TimePoint until, const SocketAddress& source) {
+  if (address.storage.ss_family == AF_UNIX) return connect_unix(unix_name(address), until);
   if (socket_ != nullptr) fail("a client connects that is connected already.");
   scheduler_.point();
   socket_ = std::make_shared<Socket>(machine_.network(), address.storage.ss_family);
@@ -75,12 +80,29 @@ int SimClient::connect(const SocketAddress& address, TimePoint until, const Sock
   if (result == 0) result = socket_->connect(address);
   if (result == -EINPROGRESS) {
     result = 0;
-    while (socket_->state() == Socket::State::kConnecting && result == 0) {
+    while (socket_->is_connecting() && result == 0) {
       if (!wait("connect of client", until)) result = -ETIMEDOUT;
     }
     if (result == 0) result = -socket_->take_error();
   }
   record(Call::kClientConnect, port_of(address), result);
+  if (result != 0) close();
+  scheduler_.point_after();
+  return result;
+}
+
+// At once, but for a full backlog: until there is room, as a descriptor that blocks.
+int SimClient::connect_unix(const std::string& name, TimePoint until) {
+  if (socket_ != nullptr) fail("a client connects that is connected already.");
+  scheduler_.point();
+  const Credentials own{kFirstPid + static_cast<int32_t>(number_), kClientUser, kClientUser};
+  socket_ = std::make_shared<UnixSocket>(machine_.network(), own);
+  int result = socket_->connect(unix_address(name));
+  while (result == -EAGAIN && scheduler_.now() < until) {
+    scheduler_.block({"connect of client", number_, scheduler_.now() + kBacklogLook});
+    result = socket_->connect(unix_address(name));
+  }
+  record(Call::kClientConnect, 0, result);
   if (result != 0) close();
   scheduler_.point_after();
   return result;

@@ -21,8 +21,8 @@
 namespace trireme { inline namespace v0 { namespace sim {
 
 class Scheduler;
-class Socket;
 class Machine;
+class StreamSocket;
 
 class SimClient {
  public:
@@ -40,6 +40,9 @@ class SimClient {
   // 0 or -errno: -ECONNREFUSED, -ETIMEDOUT. `source` may name another address than 127.0.0.1.
   int connect(const SocketAddress& address, TimePoint until = kNever,
               const SocketAddress& source = {});
+  // To a unix socket: a path, or '@' and an abstract name. -ENOENT, -ECONNREFUSED; -EAGAIN: its
+  // backlog was full until then.
+  int connect_unix(const std::string& name, TimePoint until = kNever);
   // To 127.0.0.1.
   int connect(uint16_t port, TimePoint until = kNever);
   // 0 when the network has taken all of it, or -errno. sent_bytes() tells how far it got.
@@ -65,12 +68,12 @@ class SimClient {
   bool wait(const char* call, TimePoint until);
   Received receive(size_t bytes_max, bool all, TimePoint until);
   void record(Call call, int64_t argument, int64_t result);
-  Socket& socket(const char* call) const;
+  StreamSocket& socket(const char* call) const;
 
   Machine& machine_;
   Scheduler& scheduler_;
-  const uint32_t number_;           // in the order of construction
-  std::shared_ptr<Socket> socket_;  // one of the owners that socket.h lists: the descriptor
+  const uint32_t number_;                 // in the order of construction
+  std::shared_ptr<StreamSocket> socket_;  // one of the owners that socket.h lists: the descriptor
   std::string read_buffer_;  // kept between calls: the thread sanitizer maps memory for a large one
   uint64_t sent_bytes_ = 0;
   uint64_t received_bytes_ = 0;

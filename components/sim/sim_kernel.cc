@@ -7,11 +7,13 @@
 #include "sim/event.h"
 #include "sim/fail.h"
 #include "sim/socket.h"
+#include "sim/unix_socket.h"
 
 namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
-constexpr int kFirstDescriptor = 3;  // 0, 1 and 2 are the standard streams
+constexpr int kFirstDescriptor = 3;                          // 0, 1 and 2 are the standard streams
+constexpr Credentials kOwner{.pid = 1, .uid = 0, .gid = 0};  // of the simulated process
 
 }  // namespace
 
@@ -60,8 +62,8 @@ std::shared_ptr<Pollable> SimKernel::object_of(int fd, const char* call) const {
   return objects_[static_cast<size_t>(fd)];
 }
 
-std::shared_ptr<Socket> SimKernel::socket_of(int fd, const char* call) const {
-  auto socket = std::dynamic_pointer_cast<Socket>(object_of(fd, call));
+std::shared_ptr<StreamSocket> SimKernel::socket_of(int fd, const char* call) const {
+  auto socket = std::dynamic_pointer_cast<StreamSocket>(object_of(fd, call));
   if (socket == nullptr) {
     fail(std::string(call) + " was called on descriptor " + std::to_string(fd) +
          ", which is no socket.");
@@ -71,10 +73,12 @@ std::shared_ptr<Socket> SimKernel::socket_of(int fd, const char* call) const {
 
 int SimKernel::socket(int family, int type) {
   return call(Call::kSocket, family, type, [&]() -> int {
-    if (family != AF_INET && family != AF_INET6) return -EAFNOSUPPORT;
+    const bool is_unix = family == AF_UNIX;
+    if (family != AF_INET && family != AF_INET6 && !is_unix) return -EAFNOSUPPORT;
     if (family == AF_INET6 && !has_ipv6_) return -EAFNOSUPPORT;
     if ((type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != SOCK_STREAM) return -EPROTONOSUPPORT;
     if (const int fd = lowest_free(); fd < 0) return fd;
+    if (is_unix) return open(std::make_shared<UnixSocket>(network_, kOwner));
     return open(std::make_shared<Socket>(network_, family));
   });
 }
@@ -106,7 +110,7 @@ int SimKernel::accept(int fd, SocketAddress& peer) {
     if (const int error = accept_fault(); error != 0) return error;
     // Linux reserves the number first: at the limit the answer is EMFILE even with nobody waiting.
     if (const int number = lowest_free(); number < 0) return number;
-    std::shared_ptr<Socket> connection;
+    std::shared_ptr<StreamSocket> connection;
     if (const int error = listener->accept(connection, peer); error != 0) return error;
     return open(std::move(connection));
   });

@@ -2,13 +2,14 @@
 //
 // Step: below all steps. Thread: any fiber of the world, one at a time by construction.
 //
-// It knows IPv4 and IPv6 stream sockets on loopback addresses, epoll, poll, select and eventfd.
-// What a correct program never does aborts with a sentence instead of an errno: an unknown or
-// closed descriptor, a descriptor of the wrong kind.
+// It knows stream sockets - IPv4 and IPv6 on loopback addresses, and unix - epoll, poll, select and
+// eventfd. What a correct program never does aborts with a sentence instead of an errno: an unknown
+// or closed descriptor, a descriptor of the wrong kind.
 #pragma once
 
 #include <memory>
 #include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +23,7 @@ namespace trireme { inline namespace v0 { namespace sim {
 
 class Epoll;
 class Event;
+class StreamSocket;
 
 class SimKernel final : public Kernel {
  public:
@@ -41,6 +43,15 @@ class SimKernel final : public Kernel {
   int connect(int fd, const SocketAddress& address) override;
   int accept(int fd, SocketAddress& peer) override;
   int set_option(int fd, int level, int name, int value) override;
+  int set_text_option(int fd, int level, int name, std::string_view value) override;
+  int get_option(int fd, int level, int name, int& value) override;
+  int peer_credentials(int fd, Credentials& peer) override;
+  int inherit(int fd, bool non_blocking) override;
+  int set_mode(int fd, uint32_t mode) override;
+  int file_status(const std::string& path, FileStatus& status) override;
+  int remove_file(const std::string& path) override;
+  int set_file_mode(const std::string& path, uint32_t mode) override;
+  int set_file_owner(const std::string& path, uint32_t user, uint32_t group) override;
   int socket_error(int fd) override;
   int local_address(int fd, SocketAddress& address) override;
   ssize_t receive(int fd, std::span<char> into) override;
@@ -80,11 +91,13 @@ class SimKernel final : public Kernel {
   int wait_for_set(const std::vector<WantedEvents>& wanted, int timeout_ms, const char* call,
                    Ready ready);
 
+  template <typename Body>
+  int with_file(Call name, const std::string& path, int64_t argument, Body body);
   int lowest_free() const;
   int open(std::shared_ptr<Pollable> object);
   int release(int fd, const char* call);
   std::shared_ptr<Pollable> object_of(int fd, const char* call) const;
-  std::shared_ptr<Socket> socket_of(int fd, const char* call) const;
+  std::shared_ptr<StreamSocket> socket_of(int fd, const char* call) const;
   std::shared_ptr<Epoll> epoll_of(int fd, const char* call) const;
   std::shared_ptr<Event> event_of(int fd, const char* call) const;
   bool happens(FaultKind kind, uint32_t chance) {

@@ -108,12 +108,12 @@ int Socket::connect(const SocketAddress& address) {
   return -EINPROGRESS;  // always on Linux, even when the answer is there before the call returns
 }
 
-int Socket::accept(std::shared_ptr<Socket>& connection, SocketAddress& peer) {
+int Socket::accept(std::shared_ptr<StreamSocket>& connection, SocketAddress& peer) {
   if (state_ != State::kListening) return -EINVAL;
   if (accept_queue_.empty()) return -EAGAIN;
+  peer = accept_queue_.front()->remote_;
   connection = std::move(accept_queue_.front());
   accept_queue_.pop_front();
-  peer = connection->remote_;
   return 0;
 }
 
@@ -161,6 +161,11 @@ int Socket::set_option(int level, int name, int value) {
     default:
       return -ENOPROTOOPT;
   }
+}
+
+int Socket::set_text_option(int level, int name, std::string_view value) {
+  if (level != SOL_SOCKET || name != SO_BINDTODEVICE) return -ENOPROTOOPT;
+  return value.empty() || value == "lo" ? 0 : -ENODEV;
 }
 
 int Socket::take_error() { return std::exchange(error_, 0); }

@@ -25,8 +25,8 @@
 #include <string>
 
 #include "runtime/system/kernel.h"
-#include "sim/pollable.h"
 #include "sim/scheduler.h"
+#include "sim/stream_socket.h"
 
 namespace trireme { inline namespace v0 { namespace sim {
 
@@ -35,36 +35,36 @@ class Network;
 // Owners of a socket: its descriptor (or the accept queue of its listener), its peer's link, and
 // deliveries on their way to it. The link of a pair is a cycle; it is cut when a RST has arrived
 // or both descriptors are closed.
-class Socket final : public Pollable, public std::enable_shared_from_this<Socket> {
+class Socket final : public StreamSocket, public std::enable_shared_from_this<Socket> {
  public:
   enum class State : uint8_t { kFresh, kListening, kConnecting, kEstablished, kClosed };
 
   Socket(Network& network, int family);
 
-  int bind(const SocketAddress& address);
-  int listen(int backlog);
-  int connect(const SocketAddress& address);
-  // 0, and the oldest connection that waits; or a negative errno.
-  int accept(std::shared_ptr<Socket>& connection, SocketAddress& peer);
-  int set_option(int level, int name, int value);
-  int take_error();
-  const SocketAddress& local_address() const { return local_; }
+  int bind(const SocketAddress& address) override;
+  int listen(int backlog) override;
+  int connect(const SocketAddress& address) override;
+  int accept(std::shared_ptr<StreamSocket>& connection, SocketAddress& peer) override;
+  int set_option(int level, int name, int value) override;
+  int set_text_option(int level, int name, std::string_view value) override;
+  int take_error() override;
+  const SocketAddress& local_address() const override { return local_; }
 
-  ssize_t receive(std::span<char> into);
-  ssize_t send(std::span<const iovec> from);
-  ssize_t bytes_readable() const;
-  // What has arrived is announced once more, soon: after an EAGAIN that should not have been.
-  void announce_later();
-  ssize_t bytes_unsent() const;
-  int64_t quiet_ms() const;
-  int shutdown(int how);
-  // SO_LINGER with time 0, then close: both directions are destroyed.
-  void reset_descriptor();
+  ssize_t receive(std::span<char> into) override;
+  ssize_t send(std::span<const iovec> from) override;
+  ssize_t bytes_readable() const override;
+  void announce_later() override;
+  ssize_t bytes_unsent() const override;
+  int64_t quiet_ms() const override;
+  int shutdown(int how) override;
+  void reset_descriptor() override;
   void close_descriptor() override;
   uint32_t poll() override;
 
   State state() const { return state_; }
-  int family() const { return family_; }
+  int family() const override { return family_; }
+  bool is_listening() const override { return state_ == State::kListening; }
+  bool is_connecting() const override { return state_ == State::kConnecting; }
 
  private:
   friend class Network;

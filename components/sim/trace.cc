@@ -16,8 +16,10 @@ const char* name_of(Call call) {
       "thread detach",  "park",           "unpark",        "sleep",          "relax",
       "set_name",       "client connect", "client send",   "client receive", "client shutdown",
       "client reset",   "client close",   "bytes_unsent",  "poll",           "select",
-      "set event",      "cpu_time",       "quiet_time"};
-  static_assert(std::size(kNames) == static_cast<size_t>(Call::kQuietTime) + 1);
+      "set event",      "cpu_time",       "quiet_time",    "get_option",     "credentials",
+      "inherit",        "set_mode",       "file_status",   "remove_file",    "set_file_mode",
+      "set_file_owner"};
+  static_assert(std::size(kNames) == static_cast<size_t>(Call::kSetFileOwner) + 1);
   return kNames[static_cast<size_t>(call)];
 }
 

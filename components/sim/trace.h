@@ -56,6 +56,14 @@ enum class Call : uint8_t {
   kSetEvent,
   kCpuTime,
   kQuietTime,
+  kGetOption,
+  kPeerCredentials,
+  kInherit,
+  kSetMode,
+  kFileStatus,
+  kRemoveFile,
+  kSetFileMode,
+  kSetFileOwner,
 };
 
 class Trace {

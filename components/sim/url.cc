@@ -8,6 +8,13 @@
 namespace trireme { inline namespace v0 { namespace sim {
 
 std::optional<SocketAddress> address_of_url(std::string_view url) {
+  constexpr std::string_view kUnix = "unix:";
+  constexpr size_t kNameBytesMax = 107;
+  if (url.starts_with(kUnix)) {
+    const std::string name(url.substr(kUnix.size()));
+    if (name.empty() || name.size() > kNameBytesMax) return std::nullopt;
+    return unix_address(name);
+  }
   constexpr std::string_view kScheme = "tcp://";
   if (!url.starts_with(kScheme)) return std::nullopt;
   url.remove_prefix(kScheme.size());

@@ -107,7 +107,7 @@ void UringDriver::close(Channel& channel) {
   stop_receiving(state, who);
   sends_.close(state, who);
   if (state.waits_hang_up) ring_.cancel(Op::kHangUp, who);
-  kernel_.close_socket(channel.fd);
+  kernel_.close_socket(channel.fd, channel.is_shared);
   counters_.descriptors_closed.add();
   channel.fd = -1;
   channels_.try_release(state, who);

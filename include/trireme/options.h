@@ -148,6 +148,38 @@ struct PinnedKind {
   Dispatch dispatch = Dispatch::kInline;  // on the loop's thread; or kWorkers
 };
 
+// Options of the listening sockets of one listener; clients' sockets have what is of TCP from
+// there, without a system call. start() refuses an option that its URL has no use for
+// (docs/sockets.md).
+struct SocketOptions {
+  // TCP. TCP_NODELAY: small replies leave at once, and do not wait for the client to confirm.
+  bool no_delay = true;
+  // TCP. Keep-alive: after so long without a byte the system asks whether the client's system is
+  // still there. Zero: off, for `idle_time_max` finds those that have vanished. At most 32,767 s.
+  std::chrono::seconds keep_alive_time{0};
+  // TCP, with keep_alive_time. Between two questions, and how many without an answer end the
+  // connection. Zero: as the system has it, 75 s and 9. At most 32,767 s and 127.
+  std::chrono::seconds keep_alive_interval{0};
+  int keep_alive_probes_max = 0;
+  // TCP. TCP_USER_TIMEOUT: the system ends a connection whose client has not confirmed what was
+  // sent for so long. Zero: as the system has it, some 15 minutes; `write_time_max` comes before,
+  // if anything is left to be sent. At most 24 days.
+  std::chrono::milliseconds unconfirmed_time_max{0};
+  // TCP. TCP_DEFER_ACCEPT: a client is accepted when it has sent something, or after about so long.
+  // For protocols whose clients speak first: one wake-up less for each. Zero: at once. At most
+  // 32,767 s.
+  std::chrono::seconds defer_accept_time{0};
+  // TCP. SO_BINDTODEVICE: only clients that come by this network interface, such as "eth0", at
+  // most 15 bytes. Empty: by any. Before Linux 5.7 it needs CAP_NET_RAW.
+  std::string interface_name{};
+  // unix:/path. Permissions of the socket's file, who may connect: 0 to 0777. None: 0777 without
+  // what the umask of the process takes away.
+  std::optional<uint32_t> mode{};
+  // unix:/path. Owner and group of the file, by name or number. Empty: those of the process.
+  std::string user{};
+  std::string group{};
+};
+
 // Options of one listener.
 struct ListenOptions {
   // The deadline of a request. Then the codec's error reply answers it, and Request::cancelled()
@@ -155,7 +187,9 @@ struct ListenOptions {
   std::chrono::nanoseconds handler_time_max{0};
   Ordering ordering = Ordering::kSerial;
   Limits limits{};
-  int backlog = 4096;  // of listen(2), at least 1; the kernel cuts it to net.core.somaxconn
+  // Of listen(2), at least 1; the kernel cuts it to net.core.somaxconn. An inherited socket keeps
+  // the one that it has.
+  int backlog = 4096;
   std::string name = "service";  // in logs and statistics
   // kLoops is for services whose connections are short: a client costs no hand-off and no wake-up.
   // The sockets of the loops share the port by SO_REUSEPORT, socket(7); nginx calls it `reuseport`.
@@ -176,6 +210,7 @@ struct ListenOptions {
   // Transport layers behind those that the URL names, the outermost first. Owners: the copies of
   // the options, and the connections.
   LayerFactories layers{};
+  SocketOptions socket{};
 };
 
 // Options of a server.

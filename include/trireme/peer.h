@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,6 +59,14 @@ enum class Overflow : uint8_t {
   kLatest,
 };
 
+// The process at the other end of a unix socket, as the kernel saw it when it connected: who it was
+// then cannot be forged, but it may have ended since, or given its descriptor away.
+struct PeerCredentials {
+  int32_t pid = 0;  // 0: it is in another PID namespace
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+};
+
 // A value that copies. It may be stale: every call is safe at any time, never blocks, and never
 // runs user code. Inside a handler the calls take effect when the handler returns, before its
 // reply. Elsewhere, and for a connection of another server, they take effect at once.
@@ -73,12 +82,15 @@ class Peer {
   void close() const;
   // Any thread. False once the connection is gone.
   bool connected() const;
-  // Any thread. Such as "127.0.0.1:4711"; empty once the connection is gone. Behind a proxy that
-  // tells it, the address of its client (docs/proxy-protocol.md).
+  // Any thread. Such as "127.0.0.1:4711", of a unix socket "unix:pid=4711,uid=1000,gid=1000"; empty
+  // once the connection is gone. Behind a proxy that tells it, the address of its client
+  // (docs/proxy-protocol.md).
   std::string address() const;
   // Any thread. What transport layers have told of the connection; nothing where there are none.
   // Still there in on_close; empty when the connection is gone. May wait for a short lock.
   LayerFacts layers() const;
+  // Any thread. Of a unix socket; nothing for any other, and when the connection is gone.
+  std::optional<PeerCredentials> credentials() const;
 
   // Any thread. Stays the same when the connection is gone.
   ConnectionId id() const { return id_; }

@@ -60,9 +60,10 @@ class Server {
   Server(const volatile Server&) = delete;  // volatile: so that Server({}) cannot mean a copy
   Server& operator=(const Server&) = delete;
 
-  // Before start(). Serves `handler` at `url`, which is "tcp://HOST:PORT", or, behind a balancer,
-  // "tcp+proxy://HOST:PORT". An empty HOST is every address; port 0 takes a free port. Never fails:
-  // start() reports what cannot be, such as a wrong URL.
+  // Before start(). Serves `handler` at `url`: "tcp://HOST:PORT", "unix:/path", "unix:@name",
+  // "fd:N" or "systemd:NAME" (docs/sockets.md); behind a balancer "tcp+proxy://HOST:PORT". An empty
+  // HOST is every address; port 0 takes a free port. Never fails: start() reports what cannot be,
+  // such as a wrong URL.
   template <class F>
   ListenerId listen(std::string url, std::shared_ptr<const Codec> codec, F handler,
                     ListenOptions options = {}) {
@@ -89,7 +90,8 @@ class Server {
   // standard output.
   Result<Done> start();
 
-  // Any thread. Only after start(): the URLs with their real ports, in the order of listen().
+  // Any thread. Only after start(): the URLs with their real ports, in the order of listen(). An
+  // inherited socket has the URL of its address; of a systemd:NAME each socket has one.
   std::vector<std::string> urls() const;
 
   // Any thread. A handler must not call it: the call ends the process. Ends in good order: stops

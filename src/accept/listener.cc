@@ -16,7 +16,11 @@ Listener::Listener(ServerContext& context)
       door_(context, context.listener_loop(), *this),
       placed_(context.io_workers()) {}
 
-Listener::~Listener() { CHECK(thread_ == nullptr, "the Listener was not stopped"); }
+// A server that did not start has files, too. Its sockets are open still.
+Listener::~Listener() {
+  CHECK(thread_ == nullptr, "the Listener was not stopped");
+  endpoints_.remove_files(context_.platform.kernel, context_.log);
+}
 
 int Listener::start() {
   if (door_.empty()) return 0;
@@ -27,6 +31,7 @@ int Listener::start() {
 }
 
 void Listener::stop() {
+  endpoints_.remove_files(context_.platform.kernel, context_.log);
   if (door_.empty()) return;
   if (thread_ != nullptr) {
     loop_.post(std::make_unique<PlainMail>(kMailStop));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "accept/bound_endpoints.h"
 #include "accept/loop_door.h"
 #include "connection/door.h"
 #include "roster/server_context.h"
@@ -21,10 +22,16 @@ class Listener final : private Adopter {
 
   // Before start(). Where its sockets are attached. Without any it starts no thread.
   LoopDoor& door() { return door_; }
+  // Before start(). What it is told of here it removes at the end.
+  BoundEndpoints& endpoints() { return endpoints_; }
+  // Any thread. The files of one listener go, before its sockets do.
+  void remove_files(uint32_t listener) {
+    endpoints_.remove_files(context_.platform.kernel, context_.log, listener);
+  }
   // Starts the thread: 0 or an errno value.
   int start();
-  // Any thread. Accepts what waits in the backlog, closes the sockets, ends the thread; returns
-  // when that is done.
+  // Any thread. Removes the files of unix sockets, accepts what waits in the backlog, closes the
+  // sockets, ends the thread; returns when that is done.
   void stop();
 
  private:
@@ -37,6 +44,7 @@ class Listener final : private Adopter {
   ServerContext& context_;
   EventLoop& loop_;
   Books& books_;
+  BoundEndpoints endpoints_;
   LoopDoor door_;
   std::vector<uint64_t> placed_ GUARDED_BY(loop_);  // by I/O worker
   bool stopping_ GUARDED_BY(loop_) = false;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "accept/accept_errors.h"
 #include "runtime/check.h"
+#include "runtime/system/unix_peer.h"
 
 namespace trireme { inline namespace v0 {
 namespace {
@@ -44,11 +46,12 @@ LoopDoor::~LoopDoor() {
   CHECK_EQUAL(open_count_, 0u, "a listening socket is still open");
 }
 
-int LoopDoor::attach(uint32_t listening, int fd) {
+int LoopDoor::attach(uint32_t listening, int fd, bool is_shared) {
   loop_.assume_held();
   loop_.counters.descriptors_opened.add();
   Socket& socket = sockets_.emplace_back();
   socket.listening = listening;
+  socket.is_shared = is_shared;
   const int result = loop_.driver().attach(socket, Channel::Role::kListener, fd);
   if (result < 0) {
     sockets_.pop_back();
@@ -156,8 +159,13 @@ bool LoopDoor::enter_in_loop() {
   return !context_.buffers.nearly_full() && context_.places.enter();
 }
 
-// Has a place among all connections; is there one among those of its address?
 void LoopDoor::admit_in_loop(int fd, const SocketAddress& peer, uint32_t listening) {
+  if (peer.storage.ss_family != AF_UNIX) return admit_known_in_loop(fd, peer, listening);
+  admit_known_in_loop(fd, who_connects(fd), listening);
+}
+
+// Has a place among all connections; is there one among those of its address?
+void LoopDoor::admit_known_in_loop(int fd, const SocketAddress& peer, uint32_t listening) {
   back_off_ = kBackOffMin;
   aborted_in_a_row_ = 0;
   books_.accepted.add();
@@ -186,6 +194,13 @@ void LoopDoor::turn_away_in_loop(int fd, const SocketAddress& peer, const Listen
   context_.platform.kernel.close_socket(fd);
   loop_.counters.descriptors_closed.add();
   context_.places.leave();
+}
+
+// A client of a unix socket. One that the kernel does not tell of is served nonetheless.
+SocketAddress LoopDoor::who_connects(int fd) {
+  Credentials known;
+  const bool told = context_.platform.kernel.peer_credentials(fd, known) == 0;
+  return unix_peer(told ? std::optional(known) : std::nullopt);
 }
 
 bool LoopDoor::over_limit() const {

@@ -43,8 +43,9 @@ class LoopDoor final : public Door {
   ~LoopDoor() override;
 
   // Before start(). Owns the descriptor of a listening socket from now on, failed or not. 0 or
-  // -errno. `listening`: whose clients come there.
-  int attach(uint32_t listening, int fd);
+  // -errno. `listening`: whose clients come there. `is_shared`: an inherited socket, which may live
+  // on elsewhere.
+  int attach(uint32_t listening, int fd, bool is_shared = false);
   // Before start(). The clients of a listener are proxies, which tell whose connection it is: those
   // that it does not list are turned away, the others count for no address yet. It outlives us.
   void expect_proxies(uint32_t listening, const Listening& of);
@@ -85,6 +86,8 @@ class LoopDoor final : public Door {
   void close_socket_in_loop(Socket& socket, bool take_waiting) REQUIRES(loop_);
   bool enter_in_loop() REQUIRES(loop_);
   void admit_in_loop(int fd, const SocketAddress& peer, uint32_t listening) REQUIRES(loop_);
+  void admit_known_in_loop(int fd, const SocketAddress& peer, uint32_t listening) REQUIRES(loop_);
+  SocketAddress who_connects(int fd);
   bool over_limit() const;
   const Listening* proxies_of(uint32_t listening) const REQUIRES(loop_) {
     return listening < proxies_.size() ? proxies_[listening] : nullptr;

@@ -46,6 +46,9 @@ Result<Done> choose_layers(Listening& listening) {
     if (from.empty()) return Done{};
     return usage(listening, "proxy_from is of use with tcp+proxy:// only");
   }
+  if (!from.empty() && listening.url.starts_with("unix+")) {
+    return usage(listening, "a unix socket has the mode of its file instead of proxy_from");
+  }
   std::vector<std::string> allowed = from;
   if (allowed.empty()) allowed = {"127.0.0.0/8", "::1"};
   for (const std::string& each : allowed) {

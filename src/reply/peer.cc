@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "reply/outbox.h"
@@ -70,6 +71,13 @@ std::string Peer::address() const {
 
 LayerFacts Peer::layers() const {
   return context_.get() == nullptr ? LayerFacts() : context_.get()->layer_facts.of(id_);
+}
+
+std::optional<PeerCredentials> Peer::credentials() const {
+  if (!connected()) return {};
+  const std::optional<Credentials> known = context_.get()->roster.address(id_).credentials();
+  if (!known || !connected()) return {};  // as above
+  return PeerCredentials{.pid = known->pid, .uid = known->uid, .gid = known->gid};
 }
 
 }}  // namespace trireme

@@ -5,6 +5,7 @@
 namespace trireme { inline namespace v0 {
 
 bool AddressCounts::enter(const ClientAddress& address, size_t limit) {
+  if (!address.is_of_internet()) return true;
   bool fits = false;
   const auto try_enter = [&] {
     const std::string key = address.key(prefix_bits_);
@@ -17,6 +18,7 @@ bool AddressCounts::enter(const ClientAddress& address, size_t limit) {
 }
 
 void AddressCounts::leave(const ClientAddress& address) {
+  if (!address.is_of_internet()) return;
   const std::string key = address.key(prefix_bits_);
   MutexLock lock(mutex_);
   auto found = counts_.find(key);

@@ -17,7 +17,7 @@ class AddressCounts {
   explicit AddressCounts(uint32_t prefix_bits) : prefix_bits_(prefix_bits) {}
 
   // Any thread. One connection more; false: the client of `address` has `limit`, or there is no
-  // memory to count one more.
+  // memory to count one more. Clients of unix sockets are not counted.
   bool enter(const ClientAddress& address, size_t limit);
   // Any thread. One that has entered has gone.
   void leave(const ClientAddress& address);

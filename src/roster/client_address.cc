@@ -6,9 +6,24 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/system/unix_peer.h"
+
 namespace trireme { inline namespace v0 {
 
-bool ClientAddress::is_wide(uint64_t word) { return word >> 48 == AF_INET6; }
+bool ClientAddress::is_wide(uint64_t word) {
+  return word >> 48 == AF_INET6 || word >> 48 == AF_UNIX;
+}
+
+bool ClientAddress::is_of_internet() const {
+  return word >> 48 == AF_INET || word >> 48 == AF_INET6;
+}
+
+std::optional<Credentials> ClientAddress::credentials() const {
+  if (word >> 48 != AF_UNIX) return {};
+  return Credentials{.pid = static_cast<int32_t>(wide[1]),
+                     .uid = static_cast<uint32_t>(wide[0] >> 32),
+                     .gid = static_cast<uint32_t>(wide[0])};
+}
 
 ClientAddress ClientAddress::of(const SocketAddress& address) {
   ClientAddress made;
@@ -29,6 +44,9 @@ ClientAddress ClientAddress::of(const SocketAddress& address) {
       made.word = (uint64_t{AF_INET6} << 48) | port;
       std::memcpy(made.wide.data(), &in.sin6_addr, sizeof(in.sin6_addr));
     }
+  } else if (const std::optional<Credentials> known = credentials_of(address)) {
+    made.word = uint64_t{AF_UNIX} << 48;
+    made.wide = {uint64_t{known->uid} << 32 | known->gid, static_cast<uint32_t>(known->pid)};
   }
   return made;
 }
@@ -41,7 +59,11 @@ std::string ClientAddress::describe() const {
     inet_ntop(AF_INET, &in, text, sizeof(text));
     return std::string(text) + ":" + port;
   }
-  if (!is_wide(word)) return {};
+  if (const std::optional<Credentials> known = credentials()) {
+    return "unix:pid=" + std::to_string(known->pid) + ",uid=" + std::to_string(known->uid) +
+           ",gid=" + std::to_string(known->gid);
+  }
+  if (word >> 48 != AF_INET6) return {};
   inet_ntop(AF_INET6, wide.data(), text, sizeof(text));
   return std::string("[") + text + "]:" + port;
 }

@@ -66,8 +66,8 @@ class Roster {
   std::string describe(ConnectionId id) const { return address(id).describe(); }
 
  private:
-  // The address of a slot whose client speaks IPv6. Not one that came over IPv4 to a socket of
-  // both.
+  // The address of a slot whose client speaks IPv6, not one that came over IPv4 to a socket of
+  // both; or the credentials of a client of a unix socket.
   using WideAddress = std::array<std::atomic<uint64_t>, 2>;
   static constexpr uint32_t kRecordsPerChunk = 1024;
 

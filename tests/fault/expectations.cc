@@ -52,6 +52,18 @@ const std::vector<ManualPage> kPages = {
     {Site::kEventSignal, "eventfd(2), write(2)", {EAGAIN, EINTR, EINVAL}},
     {Site::kEventClear, "eventfd(2), read(2)", {EAGAIN, EINTR, EINVAL}},
     {Site::kRaiseDescriptorLimit, "getrlimit(2)", {EFAULT, EINVAL, EPERM}},
+    {Site::kGetOption, "getsockopt(2)", {EBADF, EFAULT, EINVAL, ENOPROTOOPT, ENOTSOCK}},
+    {Site::kPeerCredentials,
+     "getsockopt(2), SO_PEERCRED",
+     {EBADF, EFAULT, EINVAL, ENOPROTOOPT, ENOTSOCK}},
+    {Site::kInherit, "fcntl(2)", {EACCES, EAGAIN, EBADF, EINVAL, EPERM}},
+    {Site::kSetMode, "fchmod(2)", {EBADF, EIO, EPERM, EROFS}},
+    {Site::kFileStatus, "lstat(2)", {EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOMEM, ENOTDIR}},
+    {Site::kRemoveFile,
+     "unlink(2)",
+     {EACCES, EBUSY, EIO, ELOOP, ENAMETOOLONG, ENOENT, ENOMEM, ENOTDIR, EPERM, EROFS}},
+    {Site::kSetFileMode, "chmod(2)", {EACCES, EIO, ELOOP, ENOENT, ENOMEM, EPERM, EROFS}},
+    {Site::kSetFileOwner, "lchown(2)", {EACCES, EIO, ELOOP, ENOENT, ENOMEM, EPERM, EROFS}},
 };
 
 bool in(int error, std::initializer_list<int> errnos) {
@@ -102,6 +114,7 @@ Expectation expectation_in_traffic(Site site, int error) {
     case Site::kClose:
     case Site::kEpollDelete:
     case Site::kBytesReadable:
+    case Site::kPeerCredentials:
       return {Expect::kInvisible};
     case Site::kConnect:
       return {Expect::kNotOnPath};
@@ -119,6 +132,13 @@ Expectation expectation_at_start(Site site, int error) {
     case Site::kEpollCreate:
     case Site::kEpollAdd:
     case Site::kEventCreate:
+    case Site::kGetOption:
+    case Site::kInherit:
+    case Site::kSetMode:
+    case Site::kFileStatus:
+    case Site::kRemoveFile:
+    case Site::kSetFileMode:
+    case Site::kSetFileOwner:
       return {Expect::kStartFails};
     case Site::kSetOption:
       return {Expect::kInvisible};  // all of them make things better, none is needed

@@ -3,6 +3,7 @@
 // be equal.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/threads/threads.h"
@@ -19,6 +20,7 @@ int reset_on_host(int fd) {
 
 std::string play_on_host(const Scenario& scenario) {
   // why: the host has no virtual time; the script polls until the kernel has settled.
+  ::umask(022);
   Stage stage({real_platform().kernel, reset_on_host, [] { ::usleep(500); }});
   scenario.play(stage);
   return stage.transcript();
@@ -41,7 +43,8 @@ std::string play_on_simulator(const Scenario& scenario) {
 
 std::vector<Scenario> all_scenarios() {
   std::vector<Scenario> all = life_scenarios();
-  for (const auto& more : {reset_scenarios(), edge_scenarios(), set_scenarios()}) {
+  for (const auto& more :
+       {reset_scenarios(), edge_scenarios(), set_scenarios(), unix_scenarios()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

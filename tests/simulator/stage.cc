@@ -1,9 +1,11 @@
 #include "stage.h"
 
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -33,6 +35,7 @@ std::string show_events(uint32_t events) {
 
 Stage::~Stage() {
   for (const auto& [name, fd] : fds_) host_.kernel.close(fd);
+  for (const auto& [name, path] : paths_) host_.kernel.remove_file(path);
 }
 
 void Stage::note(const std::string& call, const std::string& result) {
@@ -82,6 +85,7 @@ void Stage::accept(const std::string& listener, const std::string& name) {
     SocketAddress address;
     if (other == name || !sockets_.contains(other)) continue;
     const int known = host_.kernel.local_address(other_fd, address);
+    if (address.storage.ss_family == AF_UNIX) continue;
     const bool is_v6 = address.storage.ss_family == AF_INET6;
     if (known == 0 && fd >= 0 && port_of(address) == port_of(peer) &&
         is_v6 == (peer.storage.ss_family == AF_INET6)) {
@@ -89,6 +93,63 @@ void Stage::accept(const std::string& listener, const std::string& name) {
     }
   }
   note("accept " + name + from, fd < 0 ? fd : 0);
+}
+
+void Stage::bind_path(const std::string& name) {
+  static int last = 0;
+  std::string& path = paths_[name];
+  path = "/tmp/trireme-parity-" + std::to_string(::getpid()) + "-" + std::to_string(++last);
+  addresses_[name] = unix_address(path);
+  note("bind " + name, host_.kernel.bind(fds_[name], addresses_[name]));
+}
+
+void Stage::listen_unix(const std::string& name, int backlog) {
+  open(name, AF_UNIX);
+  bind_path(name);
+  listen_now(name, backlog);
+}
+
+void Stage::pair_unix(const std::string& client, const std::string& server) {
+  const std::string listener = "listener of " + client;
+  listen_unix(listener);
+  connect(client, listener);
+  accept(listener, server);
+  close(listener);
+}
+
+void Stage::file(const std::string& name) {
+  FileStatus status;
+  const int result = host_.kernel.file_status(paths_[name], status);
+  char mode[16];
+  std::snprintf(mode, sizeof(mode), "%03o", status.mode);
+  note("file " + name,
+       result < 0 ? show(result) : std::string(status.is_socket ? "socket " : "") + mode);
+}
+
+void Stage::remove_file(const std::string& name) {
+  note("remove file " + name, host_.kernel.remove_file(paths_[name]));
+}
+
+void Stage::mode_before(const std::string& name, uint32_t mode) {
+  note("mode " + name, host_.kernel.set_mode(fds_[name], mode));
+}
+
+void Stage::file_mode(const std::string& name, uint32_t mode) {
+  note("file mode " + name, host_.kernel.set_file_mode(paths_[name], mode));
+}
+
+void Stage::credentials(const std::string& name) {
+  Credentials peer;
+  const int result = host_.kernel.peer_credentials(fds_[name], peer);
+  note("credentials " + name, result < 0               ? show(result)
+                              : peer.uid == UINT32_MAX ? std::string("nobody")
+                                                       : std::string("a process"));
+}
+
+void Stage::get(const std::string& name, int option) {
+  int value = -1;
+  const int result = host_.kernel.get_option(fds_[name], SOL_SOCKET, option, value);
+  note("get_option " + name, result < 0 ? result : value);
 }
 
 void Stage::pair(const std::string& client, const std::string& server) {

@@ -31,6 +31,17 @@ class Stage {
   void connect(const std::string& name, const std::string& listener);
   void connect_again(const std::string& name, const std::string& listener);
   void accept(const std::string& listener, const std::string& name);
+  // The same at a path of its own, with a file that goes with the stage.
+  void bind_path(const std::string& name);
+  void listen_unix(const std::string& name, int backlog = 8);
+  void pair_unix(const std::string& client, const std::string& server);
+  // What is at the path of a socket, whose file may be removed and changed.
+  void file(const std::string& name);
+  void remove_file(const std::string& name);
+  void mode_before(const std::string& name, uint32_t mode);
+  void file_mode(const std::string& name, uint32_t mode);
+  void credentials(const std::string& name);
+  void get(const std::string& name, int option);
   // A connection: `client` and `server`, accepted from a listener of its own that is closed.
   void pair(const std::string& client, const std::string& server);
 
@@ -72,6 +83,7 @@ class Stage {
   std::map<std::string, int> fds_;
   std::set<std::string> sockets_;
   std::map<std::string, SocketAddress> addresses_;
+  std::map<std::string, std::string> paths_;
   std::map<std::string, size_t> numbers_;  // what epoll carries: one more than the index in names_
   std::vector<std::string> names_;
   std::string transcript_;
@@ -88,6 +100,8 @@ std::vector<Scenario> life_scenarios();
 std::vector<Scenario> reset_scenarios();
 // epoll: levels, edges, order; eventfd.
 std::vector<Scenario> edge_scenarios();
+// Unix sockets.
+std::vector<Scenario> unix_scenarios();
 // poll and select.
 std::vector<Scenario> set_scenarios();
 

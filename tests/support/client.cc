@@ -8,10 +8,12 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -25,7 +27,21 @@ struct Address {
   socklen_t size = 0;
 };
 
+Address address_of_unix(const std::string& name) {
+  sockaddr_un un{};
+  un.sun_family = AF_UNIX;
+  std::memcpy(un.sun_path, name.data(), std::min(name.size(), sizeof(un.sun_path)));
+  const bool is_abstract = name.front() == '@';
+  if (is_abstract) un.sun_path[0] = '\0';
+  Address address;
+  std::memcpy(&address.storage, &un, sizeof(un));
+  const size_t bytes = offsetof(sockaddr_un, sun_path) + name.size() + (is_abstract ? 0 : 1);
+  address.size = static_cast<socklen_t>(std::min(bytes, sizeof(un)));
+  return address;
+}
+
 Address address_of(const std::string& url) {
+  if (url.starts_with("unix:")) return address_of_unix(url.substr(std::strlen("unix:")));
   const std::string rest = url.substr(std::strlen("tcp://"));
   const size_t colon = rest.rfind(':');
   const auto port = htons(static_cast<uint16_t>(std::stoi(rest.substr(colon + 1))));

@@ -1,4 +1,4 @@
-// A TCP client that blocks, with a deadline on everything.
+// A client that blocks, of TCP or of a unix socket, with a deadline on everything.
 #pragma once
 
 #include <cstdint>

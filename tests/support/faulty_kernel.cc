@@ -40,6 +40,14 @@ constexpr std::array<Named, FaultyKernel::kSiteCount> kNames = {{
     {Site::kEventSignal, "event_signal"},
     {Site::kEventClear, "event_clear"},
     {Site::kRaiseDescriptorLimit, "raise_descriptor_limit"},
+    {Site::kGetOption, "get_option"},
+    {Site::kPeerCredentials, "peer_credentials"},
+    {Site::kInherit, "inherit"},
+    {Site::kSetMode, "set_mode"},
+    {Site::kFileStatus, "file_status"},
+    {Site::kRemoveFile, "remove_file"},
+    {Site::kSetFileMode, "set_file_mode"},
+    {Site::kSetFileOwner, "set_file_owner"},
 }};
 
 constexpr std::array<Site, FaultyKernel::kSiteCount> kSites = [] {
@@ -162,6 +170,44 @@ int FaultyKernel::accept(int fd, SocketAddress& peer) {
 
 int FaultyKernel::set_option(int fd, int level, int name, int value) {
   return fail_or(Site::kSetOption, [&] { return inner_.set_option(fd, level, name, value); });
+}
+
+int FaultyKernel::set_text_option(int fd, int level, int name, std::string_view value) {
+  return fail_or(Site::kSetOption, [&] { return inner_.set_text_option(fd, level, name, value); });
+}
+
+int FaultyKernel::get_option(int fd, int level, int name, int& value) {
+  return fail_or(Site::kGetOption, [&] { return inner_.get_option(fd, level, name, value); });
+}
+
+int FaultyKernel::peer_credentials(int fd, Credentials& peer) {
+  return fail_or(Site::kPeerCredentials, [&] { return inner_.peer_credentials(fd, peer); });
+}
+
+int FaultyKernel::inherit(int fd, bool non_blocking) {
+  const int result = fail_or(Site::kInherit, [&] { return inner_.inherit(fd, non_blocking); });
+  if (result == 0 && non_blocking) note_opened(fd);
+  return result;
+}
+
+int FaultyKernel::set_mode(int fd, uint32_t mode) {
+  return fail_or(Site::kSetMode, [&] { return inner_.set_mode(fd, mode); });
+}
+
+int FaultyKernel::file_status(const std::string& path, FileStatus& status) {
+  return fail_or(Site::kFileStatus, [&] { return inner_.file_status(path, status); });
+}
+
+int FaultyKernel::remove_file(const std::string& path) {
+  return fail_or(Site::kRemoveFile, [&] { return inner_.remove_file(path); });
+}
+
+int FaultyKernel::set_file_mode(const std::string& path, uint32_t mode) {
+  return fail_or(Site::kSetFileMode, [&] { return inner_.set_file_mode(path, mode); });
+}
+
+int FaultyKernel::set_file_owner(const std::string& path, uint32_t user, uint32_t group) {
+  return fail_or(Site::kSetFileOwner, [&] { return inner_.set_file_owner(path, user, group); });
 }
 
 // A fault is the pending error of the socket.

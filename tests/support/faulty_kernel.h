@@ -30,12 +30,13 @@
 #include <array>
 #include <atomic>
 #include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "runtime/threads/annotations.h"
 #include "runtime/system/kernel.h"
+#include "runtime/threads/annotations.h"
 #include "runtime/threads/mutex.h"
 
 namespace trireme { inline namespace v0 {
@@ -67,8 +68,16 @@ class FaultyKernel final : public Kernel {
     kEventSignal,
     kEventClear,
     kRaiseDescriptorLimit,
+    kGetOption,
+    kPeerCredentials,
+    kInherit,
+    kSetMode,
+    kFileStatus,
+    kRemoveFile,
+    kSetFileMode,
+    kSetFileOwner,
   };
-  static constexpr size_t kSiteCount = static_cast<size_t>(Site::kRaiseDescriptorLimit) + 1;
+  static constexpr size_t kSiteCount = static_cast<size_t>(Site::kSetFileOwner) + 1;
   static constexpr uint64_t kForEver = UINT64_MAX;
 
   struct Fault {
@@ -94,8 +103,8 @@ class FaultyKernel final : public Kernel {
   uint64_t injected(Site site) const {
     return counts_of(site).injected.load(std::memory_order_relaxed);
   }
-  // Any thread. Descriptors that socket, accept, epoll_create and event_create gave out, and
-  // closes.
+  // Any thread. Descriptors that socket, accept, epoll_create and event_create gave out, or
+  // that were inherited, and closes.
   uint64_t descriptors_opened() const { return opened_.load(std::memory_order_relaxed); }
   uint64_t descriptors_closed() const { return closed_.load(std::memory_order_relaxed); }
 
@@ -109,6 +118,20 @@ class FaultyKernel final : public Kernel {
   int connect(int fd, const SocketAddress& address) override;
   int accept(int fd, SocketAddress& peer) override;
   int set_option(int fd, int level, int name, int value) override;
+  // Of kSetOption: it is the same setsockopt(2).
+  int set_text_option(int fd, int level, int name, std::string_view value) override;
+  int get_option(int fd, int level, int name, int& value) override;
+  int peer_credentials(int fd, Credentials& peer) override;
+  int inherit(int fd, bool non_blocking) override;  // opens, for the books, what is to be used
+  int set_mode(int fd, uint32_t mode) override;
+  int file_status(const std::string& path, FileStatus& status) override;
+  int remove_file(const std::string& path) override;
+  int set_file_mode(const std::string& path, uint32_t mode) override;
+  int set_file_owner(const std::string& path, uint32_t user, uint32_t group) override;
+  int64_t user_id(const std::string& name) override { return inner_.user_id(name); }
+  int64_t group_id(const std::string& name) override { return inner_.group_id(name); }
+  std::string environment(const char* name) override { return inner_.environment(name); }
+  int process_id() override { return inner_.process_id(); }
   int socket_error(int fd) override;
   int local_address(int fd, SocketAddress& address) override;
   ssize_t receive(int fd, std::span<char> into) override;

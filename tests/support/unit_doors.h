@@ -45,7 +45,7 @@ class DoorsFixture : public ::testing::Test, public Adopter {
   void open(size_t count) {
     std::vector<LoopDoor*> doors;
     for (size_t i = 0; i < count; ++i) doors.push_back(doors_[i].get());
-    const Result<Done> bound = bind_listening(kernel_, listening_, doors);
+    const Result<Bound> bound = bind_listening(kernel_, listening_, doors);
     ASSERT_TRUE(bound.ok()) << bound.error().message;
   }
   void come(int count) {

@@ -279,7 +279,7 @@ int ReadinessDriver::attach(Channel& channel, Channel::Role role, int fd) {
     bits = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
   const int result = poller_->add(channel, fd, bits);
   if (result < 0) {
-    kernel_.close_socket(fd);
+    kernel_.close_socket(fd, channel.is_shared);
     counters_.descriptors_closed.add();
     return result;
   }
@@ -353,7 +353,7 @@ void ReadinessDriver::close(Channel& channel) {
   std::erase(ended_, &channel);
   sole_speaker_.forget(&channel);
   leave_set(channel);
-  kernel_.close_socket(channel.fd);
+  kernel_.close_socket(channel.fd, channel.is_shared);
   counters_.descriptors_closed.add();
   channel.fd = -1;
   channel.flags = kClosing;

@@ -21,6 +21,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 
 namespace trireme { inline namespace v0 {
 
@@ -28,6 +30,21 @@ namespace trireme { inline namespace v0 {
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;  // bytes of `storage` in use; 0: no address
+};
+
+// The process at the other end of a unix socket, as it was when it connected.
+struct Credentials {
+  int32_t pid = 0;  // 0: of another PID namespace
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+};
+
+// What a path names; a symbolic link is not followed.
+struct FileStatus {
+  uint64_t device = 0;
+  uint64_t inode = 0;  // with `device`: the same file, as long as it exists
+  uint32_t mode = 0;   // permissions alone
+  bool is_socket = false;
 };
 
 class Kernel {
@@ -45,6 +62,9 @@ class Kernel {
   // getpeername: a client that reset while it waited has none any more.
   virtual int accept(int fd, SocketAddress& peer) = 0;
   virtual int set_option(int fd, int level, int name, int value) = 0;
+  virtual int set_text_option(int fd, int level, int name, std::string_view value) = 0;
+  virtual int get_option(int fd, int level, int name, int& value) = 0;
+  virtual int peer_credentials(int fd, Credentials& peer) = 0;  // SO_PEERCRED
   virtual int socket_error(int fd) = 0;  // SO_ERROR: 0 or the pending errno as a positive number
   virtual int local_address(int fd, SocketAddress& address) = 0;
 
@@ -76,6 +96,26 @@ class Kernel {
   // Fills those of the standard descriptors 0 to 2 that are closed: else the next one that is
   // opened would be what everybody takes for standard input, output or error.
   virtual void fill_standard_descriptors() {}
+
+  // An inherited descriptor: FD_CLOEXEC from now on, and with `non_blocking` O_NONBLOCK, as
+  // `socket` does at once.
+  virtual int inherit(int fd, bool non_blocking) = 0;
+  virtual int set_mode(int fd,
+                       uint32_t mode) = 0;  // fchmod(2): before bind, of the file to be made
+  virtual int file_status(const std::string& path, FileStatus& status) = 0;  // lstat(2)
+  virtual int remove_file(const std::string& path) = 0;                      // unlink(2)
+  // Of what the path names, never of what a symbolic link there leads to.
+  virtual int set_file_mode(const std::string& path, uint32_t mode) = 0;
+  // UINT32_MAX: as it is.
+  virtual int set_file_owner(const std::string& path, uint32_t user, uint32_t group) = 0;
+  // The number of a user or a group, by its name; or -errno. May read files, and block.
+  virtual int64_t user_id(const std::string&) { return -ENOENT; }
+  virtual int64_t group_id(const std::string&) { return -ENOENT; }
+
+  // getenv(3); empty: it is not set, or empty.
+  virtual std::string environment(const char*) { return {}; }
+  virtual int process_id() { return 0; }
+
   // if_nametoindex(3): more than 0, or -errno.
   virtual int interface_index(const char*) { return -ENODEV; }
 
@@ -83,9 +123,9 @@ class Kernel {
   virtual bool has_forked() const { return false; }
   // Closes a socket, as `close` does. Its other side, or whoever would connect to it, must not have
   // to wait for a child's copy of it to be closed, too: so where there may be one, the socket ends
-  // before. A call more only then.
-  int close_socket(int fd) {
-    if (has_forked()) shutdown(fd, SHUT_RDWR);
+  // before. A call more only then. `is_shared`: other processes have it by right, and go on.
+  int close_socket(int fd, bool is_shared = false) {
+    if (!is_shared && has_forked()) shutdown(fd, SHUT_RDWR);
     return close(fd);
   }
 

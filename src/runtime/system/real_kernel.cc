@@ -57,6 +57,24 @@ int RealKernel::set_option(int fd, int level, int name, int value) {
   return result_of(::setsockopt(fd, level, name, &value, sizeof(value)));
 }
 
+int RealKernel::set_text_option(int fd, int level, int name, std::string_view value) {
+  return result_of(
+      ::setsockopt(fd, level, name, value.data(), static_cast<socklen_t>(value.size())));
+}
+
+int RealKernel::get_option(int fd, int level, int name, int& value) {
+  socklen_t size = sizeof(value);
+  return result_of(::getsockopt(fd, level, name, &value, &size));
+}
+
+int RealKernel::peer_credentials(int fd, Credentials& peer) {
+  ucred known{};
+  socklen_t size = sizeof(known);
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &known, &size) != 0) return -errno;
+  peer = {.pid = known.pid, .uid = known.uid, .gid = known.gid};
+  return 0;
+}
+
 int RealKernel::socket_error(int fd) {
   int error = 0;
   socklen_t size = sizeof(error);

@@ -1,7 +1,8 @@
 // The kernel of this machine.
 //
 // Step: below all steps. Thread: any; the object has no state (what forks must know is in
-// real_fork.h).
+// real_fork.h). What is not a matter of sockets and descriptors is in
+// real_files.cc.
 #pragma once
 
 #include "runtime/system/kernel.h"
@@ -17,6 +18,9 @@ class RealKernel final : public Kernel {
   int connect(int fd, const SocketAddress& address) override;
   int accept(int fd, SocketAddress& peer) override;
   int set_option(int fd, int level, int name, int value) override;
+  int set_text_option(int fd, int level, int name, std::string_view value) override;
+  int get_option(int fd, int level, int name, int& value) override;
+  int peer_credentials(int fd, Credentials& peer) override;
   int socket_error(int fd) override;
   int local_address(int fd, SocketAddress& address) override;
   ssize_t receive(int fd, std::span<char> into) override;
@@ -37,6 +41,16 @@ class RealKernel final : public Kernel {
   int64_t raise_descriptor_limit() override;
   void fill_standard_descriptors() override;
   bool has_forked() const override;
+  int inherit(int fd, bool non_blocking) override;
+  int set_mode(int fd, uint32_t mode) override;
+  int file_status(const std::string& path, FileStatus& status) override;
+  int remove_file(const std::string& path) override;
+  int set_file_mode(const std::string& path, uint32_t mode) override;
+  int set_file_owner(const std::string& path, uint32_t user, uint32_t group) override;
+  int64_t user_id(const std::string& name) override;
+  int64_t group_id(const std::string& name) override;
+  std::string environment(const char* name) override;
+  int process_id() override;
   int interface_index(const char* name) override;
   int64_t memory_limit() override;
 };

@@ -14,8 +14,8 @@
 #include <csignal>
 #include <cstddef>
 
-#include "runtime/threads/annotations.h"
 #include "runtime/system/clock.h"
+#include "runtime/threads/annotations.h"
 
 namespace trireme { inline namespace v0 {
 

@@ -18,10 +18,10 @@
 
 #include "runtime/check.h"
 #include "runtime/system/home_numbers.h"
-#include "runtime/threads/park_word.h"
 #include "runtime/system/real_fork.h"
 #include "runtime/system/real_group.h"
 #include "runtime/system/real_kernel.h"
+#include "runtime/threads/park_word.h"
 #include "runtime/threads/threads.h"
 
 namespace trireme { inline namespace v0 {

@@ -6,10 +6,12 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "roster/address_counts.h"
+#include "runtime/system/unix_peer.h"
 #include "trireme/options.h"
 
 namespace trireme { inline namespace v0 { namespace {
@@ -67,6 +69,27 @@ TEST_F(RosterTest, DescribesAnIpv4ClientThoughAnIpv6ClientHadItsSlot) {
   roster_.publish_address(id_, socket_address6("::1", 1));
   published(socket_address4(0x7f000001, 2));
   EXPECT_EQ(roster_.describe(id_), "127.0.0.1:2");
+}
+
+TEST_F(RosterTest, KnowsTheClientOfAUnixSocket) {
+  const ClientAddress known =
+      published(unix_peer(Credentials{.pid = 77, .uid = 1000, .gid = UINT32_MAX}));
+  EXPECT_EQ(roster_.describe(id_), "unix:pid=77,uid=1000,gid=4294967295");
+  const std::optional<Credentials> told = known.credentials();
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->pid, 77);
+  EXPECT_EQ(told->uid, 1000u);
+  EXPECT_EQ(told->gid, UINT32_MAX);
+  EXPECT_FALSE(published(unix_peer({})).credentials()) << "the kernel has not told";
+  EXPECT_EQ(roster_.describe(id_), "");
+  EXPECT_FALSE(published(socket_address4(0x7f000001, 2)).credentials());
+}
+
+TEST(AddressCounts, DoNotCountClientsOfUnixSockets) {
+  AddressCounts counts(ServerOptions{}.address_prefix_bits);
+  const auto client = ClientAddress::of(unix_peer(Credentials{.pid = 1, .uid = 2, .gid = 3}));
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(counts.enter(client, 1));
+  counts.leave(client);
 }
 
 TEST_F(RosterTest, KnowsNoAddressOfOtherFamiliesAndOfIdsThatWereNeverGivenOut) {

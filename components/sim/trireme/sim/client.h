@@ -38,8 +38,9 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Client's fiber. Connects to a URL of the simulated server, "tcp://HOST:PORT", as
-  // Server::urls() writes it; HOST is a number or "localhost". Refusal ends the run.
+  // Client's fiber. Connects to a URL of the simulated server, "tcp://HOST:PORT",
+  // "unix:/path" or "unix:@name", as Server::urls() writes it; HOST is a number or "localhost".
+  // Refusal ends the run.
   void connect(std::string_view url, Where where = Where::here());
   // Client's fiber. False when the server refuses or the client's patience ends.
   bool try_connect(std::string_view url);
