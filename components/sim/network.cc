@@ -42,14 +42,14 @@ bool Network::conflicts(const Socket& socket, const SocketAddress& address, bool
     if (host.is_v6 == there.is_v6) {
       overlaps = host.is_any || there.is_any || host.v4 == there.v4;
     } else {
-      overlaps = (host.is_v6 && host.is_any && !socket.v6_only_) ||
-                 (there.is_v6 && there.is_any && !other->v6_only_);
+      overlaps = (host.is_v6 && host.is_any && !socket.options_.v6_only) ||
+                 (there.is_v6 && there.is_any && !other->options_.v6_only);
     }
     if (!overlaps) continue;
-    if (socket.reuse_port_ && other->reuse_port_) continue;
+    if (socket.options_.reuse_port && other->options_.reuse_port) continue;
     const bool listening = other->state_ == Socket::State::kListening;
     if (to_listen && !listening) continue;
-    if (socket.reuse_address_ && other->reuse_address_ && !listening) continue;
+    if (socket.options_.reuse_address && other->options_.reuse_address && !listening) continue;
     return true;
   }
   return false;
@@ -97,7 +97,7 @@ Socket* Network::find_listener(const SocketAddress& address) {
   for (Socket* socket : found->second) {
     if (socket->state_ != Socket::State::kListening) continue;
     const Host there = Host::of(socket->local_);
-    if (there.is_any && (there.is_v6 == host.is_v6 || (there.is_v6 && !socket->v6_only_))) {
+    if (there.is_any && (there.is_v6 == host.is_v6 || (there.is_v6 && !socket->options_.v6_only))) {
       any.push_back(socket);
     } else if (there.is_v6 == host.is_v6 && there.v4 == host.v4 && !there.is_any) {
       exact.push_back(socket);
@@ -128,8 +128,8 @@ void Network::arrive_syn(const std::shared_ptr<Socket>& socket, int tries) {
     return;
   }
   auto child = std::make_shared<Socket>(*this, listener->family_);
-  child->receive_buffer_ = listener->receive_buffer_;
-  child->send_buffer_ = listener->send_buffer_;
+  child->options_.receive_buffer = listener->options_.receive_buffer;
+  child->options_.send_buffer = listener->options_.send_buffer;
   child->state_ = Socket::State::kEstablished;
   child->connect_reported_ = true;
   child->bound_ = true;

@@ -28,10 +28,10 @@ constexpr uint32_t kWritable = EPOLLOUT | EPOLLWRNORM;
 Socket::Socket(Network& network, int family)
     : network_(network),
       family_(family),
-      last_due_(network.scheduler.now()),
-      last_data_(last_due_),
-      receive_buffer_(network.nature.receive_buffer),
-      send_buffer_(network.nature.send_buffer) {
+      options_{.receive_buffer = network.nature.receive_buffer,
+               .send_buffer = network.nature.send_buffer},
+      transit_(network.scheduler.now()),
+      last_data_(network.scheduler.now()) {
   local_.storage.ss_family = static_cast<sa_family_t>(family);
   local_.size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
 }
@@ -60,7 +60,7 @@ int Socket::listen(int backlog) {
   }
   if (const int error = network_.check_listen(*this); error != 0) return error;
   state_ = State::kListening;
-  receive_shut_ = send_shut_ = false;
+  directions_.receive_shut = directions_.send_shut = false;
   return 0;
 }
 
@@ -78,7 +78,7 @@ int Socket::connect(const SocketAddress& address) {
       if (connect_reported_) return -EISCONN;
       const int error = take_error();
       state_ = State::kFresh;
-      receive_shut_ = send_shut_ = fin_seen_ = fin_sent_ = fin_acknowledged_ = false;
+      directions_ = {};
       return error != 0 ? -error : -ECONNABORTED;
     }
     case State::kFresh:
@@ -121,20 +121,20 @@ int Socket::set_option(int level, int name, int value) {
   if (level == SOL_SOCKET) {
     switch (name) {
       case SO_REUSEADDR:
-        reuse_address_ = value != 0;
+        options_.reuse_address = value != 0;
         return 0;
       case SO_REUSEPORT:
-        reuse_port_ = value != 0;
+        options_.reuse_port = value != 0;
         return 0;
       case SO_KEEPALIVE:
       case SO_INCOMING_CPU:
       case SO_BUSY_POLL:
         return 0;
       case SO_SNDBUF:
-        send_buffer_ = std::max<size_t>(value < 0 ? 0 : value, kBufferBytesMin);
+        options_.send_buffer = std::max<size_t>(value < 0 ? 0 : value, kBufferBytesMin);
         return 0;
       case SO_RCVBUF:
-        receive_buffer_ = std::max<size_t>(value < 0 ? 0 : value, kBufferBytesMin);
+        options_.receive_buffer = std::max<size_t>(value < 0 ? 0 : value, kBufferBytesMin);
         return 0;
       default:
         return -ENOPROTOOPT;
@@ -142,7 +142,7 @@ int Socket::set_option(int level, int name, int value) {
   }
   if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY && family_ == AF_INET6) {
     if (bound_) return -EINVAL;
-    v6_only_ = value != 0;
+    options_.v6_only = value != 0;
     return 0;
   }
   if (level != IPPROTO_TCP) return -ENOPROTOOPT;
@@ -170,31 +170,35 @@ int Socket::set_text_option(int level, int name, std::string_view value) {
 
 int Socket::take_error() { return std::exchange(error_, 0); }
 
+size_t Socket::Received::take(std::span<char> into) {
+  const size_t size = std::min(into.size(), bytes());
+  if (size == 0) return 0;
+  std::memcpy(into.data(), all_.data() + taken_, size);
+  taken_ += size;
+  if (taken_ == all_.size()) {
+    drop();
+  } else if (taken_ > all_.size() / 2) {
+    all_.erase(0, taken_);
+    taken_ = 0;
+  }
+  return size;
+}
+
 ssize_t Socket::receive(std::span<char> into) {
   if (state_ == State::kListening) return -ENOTCONN;
-  const size_t size = std::min(into.size(), unread_bytes());
-  if (size > 0) {
-    std::memcpy(into.data(), received_.data() + received_taken_, size);
-    received_taken_ += size;
-    if (received_taken_ == received_.size()) {
-      received_ = std::string();
-      received_taken_ = 0;
-    } else if (received_taken_ > received_.size() / 2) {
-      received_.erase(0, received_taken_);
-      received_taken_ = 0;
-    }
+  if (const size_t size = received_.take(into); size > 0) {
     if (peer_ != nullptr) peer_->announce_room();
     return static_cast<ssize_t>(size);
   }
-  if (fin_seen_) return 0;
+  if (directions_.fin_seen) return 0;
   if (error_ != 0) return -take_error();
-  if (receive_shut_) return 0;
+  if (directions_.receive_shut) return 0;
   return is_closed() ? -ENOTCONN : -EAGAIN;
 }
 
 ssize_t Socket::send(std::span<const iovec> from) {
   if (state_ == State::kConnecting) return -EAGAIN;
-  if (state_ != State::kEstablished || send_shut_) {
+  if (state_ != State::kEstablished || directions_.send_shut) {
     return error_ != 0 ? -take_error() : -EPIPE;
   }
   size_t total = 0;
@@ -242,8 +246,9 @@ ssize_t Socket::bytes_unsent() const {
   if (peer_ == nullptr) return 0;
   // What the peer holds beyond its receive buffer is in our send buffer.
   const size_t unread = peer_->unread_bytes();
-  const size_t beyond = unread > peer_->receive_buffer_ ? unread - peer_->receive_buffer_ : 0;
-  return static_cast<ssize_t>(peer_->transit_bytes_ + beyond);
+  const size_t beyond =
+      unread > peer_->options_.receive_buffer ? unread - peer_->options_.receive_buffer : 0;
+  return static_cast<ssize_t>(peer_->transit_.bytes() + beyond);
 }
 
 int64_t Socket::quiet_ms() const {
@@ -265,12 +270,12 @@ int Socket::shutdown(int how) {
     error_ = ECONNRESET;
   } else {
     if (is_closed()) result = -ENOTCONN;
-    if (how != SHUT_WR) receive_shut_ = true;
+    if (how != SHUT_WR) directions_.receive_shut = true;
     if (how != SHUT_RD) {
-      if (state_ == State::kEstablished && !fin_sent_) {
+      if (state_ == State::kEstablished && !directions_.fin_sent) {
         send_fin();
       } else {
-        send_shut_ = true;
+        directions_.send_shut = true;
       }
     }
   }
@@ -305,22 +310,21 @@ void Socket::close_descriptor() {
   } else if (state_ == State::kEstablished && unread_bytes() > 0) {
     transmit_reset();
     become_closed();
-  } else if (state_ == State::kEstablished && !fin_sent_) {
+  } else if (state_ == State::kEstablished && !directions_.fin_sent) {
     send_fin();
   }
-  received_ = std::string();
-  received_taken_ = 0;
+  received_.drop();
   if (peer_ != nullptr && peer_->orphan_) cut_link();
 }
 
 uint32_t Socket::poll() {
   if (state_ == State::kListening) return accept_queue_.empty() ? 0 : kReadable;
   uint32_t events = 0;
-  if (is_closed() || (receive_shut_ && send_shut_)) events |= EPOLLHUP;
-  if (receive_shut_) events |= kReadable | EPOLLRDHUP;
+  if (is_closed() || (directions_.receive_shut && directions_.send_shut)) events |= EPOLLHUP;
+  if (directions_.receive_shut) events |= kReadable | EPOLLRDHUP;
   if (state_ != State::kConnecting) {
     if (unread_bytes() > 0) events |= kReadable;
-    if (send_shut_ || is_writable()) {
+    if (directions_.send_shut || is_writable()) {
       events |= kWritable;
     } else {
       wants_room_ = true;
@@ -332,15 +336,15 @@ uint32_t Socket::poll() {
 
 size_t Socket::room_to_send() const {
   if (peer_ == nullptr) return 0;
-  const size_t capacity = send_buffer_ + peer_->receive_buffer_;
-  const size_t used = peer_->transit_bytes_ + peer_->unread_bytes();
+  const size_t capacity = options_.send_buffer + peer_->options_.receive_buffer;
+  const size_t used = peer_->transit_.bytes() + peer_->unread_bytes();
   return used < capacity ? capacity - used : 0;
 }
 
 bool Socket::is_writable() {
   if (squeezed_) return false;
   if (peer_ == nullptr) return true;
-  return room_to_send() * 3 >= send_buffer_ + peer_->receive_buffer_;
+  return room_to_send() * 3 >= options_.send_buffer + peer_->options_.receive_buffer;
 }
 
 void Socket::announce_room() {

@@ -19,6 +19,7 @@
 // 5. An OUT edge comes only after somebody found the socket not writable.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <span>
@@ -73,6 +74,55 @@ class Socket final : public StreamSocket, public std::enable_shared_from_this<So
     TimePoint due;
     std::string bytes;
   };
+  // What set_option has set.
+  struct Options {
+    bool reuse_address = false;
+    bool reuse_port = false;
+    bool v6_only = false;
+    size_t receive_buffer;
+    size_t send_buffer;
+  };
+  // How far each direction has ended: shut for the program, and what of it went over the wire.
+  struct Directions {
+    bool receive_shut = false;
+    bool send_shut = false;
+    bool fin_seen = false;
+    bool fin_sent = false;
+    bool fin_acknowledged = false;
+  };
+  // Bytes that have arrived and were not read yet.
+  class Received {
+   public:
+    size_t bytes() const { return all_.size() - taken_; }
+    void append(std::string bytes);
+    // As many as there are and fit.
+    size_t take(std::span<char> into);
+    void drop() { *this = {}; }
+
+   private:
+    std::string all_;  // the first `taken_` of them are read
+    size_t taken_ = 0;
+  };
+  // Segments on their way, in order.
+  class Transit {
+   public:
+    explicit Transit(TimePoint now) : last_due_(now) {}
+    bool is_empty() const { return segments_.empty(); }
+    size_t count() const { return segments_.size(); }
+    size_t bytes() const { return bytes_; }
+    bool is_due(TimePoint now) const { return !is_empty() && segments_.front().due <= now; }
+    // When one arrives that would arrive at `due`: none overtakes another.
+    TimePoint due_behind(TimePoint due) { return last_due_ = std::max(last_due_, due); }
+    void add(Segment segment);
+    Segment take();
+    void lose_last();
+    void drop();
+
+   private:
+    std::deque<Segment> segments_;
+    size_t bytes_ = 0;
+    TimePoint last_due_;
+  };
 
   // Deliveries (socket_segments.cc). `transmit` queues at the peer what this side sends.
   void transmit(Segment::Kind kind, std::string bytes);
@@ -94,7 +144,7 @@ class Socket final : public StreamSocket, public std::enable_shared_from_this<So
   size_t room_to_send() const;
   bool is_writable();
   void announce_room();
-  size_t unread_bytes() const { return received_.size() - received_taken_; }
+  size_t unread_bytes() const { return received_.bytes(); }
 
   Network& network_;
   const int family_;
@@ -102,15 +152,8 @@ class Socket final : public StreamSocket, public std::enable_shared_from_this<So
   SocketAddress local_;
   SocketAddress remote_;
   bool bound_ = false;
-  bool reuse_address_ = false;
-  bool reuse_port_ = false;
-  bool v6_only_ = false;
-
-  bool receive_shut_ = false;
-  bool send_shut_ = false;
-  bool fin_seen_ = false;
-  bool fin_sent_ = false;
-  bool fin_acknowledged_ = false;
+  Options options_;
+  Directions directions_;
   bool connect_reported_ = false;
   bool orphan_ = false;      // the descriptor is closed
   bool wants_room_ = false;  // SOCK_NOSPACE: somebody found no room to send
@@ -118,14 +161,9 @@ class Socket final : public StreamSocket, public std::enable_shared_from_this<So
   int error_ = 0;            // SO_ERROR, positive
 
   std::shared_ptr<Socket> peer_;
-  std::string received_;  // arrived bytes; the first `received_taken_` of them are read
-  size_t received_taken_ = 0;
-  std::deque<Segment> transit_;  // on their way to this side, in order
-  size_t transit_bytes_ = 0;
-  TimePoint last_due_;
+  Received received_;
+  Transit transit_;      // to this side
   TimePoint last_data_;  // when bytes came or went
-  size_t receive_buffer_;
-  size_t send_buffer_;
 
   // Listener.
   int backlog_ = 0;

@@ -16,6 +16,36 @@ constexpr uint32_t kReadable = EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND;
 
 }  // namespace
 
+void Socket::Received::append(std::string bytes) {
+  if (all_.empty()) {
+    all_ = std::move(bytes);
+  } else {
+    all_ += bytes;
+  }
+}
+
+void Socket::Transit::add(Segment segment) {
+  bytes_ += segment.bytes.size();
+  segments_.push_back(std::move(segment));
+}
+
+Socket::Segment Socket::Transit::take() {
+  Segment segment = std::move(segments_.front());
+  segments_.pop_front();
+  bytes_ -= segment.bytes.size();
+  return segment;
+}
+
+void Socket::Transit::lose_last() {
+  bytes_ -= segments_.back().bytes.size();
+  segments_.pop_back();
+}
+
+void Socket::Transit::drop() {
+  segments_.clear();
+  bytes_ = 0;
+}
+
 void Socket::transmit(Segment::Kind kind, std::string bytes) {
   const auto peer = peer_;
   if (peer == nullptr) return;
@@ -31,15 +61,13 @@ void Socket::transmit(Segment::Kind kind, std::string bytes) {
     Segment segment{kind, {}, bytes.substr(begin, piece_max)};
     begin += piece_max;
     const TimePoint now = network_.scheduler.now();
-    segment.due = std::max(peer->last_due_, now + network_.draw_delay());
-    peer->last_due_ = segment.due;
-    if (segment.due <= now && peer->transit_.empty()) {
+    segment.due = peer->transit_.due_behind(now + network_.draw_delay());
+    if (segment.due <= now && peer->transit_.is_empty()) {
       peer->deliver(std::move(segment));
       continue;
     }
-    peer->transit_bytes_ += segment.bytes.size();
     const TimePoint due = segment.due;
-    peer->transit_.push_back(std::move(segment));
+    peer->transit_.add(std::move(segment));
     network_.scheduler.at(due, [peer] { peer->deliver_due(); });
   } while (begin < bytes.size());
 }
@@ -47,25 +75,17 @@ void Socket::transmit(Segment::Kind kind, std::string bytes) {
 void Socket::transmit_reset() {
   const auto peer = peer_;
   if (peer == nullptr) return;
-  if (network_.faults.reset_destroys && !peer->transit_.empty()) {
-    uint64_t lost = network_.random.below(peer->transit_.size() + 1);
+  if (network_.faults.reset_destroys && !peer->transit_.is_empty()) {
+    uint64_t lost = network_.random.below(peer->transit_.count() + 1);
     if (lost > 0 && !network_.scheduler.lets(FaultKind::kLostBytes)) lost = 0;
-    for (; lost > 0; --lost) {
-      peer->transit_bytes_ -= peer->transit_.back().bytes.size();
-      peer->transit_.pop_back();
-    }
+    for (; lost > 0; --lost) peer->transit_.lose_last();
   }
   transmit(Segment::Kind::kReset, {});
 }
 
 void Socket::deliver_due() {
   const auto keep = shared_from_this();
-  while (!transit_.empty() && transit_.front().due <= network_.scheduler.now()) {
-    Segment segment = std::move(transit_.front());
-    transit_.pop_front();
-    transit_bytes_ -= segment.bytes.size();
-    deliver(std::move(segment));
-  }
+  while (transit_.is_due(network_.scheduler.now())) deliver(transit_.take());
 }
 
 void Socket::deliver(Segment segment) {
@@ -93,7 +113,7 @@ void Socket::on_established() {
 
 void Socket::on_data(std::string bytes) {
   if (state_ != State::kEstablished) return;
-  if (orphan_ || (receive_shut_ && fin_sent_)) {
+  if (orphan_ || (directions_.receive_shut && directions_.fin_sent)) {
     transmit_reset();
     become_closed();
     if (orphan_) return;
@@ -102,32 +122,28 @@ void Socket::on_data(std::string bytes) {
     return;
   }
   last_data_ = network_.scheduler.now();
-  if (received_.empty()) {
-    received_ = std::move(bytes);
-  } else {
-    received_ += bytes;
-  }
+  received_.append(std::move(bytes));
   notify(kReadable);
 }
 
 void Socket::send_fin() {
-  fin_sent_ = send_shut_ = true;
+  directions_.fin_sent = directions_.send_shut = true;
   transmit(Segment::Kind::kFin, {});
 }
 
 void Socket::on_fin() {
   if (state_ != State::kEstablished) return;
-  fin_seen_ = receive_shut_ = true;
+  directions_.fin_seen = directions_.receive_shut = true;
   const auto peer = peer_;
-  if (fin_acknowledged_) become_closed();
+  if (directions_.fin_acknowledged) become_closed();
   notify(0);
   if (peer != nullptr) peer->on_fin_acknowledged();
 }
 
 void Socket::on_fin_acknowledged() {
   if (state_ != State::kEstablished) return;
-  fin_acknowledged_ = true;
-  if (fin_seen_) become_closed();
+  directions_.fin_acknowledged = true;
+  if (directions_.fin_seen) become_closed();
   notify(0);
 }
 
@@ -137,11 +153,10 @@ void Socket::on_reset() {
     if (state_ == State::kConnecting) {
       error_ = ECONNREFUSED;
     } else {
-      error_ = fin_seen_ && !fin_sent_ ? EPIPE : ECONNRESET;
+      error_ = directions_.fin_seen && !directions_.fin_sent ? EPIPE : ECONNRESET;
     }
   }
-  transit_.clear();
-  transit_bytes_ = 0;
+  transit_.drop();
   if (known) become_closed();
   cut_link();
   if (known) notify(0);
@@ -156,7 +171,7 @@ void Socket::refuse_connection(int error) {
 
 void Socket::become_closed() {
   state_ = State::kClosed;
-  receive_shut_ = send_shut_ = true;
+  directions_.receive_shut = directions_.send_shut = true;
 }
 
 void Socket::cut_link() {
