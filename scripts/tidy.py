@@ -26,10 +26,6 @@ PAGE_COLUMNS_MAX = 120  # of Markdown, tables and code excepted
 PAGE_LINES_MAX = {"README.md": 120, "ARCHITECTURE.md": 300}
 
 STEPS = ["accept", "connection", "framing", "handling", "reply", "roster", "runtime"]  # of src
-# Classes that are over, with their lines and members: these numbers may only fall.
-CLASSES_STILL_OVER = {
-    "Socket": (0, 30),
-}
 VOID_POINTERS = {  # files of src and include, and why they have a pointer without a type
     "include/trireme/detail/service.h": "a session is of the user's type",
     "src/connection/connection.h": "likewise",
@@ -381,17 +377,12 @@ class Tidy:
                     if full:
                         lines[full] += count
         for name, place in where.items():
-            most_lines, most_members = CLASSES_STILL_OVER.get(
-                name, (CLASS_LINES_MAX, CLASS_MEMBERS_MAX))
-            if lines[name] > max(most_lines, CLASS_LINES_MAX):
+            if lines[name] > CLASS_LINES_MAX:
                 self.say(*place, f"{name} has {lines[name]} lines over all its files; "
-                                 f"at most {max(most_lines, CLASS_LINES_MAX)}")
-            if members[name] > max(most_members, CLASS_MEMBERS_MAX):
+                                 f"at most {CLASS_LINES_MAX}")
+            if members[name] > CLASS_MEMBERS_MAX:
                 self.say(*place, f"{name} has {members[name]} data members; "
-                                 f"at most {max(most_members, CLASS_MEMBERS_MAX)}")
-        for name in CLASSES_STILL_OVER if where else []:
-            if lines.get(name, 0) <= CLASS_LINES_MAX and members.get(name, 0) <= CLASS_MEMBERS_MAX:
-                self.say("scripts/tidy.py", 1, f"{name} is not over any more: off the list with it")
+                                 f"at most {CLASS_MEMBERS_MAX}")
 
     def check_forward_declarations(self):
         """A folder does not know the types of those that come before it, not even by name."""

@@ -17,10 +17,6 @@ import tidy  # noqa: E402
 PRAGMA = "#pragma once\n"
 
 
-CLASSES_STILL_OVER = tidy.CLASSES_STILL_OVER
-tidy.CLASSES_STILL_OVER = {}  # the repository's are not in these trees
-
-
 def findings(tree, dead_files=False):
     """Most trees have headers that nobody includes: that is told where it is asked for."""
     with tempfile.TemporaryDirectory() as folder:
@@ -270,21 +266,6 @@ class TidyTest(unittest.TestCase):
         self.passes(tree | {"src/runtime/a.h": PRAGMA + most + "};\n"})
         self.refused(tree | {"src/runtime/a.h": PRAGMA + most + "  int b_;\n};\n"},
                      "A has 21 data members; at most 20")
-
-    def test_classes_that_are_still_over(self):
-        tree = {"src/runtime/b.cc": '#include "runtime/a.h"\n', "src/runtime/a.h": PRAGMA
-                + "class A {\n" + "".join(f"  int a{i}_;\n" for i in range(22)) + "};\n"}
-        self.still_over({"A": (0, 22)})
-        self.passes(tree)
-        self.still_over({"A": (0, 21)})
-        self.refused(tree, "A has 22 data members; at most 21")
-        self.still_over({"A": (0, 22), "B": (900, 0)})
-        self.refused(tree, "B is not over any more")
-
-    def still_over(self, over):
-        before = tidy.CLASSES_STILL_OVER
-        tidy.CLASSES_STILL_OVER = over
-        self.addCleanup(setattr, tidy, "CLASSES_STILL_OVER", before)
 
     def test_types_of_earlier_folders(self):
         tree = {"src/handling/a.h": PRAGMA + "class A {};\n", "src/accept/a.cc":
