@@ -4,6 +4,8 @@
 #include <charconv>
 #include <random>
 
+#include "trireme/codecs.h"
+
 namespace load {
 namespace {
 
@@ -65,12 +67,7 @@ std::string name_of(const Framing& framing) {
 tr::Envelope envelope_of(const Framing& framing, uint64_t body_bytes) {
   if (framing.kind == Framing::Kind::kLines) return tr::lines()->envelope(body_bytes);
   if (framing.kind != Framing::Kind::kLengthPrefix) return tr::bytes()->envelope(body_bytes);
-  tr::Envelope envelope;
-  envelope.head_bytes = static_cast<uint8_t>(framing.number);
-  for (uint64_t i = 0; i < framing.number; ++i) {  // most significant byte first
-    envelope.head[i] = static_cast<char>(body_bytes >> (8 * (framing.number - 1 - i)));
-  }
-  return envelope;
+  return tr::length_prefix({.width = static_cast<uint8_t>(framing.number)})->envelope(body_bytes);
 }
 
 std::string refusal_of(const Framing& framing, uint64_t body_bytes) {

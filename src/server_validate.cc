@@ -121,6 +121,8 @@ Result<Done> validate_listening(const Listening& listening) {
       return usage("cannot serve '" + listening.url + "': one of its layers is a null pointer");
   }
   if (const char* wrong = wrong_option(options.socket)) return usage(wrong);
+  const std::string problem = listening.codec->problem(limits.frame_bytes_max);
+  if (!problem.empty()) return usage("cannot serve '" + listening.url + "': " + problem);
   for (const PinnedKind& pin : listening.options.pinned_kinds) {
     if (pin.kind >= Kinds::kShared || pin.dispatch == Dispatch::kAdaptive) {
       return usage("a pinned kind is 0 to 14, pinned to Dispatch::kInline or Dispatch::kWorkers");

@@ -11,18 +11,15 @@
 namespace bench {
 namespace {
 
-constexpr char kLine[] = "a line of some bytes\n";
-constexpr size_t kLineBytes = sizeof(kLine) - 1;
-
 int64_t process_cpu_ns() {
   timespec time{};
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
   return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
-std::string lines(uint64_t count) {
+std::string repeated(std::string_view message, uint64_t count) {
   std::string all;
-  for (uint64_t i = 0; i < count; ++i) all += kLine;
+  for (uint64_t i = 0; i < count; ++i) all += message;
   return all;
 }
 
@@ -37,8 +34,12 @@ int loopback(trireme::SocketAddress& address) {
 
 }  // namespace
 
-NullKernel::NullKernel(uint64_t requests, uint64_t depth)
-    : requests_(requests), depth_(depth), burst_(lines(depth)), left_(requests) {}
+NullKernel::NullKernel(uint64_t requests, uint64_t depth, std::string_view message)
+    : requests_(requests),
+      depth_(depth),
+      message_bytes_(message.size()),
+      burst_(repeated(message, depth)),
+      left_(requests) {}
 
 void NullKernel::wait_closed() {
   std::unique_lock lock(mutex_);
@@ -69,10 +70,10 @@ ssize_t NullKernel::receive(int, std::span<char> into) {
     if (end_ns_ == 0) end_ns_ = process_cpu_ns();
     return 0;
   }
-  const uint64_t count = std::min({left_, depth_, into.size() / kLineBytes});
-  std::memcpy(into.data(), burst_.data(), count * kLineBytes);
+  const uint64_t count = std::min({left_, depth_, into.size() / message_bytes_});
+  std::memcpy(into.data(), burst_.data(), count * message_bytes_);
   left_ -= count;
-  return static_cast<ssize_t>(count * kLineBytes);
+  return static_cast<ssize_t>(count * message_bytes_);
 }
 
 ssize_t NullKernel::send(int, std::span<const iovec> from) {

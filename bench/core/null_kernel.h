@@ -1,5 +1,5 @@
-// A kernel that costs nothing: one client that always has the next lines ready and swallows what it
-// is sent. What is measured above it is the library alone.
+// A kernel that costs nothing: one client that always has the next messages ready and swallows what
+// it is sent. What is measured above it is the library alone.
 //
 // Thread: any, as every Kernel. Descriptors are numbers; nothing of the operating system is touched
 // but a condition variable, on which a loop sleeps that has nothing to do.
@@ -19,8 +19,9 @@ namespace bench {
 
 class NullKernel final : public trireme::Kernel {
  public:
-  // The client sends `requests` lines, `depth` at a time, and then ends its stream.
-  NullKernel(uint64_t requests, uint64_t depth);
+  // The client sends `message` as often as `requests` says, `depth` at a time, and then ends its
+  // stream.
+  NullKernel(uint64_t requests, uint64_t depth, std::string_view message);
 
   // Blocks until the server has closed the connection.
   void wait_closed();
@@ -81,6 +82,7 @@ class NullKernel final : public trireme::Kernel {
   size_t ready(const Set& set, std::span<epoll_event> into);
 
   const uint64_t requests_, depth_;
+  const size_t message_bytes_;
   const std::string burst_;
   uint64_t left_;
   uint64_t measured_ = 0;

@@ -117,6 +117,10 @@ class Codec {
   virtual ErrorReply error_reply(std::string_view sentence) const = 0;
   // Any thread. The reply to a request that was refused because of load.
   virtual ErrorReply busy_reply() const = 0;
+  // Before start(). A sentence about options that cannot work with this limit of the listener:
+  // start() refuses them with it. Empty: all is well.
+  virtual std::string problem(size_t /*frame_bytes_max*/) const { return {}; }
+
   // Any thread. The last words to a client when the server drains. Empty: none.
   virtual std::string goodbye() const { return {}; }
 };

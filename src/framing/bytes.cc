@@ -1,12 +1,13 @@
 // The codec `bytes`: a request is whatever has arrived.
 #include <algorithm>
 
+#include "framing/tested_codec.h"
 #include "trireme/codec.h"
 
 namespace trireme { inline namespace v0 {
 namespace {
 
-class BytesCodec final : public Codec {
+class BytesCodec final : public TestedCodec {
  public:
   Frame decode(DecodeState&, std::string_view input, bool ended,
                size_t frame_bytes_max) const override {

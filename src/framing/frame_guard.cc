@@ -1,8 +1,10 @@
 #include "framing/frame_guard.h"
 
+#include "framing/tested_codec.h"
+
 namespace trireme { inline namespace v0 {
 
-bool is_tested(const Codec& codec) { return &codec == lines().get() || &codec == bytes().get(); }
+bool is_tested(const Codec& codec) { return dynamic_cast<const TestedCodec*>(&codec) != nullptr; }
 
 const char* mistake_in(const Frame& frame, std::string_view input, bool ended,
                        size_t frame_bytes_max) {

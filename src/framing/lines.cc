@@ -1,6 +1,7 @@
 // The codec `lines`: "\n" or "\r\n" ends a request. A bare "\r" is an ordinary byte, and so is NUL.
 #include <cstring>
 
+#include "framing/tested_codec.h"
 #include "trireme/codec.h"
 
 namespace trireme { inline namespace v0 {
@@ -8,7 +9,7 @@ namespace {
 
 constexpr uint64_t kSkipping = 1;  // DecodeState::flags: the rest of a line that was too long
 
-class LinesCodec final : public Codec {
+class LinesCodec final : public TestedCodec {
  public:
   Frame decode(DecodeState& state, std::string_view input, bool ended,
                size_t frame_bytes_max) const override {
@@ -77,7 +78,8 @@ class LinesCodec final : public Codec {
                             size_t frame_bytes_max) {
     if (state.flags & kSkipping) {
       // The client has its answer to that line: at the end nothing of it is left to drop.
-      if (ended) return {.kind = Frame::Kind::kEnd};
+      if (ended && input.empty()) return {.kind = Frame::Kind::kEnd};
+      if (ended) return {.kind = Frame::Kind::kSkip, .consumed = input.size()};
       return {.kind = Frame::Kind::kIncomplete, .consumed = input.size()};
     }
     // One byte more than the limit may be the "\r" of a line that is just short enough.

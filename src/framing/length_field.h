@@ -1,0 +1,87 @@
+// Where a frame ends whose head holds its length: arithmetic only, no codec.
+//
+// Step 3. Thread: any; immutable. A hostile length is a number and nothing else.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace trireme { inline namespace v0 {
+
+class LengthField {
+ public:
+  // As in LengthPrefixOptions, of which all are good.
+  struct Layout {
+    uint8_t width = 4;
+    bool is_little = false;
+    uint8_t offset = 0;
+    int32_t adjustment = 0;
+    bool includes_head = false;
+    uint8_t strip = 4;
+  };
+
+  enum class Found : uint8_t { kFrame, kIncomplete, kTooLong, kTooShort };
+  struct Cut {
+    Found found = Found::kIncomplete;
+    size_t frame_bytes = 0;  // kFrame, and kIncomplete if the head is there; else 0
+  };
+
+  explicit LengthField(const Layout& layout);
+
+  // The frame at the front of `input`, whose payload has at most `payload_bytes_max`.
+  Cut cut(std::string_view input, size_t payload_bytes_max) const {
+    if (input.size() < head_bytes_) return {};
+    const uint64_t length = read(input);
+    if (length < least_) return {Found::kTooShort, 0};
+    if (length >= too_long(payload_bytes_max)) return {Found::kTooLong, 0};
+    const size_t frame_bytes = static_cast<size_t>(length + extra_);
+    return {frame_bytes <= input.size() ? Found::kFrame : Found::kIncomplete, frame_bytes};
+  }
+  size_t head_bytes() const { return head_bytes_; }
+  size_t strip() const { return layout_.strip; }
+  // The length is among the bytes that are stripped, so that an answer needs one.
+  bool is_stripped() const { return layout_.strip >= head_bytes_; }
+
+  // The most bytes that a payload can have. With is_stripped().
+  uint64_t payload_bytes_max() const;
+  // Writes the head of a payload of so many bytes: strip() bytes. With is_stripped(). False: the
+  // payload is too long, or too short, for a length.
+  bool put_head(uint64_t payload_bytes, char* head) const;
+
+ private:
+  uint64_t read(std::string_view input) const;
+  uint64_t read_at_the_end(const char* field) const;
+  // The least length of a payload that is too long.
+  uint64_t too_long(size_t payload_bytes_max) const {
+    if (payload_bytes_max > kPayloadBytesMax) payload_bytes_max = kPayloadBytesMax;
+    const int64_t length = static_cast<int64_t>(payload_bytes_max) + beside_ + 1;
+    return length < 0 ? 0 : static_cast<uint64_t>(length);
+  }
+
+  static constexpr size_t kPayloadBytesMax = size_t{1} << 40;  // so that no sum overflows
+
+  Layout layout_;
+  size_t head_bytes_;  // up to the end of the length
+  uint64_t extra_;     // a frame has so many bytes more than its length says, modulo 2^64
+  uint64_t least_;     // a length below it makes a frame that does not hold its own head
+  int64_t beside_;     // a length counts so many bytes more than there are in the payload
+};
+
+inline uint64_t LengthField::read(std::string_view input) const {
+  const char* const field = input.data() + layout_.offset;
+  if (input.size() - layout_.offset < sizeof(uint64_t)) return read_at_the_end(field);
+  uint64_t word;
+  std::memcpy(&word, field, sizeof(word));
+  // The field is in the first bytes of the word: the upper ones of a big-endian number, the lower
+  // ones of a little-endian number.
+  if (layout_.is_little != (std::endian::native == std::endian::little)) {
+    word = __builtin_bswap64(word);
+  }
+  const unsigned beyond = 64 - 8u * layout_.width;
+  return layout_.is_little ? word << beyond >> beyond : word >> beyond;
+}
+
+}}  // namespace trireme
