@@ -55,9 +55,10 @@ struct Part {
       const std::string request = kLines[random.below(5)];
       said += request + "\n";
       if (request == "newest") heard += "new\n";
-      heard += request == "PEER"    ? address + "\n"
-               : request == "large" ? std::string(50'000, 'x') + "\n"
-                                    : request + "\n";
+      heard += request == "PEER"    ? address
+               : request == "large" ? std::string(50'000, 'x')
+                                    : request;
+      heard += "\n";
     }
     sent = header + (manner > 1 ? std::string(support::KnockLayer::kKnock) + turned(said) : "");
     if (manner > 1) wanted = std::string(support::KnockLayer::kWelcome) + turned(heard);
