@@ -23,7 +23,7 @@ std::string describe_peer(const tr::Peer& peer) {
 void add_lines(tr::Server& server, const std::string& url, const tr::ListenOptions& options) {
   const auto answer = [](const tr::Request& request) -> tr::Answer {
     if (request.text() == "PEER") return describe_peer(request.peer());
-    if (request.text() == "LAYERS") return "";
+    if (request.text() == "LAYERS") return request.peer().layers().text();
     return request.text();
   };
   server.listen(url, tr::lines(), answer, options);

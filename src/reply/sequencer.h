@@ -10,8 +10,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "runtime/memory/buffers.h"
 #include "runtime/check.h"
+#include "runtime/memory/buffers.h"
 #include "trireme/answer.h"
 
 namespace trireme { inline namespace v0 {

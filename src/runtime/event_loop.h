@@ -11,11 +11,11 @@
 #include <atomic>
 #include <memory>
 
-#include "runtime/threads/annotations.h"
 #include "runtime/counters.h"
 #include "runtime/drivers/driver.h"
-#include "runtime/threads/loop_word.h"
 #include "runtime/mailbox.h"
+#include "runtime/threads/annotations.h"
+#include "runtime/threads/loop_word.h"
 #include "runtime/threads/poll_window.h"
 #include "runtime/threads/sleep_word.h"
 #include "runtime/threads/threads.h"

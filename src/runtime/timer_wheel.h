@@ -12,8 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "runtime/system/clock.h"
 #include "runtime/counters.h"
+#include "runtime/system/clock.h"
 
 namespace trireme { inline namespace v0 {
 

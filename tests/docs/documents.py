@@ -31,7 +31,10 @@ def options_of_page(text):
     """Options that a page ascribes to the tool: in code spans, and in commands that call it."""
     found = set()
     for span in code_spans(text):
-        if not span.startswith(("./dev", "cmake", "ctest", "--name")):
+        # The example of the simulator's page, and the linker, have options of their own.
+        others = ("./dev", "cmake", "ctest", "--name", "--repaired", "--wrap", "--fdname",
+                  "systemd-socket-activate")
+        if not span.startswith(others):
             found.update(options_in(span))
     for _, block, _ in blocks(text, "console"):
         for command in commands(block):

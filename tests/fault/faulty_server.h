@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "fault/expectations.h"
-#include "support/faulty_threads.h"
 #include "support/client.h"
+#include "support/faulty_threads.h"
 #include "support/gate.h"
 #include "support/test_server.h"
 

@@ -13,8 +13,8 @@
 #include <thread>
 #include <utility>
 
-#include "support/faulty_threads.h"
 #include "support/client.h"
+#include "support/faulty_threads.h"
 #include "support/gate.h"
 #include "support/test_server.h"
 #include "trireme/trireme.h"

@@ -35,6 +35,21 @@ TEST(Lines, EchoesAndTellsThePeer) {
   }
 }
 
+// Whoever the mode of the file lets in is believed, and refused without a header.
+TEST(Lines, BehindAProxyAtAUnixSocketTheToldAddressCounts) {
+  const support::TemporaryFolder folder;
+  tr::Server server({.io_workers = 1, .log = [](tr::LogLevel, std::string_view) {}});
+  add_lines(server, "unix+proxy:" + folder.file("a.sock"), {});
+  ASSERT_TRUE(server.start().ok());
+  EXPECT_EQ(server.urls()[0], "unix+proxy:" + folder.file("a.sock"));
+  Client told("unix:" + folder.file("a.sock")), untold("unix:" + folder.file("a.sock"));
+  ASSERT_TRUE(told.send("PROXY TCP4 192.0.2.33 198.51.100.1 56324 443\r\n"));
+  EXPECT_EQ(told.ask("PEER"), "192.0.2.33 56324");
+  EXPECT_NE(told.ask("LAYERS"), "");
+  ASSERT_TRUE(untold.send("PEER\n"));
+  EXPECT_EQ(untold.receive_all(), "");
+}
+
 TEST(Lines, OfNobodyIsUnknown) { EXPECT_EQ(describe_peer(tr::Peer()), "unknown"); }
 
 }  // namespace

@@ -208,7 +208,8 @@ TEST(SimClients, WhatComesInsteadIsSaid) {
   EXPECT_EQ(failure_of([](sim::Client& ada, const std::string&) { ada.send("a"); }),
             "client 1 'ada' calls send without a connection");
   EXPECT_EQ(failure_of([](sim::Client& ada, const std::string&) { ada.connect("http://x"); }),
-            "client 1 'ada' cannot connect to 'http://x'; write tcp://HOST:PORT");
+            "client 1 'ada' cannot connect to 'http://x'; write tcp://HOST:PORT, unix:/path or "
+            "unix:@name");
   EXPECT_EQ(failure_of([](sim::Client& ada, const std::string&) {
               EXPECT_FALSE(ada.try_connect("tcp://127.0.0.1:1"));  // why: nobody listens there
               ada.connect("tcp://127.0.0.1:1");                    // why: likewise

@@ -10,11 +10,11 @@ namespace trireme { inline namespace v0 {
 struct Channel {
   Channel* next_closed = nullptr;  // the driver's list of closed channels
   enum class Role : uint8_t { kStream, kListener } role = Role::kStream;
-  uint8_t flags = 0;     // the driver's
-  uint8_t interest = 0;  // the driver's
+  uint8_t flags = 0;       // the driver's
+  uint8_t interest = 0;    // the driver's
   bool is_shared = false;  // with other processes: it is closed here, and never shut down
-  int fd = -1;           // -1: not attached
-  uint32_t place = 0;    // the driver's
+  int fd = -1;             // -1: not attached
+  uint32_t place = 0;      // the driver's
 };
 
 }}  // namespace trireme

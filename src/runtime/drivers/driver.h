@@ -23,8 +23,8 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/memory/buffers.h"
 #include "runtime/drivers/channel.h"
+#include "runtime/memory/buffers.h"
 #include "runtime/system/clock.h"
 #include "runtime/system/kernel.h"
 

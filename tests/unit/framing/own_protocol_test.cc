@@ -66,7 +66,7 @@ TEST(LengthPrefix, AnswersGetTheHeadThatRequestsHave) {
 
 TEST(LengthPrefix, AnAnswerTooLongForItsLengthCostsTheConnection) {
   Conversation talk(length_prefix({.width = 1}), echo);
-  EXPECT_EQ(talk.say(std::string("\5error", 6)), std::string("\xcERR it broke"));
+  EXPECT_EQ(talk.say(std::string("\5error", 6)), std::string("\f") + "ERR it broke");
   EXPECT_EQ(talk.say(std::string("\4busy", 5)), std::string("\4BUSY"));
   EXPECT_EQ(talk.say(std::string("\4long", 5)), "");
   talk.end();

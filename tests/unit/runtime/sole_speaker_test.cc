@@ -8,9 +8,9 @@
 
 #include <cerrno>
 
-#include "support/faulty_kernel.h"
 #include "runtime/drivers/readiness_driver.h"
 #include "runtime/threads/threads.h"
+#include "support/faulty_kernel.h"
 
 namespace trireme { inline namespace v0 { namespace {
 
