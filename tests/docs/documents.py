@@ -33,7 +33,7 @@ def options_of_page(text):
     for span in code_spans(text):
         # The example of the simulator's page, and the linker, have options of their own.
         others = ("./dev", "cmake", "ctest", "--name", "--repaired", "--wrap", "--fdname",
-                  "systemd-socket-activate")
+                  "systemd-socket-activate", "curl")
         if not span.startswith(others):
             found.update(options_in(span))
     for _, block, _ in blocks(text, "console"):
