@@ -212,10 +212,10 @@ void Server::Impl::Run::say_ready() {
   const std::vector<std::string>& urls = impl_.listener->endpoints().urls();
   notifier_.tell("READY=1\nSTATUS=listening on " + urls.front() +
                  (urls.size() > 1 ? " and others" : ""));
-  ServerContext& context = *impl_.context.get();
+  ServerContext& shared = *impl_.context.get();
   std::vector<EventLoop*> loops;
-  for (uint32_t i = 0; i < context.io_workers(); ++i) loops.push_back(&context.loop(i));
-  if (impl_.accepts_by(Accepting::kListener)) loops.push_back(&context.listener_loop());
+  for (uint32_t i = 0; i < shared.io_workers(); ++i) loops.push_back(&shared.loop(i));
+  if (impl_.accepts_by(Accepting::kListener)) loops.push_back(&shared.listener_loop());
   heartbeat_.begin(std::move(loops), impl_.platform.clock.now());
 }
 

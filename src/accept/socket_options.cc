@@ -10,8 +10,6 @@
 namespace trireme { inline namespace v0 {
 namespace {
 
-constexpr int kBacklogStandard = ListenOptions{}.backlog;
-
 const char* first_of_file(const SocketOptions& options) {
   if (options.mode) return "mode";
   if (!options.user.empty()) return "user";
@@ -54,7 +52,7 @@ Result<Done> validate_kind(const std::string& url, const Endpoint& endpoint,
   if (endpoint.is_inherited()) {
     if (of_file != nullptr) return useless(url, of_file, kOfInherited);
     if (!options.socket.interface_name.empty()) return useless(url, "interface_name", kOfInherited);
-    if (options.backlog != kBacklogStandard) return useless(url, "backlog", kOfInherited);
+    if (options.backlog != ListenOptions().backlog) return useless(url, "backlog", kOfInherited);
   } else if (of_file != nullptr && !endpoint.has_file()) {
     return useless(url, of_file, "of the file of a unix socket");
   }
