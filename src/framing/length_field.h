@@ -23,6 +23,8 @@ class LengthField {
     uint8_t strip = 4;
   };
 
+  static constexpr size_t kHeadBytes = 16;  // room for a head that is written
+
   enum class Found : uint8_t { kFrame, kIncomplete, kTooLong, kTooShort };
   struct Cut {
     Found found = Found::kIncomplete;
@@ -46,9 +48,9 @@ class LengthField {
   bool is_stripped() const { return layout_.strip >= head_bytes_; }
 
   // The most bytes that a payload can have. With is_stripped().
-  uint64_t payload_bytes_max() const;
-  // Writes the head of a payload of so many bytes: strip() bytes. With is_stripped(). False: the
-  // payload is too long, or too short, for a length.
+  uint64_t payload_bytes_max() const { return payload_bytes_min_ + payload_bytes_span_; }
+  // Writes the head of a payload of so many bytes: strip() bytes, of which `head` has kHeadBytes,
+  // all zero. With is_stripped(). False: the payload is too long, or too short, for a length.
   bool put_head(uint64_t payload_bytes, char* head) const;
 
  private:
@@ -61,13 +63,14 @@ class LengthField {
     return length < 0 ? 0 : static_cast<uint64_t>(length);
   }
 
-  static constexpr size_t kPayloadBytesMax = size_t{1} << 40;  // so that no sum overflows
+  static constexpr uint64_t kPayloadBytesMax = size_t{1} << 40;  // so that no sum overflows
 
   Layout layout_;
   size_t head_bytes_;  // up to the end of the length
   uint64_t extra_;     // a frame has so many bytes more than its length says, modulo 2^64
   uint64_t least_;     // a length below it makes a frame that does not hold its own head
   int64_t beside_;     // a length counts so many bytes more than there are in the payload
+  uint64_t payload_bytes_min_, payload_bytes_span_;  // the least for which there is a length
 };
 
 inline uint64_t LengthField::read(std::string_view input) const {
@@ -82,6 +85,24 @@ inline uint64_t LengthField::read(std::string_view input) const {
   }
   const unsigned beyond = 64 - 8u * layout_.width;
   return layout_.is_little ? word << beyond >> beyond : word >> beyond;
+}
+
+inline bool LengthField::put_head(uint64_t payload_bytes, char* head) const {
+  if (payload_bytes - payload_bytes_min_ > payload_bytes_span_) return false;
+  const unsigned beyond = 64 - 8u * layout_.width;
+  uint64_t word = payload_bytes + static_cast<uint64_t>(beside_);
+  if (!layout_.is_little) word <<= beyond;
+  if (layout_.is_little != (std::endian::native == std::endian::little)) {
+    word = __builtin_bswap64(word);
+  }
+  // What is behind the field in the word is zero, as the head is.
+  const size_t room = kHeadBytes - layout_.offset;
+  if (room >= sizeof(word)) [[likely]] {
+    std::memcpy(head + layout_.offset, &word, sizeof(word));
+  } else {
+    std::memcpy(head + layout_.offset, &word, layout_.width);
+  }
+  return true;
 }
 
 }}  // namespace trireme

@@ -11,6 +11,8 @@
 namespace trireme { inline namespace v0 {
 namespace {
 
+static_assert(sizeof(Envelope::head) >= LengthField::kHeadBytes);
+
 class LengthPrefixCodec final : public TestedCodec {
  public:
   LengthPrefixCodec(const LengthField::Layout& layout, bool skip_empty)
@@ -72,7 +74,7 @@ class LengthPrefixCodec final : public TestedCodec {
  private:
   // As much of a text as there is a length for.
   ErrorReply text(std::string body) const {
-    std::array<char, sizeof(Envelope::head)> head;
+    std::array<char, LengthField::kHeadBytes> head{};
     if (!field_.is_stripped()) return {.body = {}, .close = true};
     if (body.size() > field_.payload_bytes_max()) body.resize(field_.payload_bytes_max());
     if (body.empty() || !field_.put_head(body.size(), head.data()))
