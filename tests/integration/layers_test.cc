@@ -103,12 +103,16 @@ TEST_P(LayersTest, ASlowReaderGetsTheNewestValue) {
   Client other = enter(server);
   ASSERT_TRUE(other.send(turned("there\n")));
   ASSERT_EQ(other.receive(6), turned("there\n"));
-  const tr::Peer peer = peers[0];
+  const std::vector<tr::Peer> known = [&] {
+    const std::lock_guard lock(mutex);
+    return peers;
+  }();
+  const tr::Peer peer = known[0];
   std::string wanted;
   const std::string chunk = std::string(32 << 10, 'c') + "\n";
   // The loop has seen all that was pushed before.
   const auto sees_all = [&] {
-    return peers[1].send("seen\n") == tr::SendResult::kQueued &&
+    return known[1].send("seen\n") == tr::SendResult::kQueued &&
            other.receive(5) == turned("seen\n");
   };
   // Full is a queue that holds too much, not one to which much is on its way.

@@ -33,7 +33,7 @@ def main():
             ["ctags", "-f", "-", "--kinds-c++=f", source], capture_output=True, text=True,
             check=True).stdout.count("\n")
         there = len(list(tidy.function_blocks(source.read_text(encoding="utf-8"))))
-        if listed < FOUND_LEAST * there:
+        if listed < min(FOUND_LEAST * there, there - 1):
             print(f"{source.relative_to(ROOT)}: ctags lists {listed} functions of {there}")
             failed += 1
     print(f"{len(sources)} sources looked at")
