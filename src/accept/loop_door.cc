@@ -20,10 +20,6 @@ constexpr int kAbortedMax =
 constexpr int kBacklogMax = 65536;  // clients that are taken at the end
 constexpr int kWaitsMax = 100;      // until the channels have come back
 
-bool is_of_internet(const SocketAddress& address) {
-  return address.storage.ss_family == AF_INET || address.storage.ss_family == AF_INET6;
-}
-
 }  // namespace
 
 LoopDoor::LoopDoor(ServerContext& context, EventLoop& loop, Adopter& adopter)
@@ -170,7 +166,8 @@ void LoopDoor::admit_known_in_loop(int fd, const SocketAddress& peer, uint32_t l
   aborted_in_a_row_ = 0;
   books_.accepted.add();
   const Listening* const proxies = proxies_of(listening);
-  if (proxies != nullptr && is_of_internet(peer) && !proxies->proxy_senders.contains(peer))
+  if (proxies != nullptr && ClientAddress::of(peer).is_of_internet() &&
+      !proxies->proxy_senders.contains(peer))
     return turn_away_in_loop(fd, peer, *proxies);
   const size_t limit = proxies == nullptr ? context_.options.connections_per_address_max : 0;
   if (limit > 0 && !context_.addresses.enter(ClientAddress::of(peer), limit)) {
