@@ -113,18 +113,20 @@ def section(everything, link):
     met = [goal["verdict"] for goal in everything["goals"]]
     lines = [
         f"{facts['date']}, {facts['kernel']}. The floor against itself came out at",
-        f"{rows['control']['median']:.3f}: an error of less than that cannot be seen.", "",
+        f"{rows['control']['median']:.3f}: differences smaller than that cannot be seen.", "",
         "## What a request costs", "", *table(rows), "",
         "## Beside others", "",
-        "Each is written as its users would write it ([bench/peers](../bench/peers)).", "",
+        "Each server is written as users of its library would write it "
+        "([bench/peers](../bench/peers)).", "",
         *peers_table(everything), ""]
     for file in CHARTS:
         if (ROOT / "docs" / link / file).exists():
             lines.append(f"![{file.removesuffix('.svg')}]({link}/{file})")
     lines += ["", "## What it does not show, and what it misses", "",
-              f"Of {len(met)} goals {met.count('met')} are met, {met.count('missed')} missed. The "
-              "others are not shown (the interval is", "too wide for a verdict: the machine was "
-              "busy), or void (their control did not hold).", "", *misses(everything)]
+              f"Of {len(met)} goals, {met.count('met')} are met and {met.count('missed')} are "
+              'missed. The others have no verdict. "Not shown": the machine was busy, and the',
+              'interval is too wide. "Void": the control of that row did not hold.', "",
+              *misses(everything)]
     return "\n".join(lines)
 
 
