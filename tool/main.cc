@@ -148,15 +148,15 @@ void add_clocks(CLI::App& app, ServeOptions& options) {
   add(app, "--idle-timeout", limits.idle_time_max, load::parse_duration,
       {"TIME", "10m", "a connection without traffic is closed; 0: never"});
   add(app, "--first-byte-timeout", limits.first_byte_time_max, load::parse_duration,
-      {"TIME", "60s", "the same until the first byte in either direction; 0: as the others"});
+      {"TIME", "60s", "the same until the first byte in either direction; 0: only the above"});
   add(app, "--handshake-timeout", limits.handshake_time_max, load::parse_duration,
-      {"TIME", "5s", "until the PROXY header is there, behind tcp+proxy://; 0: as the others"});
+      {"TIME", "5s", "until the PROXY header is there, for tcp+proxy://; 0: only the others"});
   add(app, "--request-timeout", limits.request_time_max, load::parse_duration,
       {"TIME", "30s", "from the first byte of a request to its last; 0: no limit"});
   add(app, "--write-timeout", limits.write_time_max, load::parse_duration,
-      {"TIME", "30s", "without progress in taking replies; 0: no limit"});
+      {"TIME", "30s", "a client that takes no byte of a reply is closed; 0: never"});
   add(app, "--handler-timeout", options.listen.handler_time_max, load::parse_duration,
-      {"TIME", "0", "then a request gets an error reply; 0: no limit"});
+      {"TIME", "0", "a request without an answer gets an error reply; 0: never"});
   add(app, "--drain-timeout", options.server.drain_time_max, load::parse_duration,
       {"TIME", "30s", "what going down in good order may take"});
 }
