@@ -28,6 +28,7 @@ PAGE_LINES_MAX = {"README.md": 120, "ARCHITECTURE.md": 300}
 STEPS = ["accept", "connection", "framing", "handling", "reply", "roster", "runtime"]  # of src
 VOID_POINTERS = {  # files of src and include, and why they have a pointer without a type
     "include/trireme/detail/service.h": "a session is of the user's type",
+    "include/trireme/detail/session_call.h": "likewise",
     "src/connection/connection.h": "likewise",
     "src/connection/io_worker.cc": "what thread_slot was before",
     "src/framing/lines.cc": "the result of memchr",

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -186,6 +187,13 @@ struct Conversation::Impl {
     io_worker->turn_until_idle();
   }
 
+  // When a clock or a timer is due next.
+  TimePoint next_wake() {
+    EventLoop& loop = context.get()->loop(0);
+    loop.assume_held();
+    return loop.timers().next_wake();
+  }
+
   std::string hear() {
     io_worker->turn_until_idle();
     return std::exchange(driver->outgoing, {});
@@ -233,7 +241,12 @@ void Conversation::reset() {
 }
 
 std::string Conversation::advance(std::chrono::nanoseconds time) {
-  impl_->clock->advance(time);
+  turn();  // what has been sent before comes first
+  const TimePoint until = impl_->clock->now() + time;
+  do {
+    impl_->clock->advance_to(std::min(impl_->next_wake(), until));
+    impl_->io_worker->turn_until_idle();
+  } while (impl_->clock->now() < until);
   return impl_->hear();
 }
 
@@ -247,6 +260,15 @@ void Conversation::begin_drain() {
 }
 
 void Conversation::turn() { impl_->io_worker->turn_until_idle(); }
+
+TimePoint Conversation::next_wake() const { return impl_->next_wake(); }
+
+Peer Conversation::peer() const {
+  const Roster& roster = impl_->context.get()->roster;
+  return Peer(ConnectionId::make(roster.home(0), 0, 1), impl_->context);
+}
+
+bool Conversation::ended() const { return impl_->driver->server_ended; }
 
 std::optional<CloseReason> Conversation::closed() const {
   const Books& books = impl_->context.get()->books(0);

@@ -1,5 +1,6 @@
 // testing::Table: conversations that share a service and a clock. Each is a server by itself, as a
 // loop among others would be, so what one sends to another comes as mail.
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -45,8 +46,14 @@ Conversation& Table::seat(size_t index) {
 size_t Table::seats_count() const { return impl_->seats.size(); }
 
 void Table::advance(std::chrono::nanoseconds time) {
-  impl_->clock->advance(time);
   impl_->turn_all();
+  const TimePoint until = impl_->clock->now() + time;
+  do {
+    TimePoint next = until;
+    for (const auto& seat : impl_->seats) next = std::min(next, seat->next_wake());
+    impl_->clock->advance_to(next);
+    impl_->turn_all();
+  } while (impl_->clock->now() < until);
 }
 
 void Table::drain() {

@@ -22,6 +22,9 @@ constexpr Duration kPollTimeMax = std::chrono::milliseconds(10);  // beyond it n
 // Of one connection, whose bytes are counted with 32 bits.
 constexpr size_t kConnectionBytesMax = 1 << 30;
 constexpr uint32_t kInFlightMax = 65'536;
+constexpr uint32_t kTimersMax = 250;      // counted with 8 bits
+constexpr uint32_t kCallsMax = 65'535;    // with 16 bits
+constexpr size_t kListenersMax = 65'535;  // likewise
 
 // The first amount of a connection that is out of its bounds, or null.
 const char* wrong_amount(const Limits& limits) {
@@ -35,6 +38,8 @@ const char* wrong_amount(const Limits& limits) {
     return "read_ahead_bytes_max must not be over 1 GiB";
   if (limits.in_flight_max == 0 || limits.in_flight_max > kInFlightMax)
     return "in_flight_max must be 1 to 65536";
+  if (limits.timers_max > kTimersMax) return "timers_max must be 0 to 250";
+  if (limits.calls_max > kCallsMax) return "calls_max must be 0 to 65535";
   return nullptr;
 }
 
@@ -140,6 +145,7 @@ Result<Done> validate_listening(const Listening& listening) {
 Result<Done> validate_options(const ServerOptions& options,
                               const std::vector<std::unique_ptr<Listening>>& listenings) {
   if (listenings.empty()) return usage("nothing to serve: call listen() before start()");
+  if (listenings.size() > kListenersMax) return usage("a server has at most 65535 listeners");
   if (options.io_workers < 0 || options.io_workers > 1023)
     return usage("io_workers must be 0 to 1023");
   if (options.data_workers < 1 || options.data_workers > 10000)

@@ -7,15 +7,17 @@
 //   void handler(const Request& request, Reply reply); // the answer now or later, from any thread
 //
 // Form (b), a session class: one object for each connection. It needs no base class. Callbacks of
-// one session never run at the same time, whichever threads run them; two on_request() of a session
-// that declares `concurrent` may, with Ordering::kPipelined. All callbacks are optional, but a
-// member of one of these names that cannot be called like this does not compile.
+// one session never run at the same time, whichever threads run them; with Ordering::kPipelined,
+// which needs a session that declares `concurrent`, several on_request() may, and beside them one
+// on_timer() or one function of Peer::call. All callbacks are optional, but a member of one of
+// these names that cannot be called like this does not compile.
 //
-//   Session(Peer peer, Shared&... shared);                // or without the Peer; when a client
-//   comes Answer on_request(const Request& request);            // or void on_request(const
-//   Request& request, Reply reply); void on_drain();                                      // say
-//   goodbye: the server drains void on_close(CloseReason reason);                    // the last
-//   call; then it is destroyed static constexpr bool concurrent = true;
+//   Session(Peer peer, Shared&... shared);       // when a client comes; or without the Peer
+//   Answer on_request(const Request& request);   // or void on_request(const Request&, Reply)
+//   void on_timer(uint64_t tag);                 // a timer that Peer::after has set is due
+//   void on_drain();                             // say goodbye: the server drains
+//   void on_close(CloseReason reason);           // the last call; then it is destroyed
+//   static constexpr bool concurrent = true;
 //
 // Thread: the holder of the loop that was lent, or a data worker. Either form may block and may
 // throw: an exception becomes the codec's error reply, a counter, and a line in the log.

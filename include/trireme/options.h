@@ -127,6 +127,12 @@ struct Limits {
   // wait to run, and this many replies are due. A handler counts until it has returned, even if its
   // deadline or its Reply has answered before. 1 to 65,536.
   uint32_t in_flight_max = 64;
+  // Timers of one session that are set, or on their way to be: Peer::after answers kFull beyond. A
+  // session that needs more keeps its own list, and one timer for the first of them. 0 to 250.
+  uint32_t timers_max = 32;
+  // Calls of one session that wait for their turn: Peer::call answers kFull beyond. The bytes of
+  // each count against the byte budget, too. 0 to 65,535.
+  uint32_t calls_max = 1024;
   // A connection is closed after this time without a byte in either direction and without a request
   // at work. Frees what vanished clients hold.
   std::chrono::nanoseconds idle_time_max = std::chrono::minutes(10);

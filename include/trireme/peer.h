@@ -3,13 +3,19 @@
 // Thread: any.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "trireme/connection_id.h"
+#include "trireme/detail/session_call.h"
 #include "trireme/layer_facts.h"
 
 namespace trireme { inline namespace v0 {
@@ -49,6 +55,16 @@ enum class SendResult : uint8_t {
   kClosed,  // the connection is gone, or this Peer was never connected
 };
 
+// What `Peer::call`, `Peer::post` and `Peer::after` did.
+enum class CallResult : uint8_t {
+  kQueued,  // will run in the turn of the session, unless the connection ends first
+  kFull,    // `Limits::calls_max` or `timers_max` is reached, or the byte budget is used up
+  kClosed,  // the connection is gone, or this Peer was never connected
+  // Nothing would be called: the connection has no session, or one of another class; or, of
+  // after(), one without on_timer.
+  kWrongSession,
+};
+
 // What to do with a push if the connection already holds more than `Limits::write_bytes_high`
 // unsent.
 enum class Overflow : uint8_t {
@@ -80,6 +96,38 @@ class Peer {
   // Any thread. Closes in good order: the server reads no further request, answers those that it
   // has read, and sends what is queued.
   void close() const;
+  // Any thread. Runs `f(session)` in the turn of the session, which is of class S: never beside
+  // another callback of it, on the thread that the dispatch policy chooses. So `f` may use the
+  // session as its own callbacks do, may block and may throw. It runs while a reply is outstanding,
+  // too. Calls of one thread run in their order. `f` is moved to where it runs; what it owns is
+  // destroyed there, or, when the connection ends first, on any thread of the server: a destructor
+  // must not block.
+  template <class S, class F>
+  CallResult call(F f) const {
+    static_assert(std::is_class_v<S> && !std::is_const_v<S>,
+                  "Peer::call<S>(f): S must be the class of the session, as serve<S>() has it");
+    static_assert(std::is_invocable_v<F&, S&>,
+                  "Peer::call<S>(f): f must be callable as f(S&), the session");
+    using Call = detail::SessionCallOf<S, F>;
+    return post_call(std::unique_ptr<detail::SessionCall>(new (std::nothrow) Call(std::move(f))),
+                     sizeof(Call), &detail::session_type_of<S>);
+  }
+  // Any thread. The same for `f()`, which does not need the session or its class.
+  template <class F>
+  CallResult post(F f) const {
+    static_assert(std::is_invocable_v<F&>, "Peer::post(f): f must be callable without arguments");
+    using Call = detail::AnyCallOf<F>;
+    return post_call(std::unique_ptr<detail::SessionCall>(new (std::nothrow) Call(std::move(f))),
+                     sizeof(Call), nullptr);
+  }
+  // Any thread. Calls `on_timer(tag)` of the session once, when `time` has passed from now on, at
+  // most a millisecond or a busy loop late. A session has one timer of each tag: the call moves one
+  // that is set. Timers go with the connection.
+  CallResult after(std::chrono::nanoseconds time, uint64_t tag) const;
+  // Any thread. Cancels the timer of this tag, if there is one. Called in the turn of the session,
+  // it holds: on_timer is not called for that timer any more. Called elsewhere, it may be late.
+  void cancel(uint64_t tag) const;
+
   // Any thread. False once the connection is gone.
   bool connected() const;
   // Any thread. Such as "127.0.0.1:4711", of a unix socket "unix:pid=4711,uid=1000,gid=1000"; empty
@@ -96,6 +144,9 @@ class Peer {
   ConnectionId id() const { return id_; }
 
  private:
+  CallResult post_call(std::unique_ptr<detail::SessionCall> call, size_t bytes,
+                       const detail::SessionType* type) const;
+
   ConnectionId id_;
   detail::ContextRef context_;
 };

@@ -36,8 +36,7 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
     return steps_.ending.close_unattached(*connection, CloseReason::kSystemError);
   }
   connection->life.open();
-  record.write_bytes_high.store(static_cast<uint32_t>(listening.options.limits.write_bytes_high),
-                                std::memory_order_relaxed);
+  record.listener.store(static_cast<uint16_t>(listening.index), std::memory_order_relaxed);
   record.unsent_bytes.store(0, std::memory_order_relaxed);
   // Nobody knows of it before its layers are through.
   if (!listening.has_layers())

@@ -55,12 +55,6 @@ Silence silence_of(const Connection& connection) {
 
 }  // namespace
 
-void Clocks::expire() {
-  loop_.assume_held();
-  while (Timer* timer = loop_.timers().expire(loop_.now()))
-    on_timer(static_cast<Connection&>(*timer));
-}
-
 TimePoint Clocks::next_deadline(const Connection& connection) const {
   const Limits& limits = connection.listening->options.limits;
   TimePoint deadline = connection.out.retry_at();
@@ -118,6 +112,7 @@ void Clocks::start_lingering(Connection& connection) {
 
 // Something may be due; several things may be.
 void Clocks::on_timer(Connection& connection) {
+  loop_.assume_held();
   connection.clocks.idle_armed = false;
   if (connection.life.is_closed() && !connection.life.is_session_done()) {
     return turn_.schedule(connection);  // there was no memory for its on_close

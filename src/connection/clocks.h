@@ -38,8 +38,8 @@ class Clocks {
         replies_(replies),
         ending_(ending) {}
 
-  // All timers that are due.
-  void expire();
+  // The timer of the connection is due.
+  void on_timer(Connection& connection);
   // For the clock that runs out first.
   void arm(Connection& connection);
   // The first byte has come, or goes. Its batch arms the timer anew: for later, so that a server of
@@ -53,7 +53,6 @@ class Clocks {
   void start_lingering(Connection& connection);
 
  private:
-  void on_timer(Connection& connection) REQUIRES(loop_);
   TimePoint next_deadline(const Connection& connection) const;
   void judge_lingering(Connection& connection) REQUIRES(loop_);
   void judge_writing(Connection& connection) REQUIRES(loop_);

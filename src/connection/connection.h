@@ -11,6 +11,7 @@
 #include "connection/layer_chain.h"
 #include "connection/life.h"
 #include "connection/listening.h"
+#include "connection/session_events.h"
 #include "connection/write_queue.h"
 #include "framing/decoder.h"
 #include "handling/job.h"
@@ -62,11 +63,12 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
     size_t discarded_bytes = 0;   // since its ending began
     size_t linger_unsent = 0;     // what the client had not taken when we looked last
     std::unique_ptr<LayerChain> layers;  // null: there are none, or they were taken off
+    std::unique_ptr<SessionEvents> events;
 
     bool is_empty() const {
       return switched_codec == nullptr && codec_switches == 0 && deferred == nullptr &&
              started == nullptr && drain_bytes_left == 0 && late_bytes_left == 0 &&
-             discarded_bytes == 0 && linger_unsent == 0 && layers == nullptr;
+             discarded_bytes == 0 && linger_unsent == 0 && layers == nullptr && events == nullptr;
     }
   };
 
@@ -79,7 +81,7 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   Life life;
   Reading reading;
   ClockFlags clocks;
-  bool callback_out = false;  // on_open, on_drain or on_close runs: no request starts beside it
+  bool callback_out = false;  // of its session, beside which no request starts
   Sequencer sequencer;
   InputBuffer input;
   WriteQueue out;
@@ -99,6 +101,8 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   }
   // Those requests; null: there is no deadline, or none was read yet.
   std::deque<Started>* started() const { return rare == nullptr ? nullptr : rare->started.get(); }
+  // What its session is to be called for; null: nothing, or requests alone.
+  SessionEvents* events() const { return rare == nullptr ? nullptr : rare->events.get(); }
   bool has_layers() const { return rare != nullptr && rare->layers != nullptr; }
   // Its layers are not through yet: nobody above knows of it.
   bool is_shaking() const { return has_layers() && !rare->layers->is_open(); }

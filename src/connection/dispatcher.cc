@@ -41,7 +41,11 @@ Job* Dispatcher::find_callback(Connection& connection) {
     Job* const job = make(connection, JobKind::kClose);
     loop_.timers().cancel(connection);
     // on_close must come: without memory it is tried again.
-    if (job == nullptr) loop_.timers().arm(connection, time_after(loop_.now(), kRetryMemory));
+    if (job == nullptr) {
+      loop_.timers().arm(connection, time_after(loop_.now(), kRetryMemory));
+    } else if (SessionEvents* events = connection.events()) {
+      job->event.left = events->take_calls();
+    }
     return job;
   }
   if (connection.is_shaking()) return nullptr;

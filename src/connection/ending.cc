@@ -9,6 +9,7 @@
 #include "connection/finisher.h"
 #include "connection/sender.h"
 #include "connection/slots.h"
+#include "connection/strand.h"
 #include "connection/turn.h"
 #include "runtime/check.h"
 #include "runtime/thrown.h"
@@ -186,6 +187,7 @@ void Ending::close(Connection& connection, CloseReason reason) {
   sender_.drop_gathered(connection);
   drop_input(connection);
   loop_.timers().cancel(connection);
+  strand_.stop(connection);
   loop_.driver().close(connection);
   note_gone(connection, reason);
   finisher_.withdraw_all(connection);

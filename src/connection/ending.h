@@ -15,12 +15,13 @@ class Clocks;
 class Finisher;
 class Sender;
 class Slots;
+class Strand;
 class Turn;
 
 class Ending {
  public:
   Ending(ServerContext& context, EventLoop& loop, Slots& slots, Turn& turn, Sender& sender,
-         Clocks& clocks, Finisher& finisher)
+         Clocks& clocks, Finisher& finisher, Strand& strand)
       : context_(context),
         loop_(loop),
         books_(context.books(loop.index())),
@@ -28,7 +29,8 @@ class Ending {
         turn_(turn),
         sender_(sender),
         clocks_(clocks),
-        finisher_(finisher) {}
+        finisher_(finisher),
+        strand_(strand) {}
 
   // The server drains. What has arrived by now will be answered: bytes that wait in the kernel
   // count as arrived.
@@ -87,6 +89,7 @@ class Ending {
   Sender& sender_;
   Clocks& clocks_;
   Finisher& finisher_;
+  Strand& strand_;
 };
 
 }}  // namespace trireme

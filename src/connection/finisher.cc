@@ -8,6 +8,7 @@
 #include "connection/pushes.h"
 #include "connection/replies.h"
 #include "connection/slots.h"
+#include "connection/strand.h"
 #include "runtime/check.h"
 
 namespace trireme { inline namespace v0 {
@@ -53,6 +54,8 @@ void Finisher::finish_callback(Connection& connection, Job& job) {
   } else if (job.run.kind == JobKind::kClose) {
     connection.session = nullptr;
     connection.life.note_session_done();
+  } else if (job.run.kind != JobKind::kDrain) {
+    parts_.strand.finish(connection);
   }
 }
 
@@ -137,18 +140,35 @@ void Finisher::finish_written(Connection& connection, Job& job) {
 void Finisher::open_outbox(Job& job) {
   std::vector<std::unique_ptr<Mail>> all = job.outbox.take_mail();
   for (std::unique_ptr<Mail>& mail : all) {
-    ConnectionId to;
-    if (mail->kind == kMailPush) to = static_cast<PushMail&>(*mail).id;
-    if (mail->kind == kMailClose) to = static_cast<CloseMail&>(*mail).id;
-    if (mail->kind == kMailAnswer) to = static_cast<AnswerMail&>(*mail).id;
+    const ConnectionId to = static_cast<const ConnectionMail&>(*mail).id;
     if (parts_.context.roster.index_of(to) != parts_.loop.index() || mail->kind == kMailAnswer) {
       // Also to ourselves: an answer to another request waits for the next turn.
       parts_.context.post(to, std::move(mail));
-    } else if (mail->kind == kMailPush) {
-      parts_.pushes.open(std::unique_ptr<PushMail>(static_cast<PushMail*>(mail.release())));
-    } else if (Connection* connection = parts_.slots.find(to)) {
-      parts_.ending.finish(*connection, CloseReason::kClosedByHandler);
+    } else {
+      open(std::unique_ptr<ConnectionMail>(static_cast<ConnectionMail*>(mail.release())));
     }
+  }
+}
+
+void Finisher::open(std::unique_ptr<ConnectionMail> mail) {
+  switch (mail->kind) {
+    case kMailPush:
+      return parts_.pushes.open(std::unique_ptr<PushMail>(static_cast<PushMail*>(mail.release())));
+    case kMailTimer:
+    case kMailCall:
+      return parts_.strand.open(std::move(mail));
+    default:
+      break;
+  }
+  Connection* const connection = parts_.slots.find(mail->id);
+  if (connection == nullptr) return;
+  if (mail->kind == kMailAnswer) {
+    auto& answer = static_cast<AnswerMail&>(*mail);
+    parts_.replies.answer(*connection, answer.request_number, std::move(answer.answer));
+    parts_.turn.schedule(*connection);
+  } else {
+    CHECK_EQUAL(mail->kind, static_cast<int>(kMailClose), "mail that no connection knows");
+    parts_.ending.finish(*connection, CloseReason::kClosedByHandler);
   }
 }
 

@@ -5,6 +5,8 @@
 // kLooksATurn jobs that are out are looked at in a turn.
 #pragma once
 
+#include <memory>
+
 #include "connection/connection.h"
 #include "connection/dispatcher.h"
 #include "connection/sender.h"
@@ -17,6 +19,7 @@ class Ending;
 class Pushes;
 class Replies;
 class Slots;
+class Strand;
 
 class Finisher {
  public:
@@ -35,6 +38,7 @@ class Finisher {
     Pushes& pushes;
     Replies& replies;
     Ending& ending;
+    Strand& strand;
   };
   explicit Finisher(const Parts& parts) : parts_(parts) {}
 
@@ -62,6 +66,9 @@ class Finisher {
                               connection.sequencer.in_flight() == job.requests.count;
     return all_left && nothing_else && job.has_simple_answers() && connection.is_plain();
   }
+  // Mail for a connection, which may be gone: an answer, a push, an end, what its session is called
+  // for.
+  void open(std::unique_ptr<ConnectionMail> mail);
   // The replies that have gathered by then leave, while the job still runs on a thread that is not
   // ours.
   void leave_early(Job& job, GatheredReplies::Part published);

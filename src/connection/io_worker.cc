@@ -19,8 +19,10 @@ IoWorker::IoWorker(ServerContext& context, uint32_t index,
       loop_(context.loop(index)),
       listenings_(listenings),
       steps_(context, loop_, *this) {
+  const bool publishes = context.roster.listeners_count() == 0;  // the first of its server
   for (const auto& listening : listenings) {
     steps_.placer.add_listener(listening->options.pinned_kinds);
+    if (publishes) context.roster.add_listener(listening->facts());
   }
 }
 
@@ -172,7 +174,7 @@ void IoWorker::turn_until_idle() {
 }
 
 void IoWorker::end_turn_in_loop(bool may_sleep) {
-  steps_.clocks.expire();
+  expire_timers_in_loop();
   TimePoint until = steps_.out.has_watched() ? steps_.finisher.look_at_jobs_out() : kNever;
   if (door_ != nullptr) until = std::min(until, door_->resume_in_loop());
   steps_.sender.flush();
@@ -194,6 +196,16 @@ void IoWorker::end_turn_in_loop(bool may_sleep) {
   steps_.turn.begin();
 }
 
+void IoWorker::expire_timers_in_loop() {
+  while (Timer* timer = loop_.timers().expire(loop_.now())) {
+    if (timer->owner == Timer::Owner::kConnection) {
+      steps_.clocks.on_timer(static_cast<Connection&>(*timer));
+    } else {
+      steps_.strand.on_timer(static_cast<SessionEvents&>(*timer));
+    }
+  }
+}
+
 void IoWorker::open_mail_in_loop() {
   std::unique_ptr<Mail> mail(std::exchange(mail_, mail_->next));
   mail->next = nullptr;
@@ -204,21 +216,13 @@ void IoWorker::open_mail_in_loop() {
       if (!steps_.fast_path.finish_written(job)) steps_.finisher.finish(job);
       break;
     }
-    case kMailAnswer: {
-      auto& answer = static_cast<AnswerMail&>(*mail);
-      if (Connection* connection = steps_.slots.find(answer.id)) {
-        steps_.replies.answer(*connection, answer.request_number, std::move(answer.answer));
-        steps_.turn.schedule(*connection);
-      }
-      break;
-    }
+    case kMailAnswer:
     case kMailPush:
-      steps_.pushes.open(std::unique_ptr<PushMail>(static_cast<PushMail*>(mail.release())));
-      break;
     case kMailClose:
-      if (Connection* connection = steps_.slots.find(static_cast<CloseMail&>(*mail).id)) {
-        steps_.ending.finish(*connection, CloseReason::kClosedByHandler);
-      }
+    case kMailTimer:
+    case kMailCall:
+      steps_.finisher.open(
+          std::unique_ptr<ConnectionMail>(static_cast<ConnectionMail*>(mail.release())));
       break;
     case kMailAdopt:
       adopt_in_loop(static_cast<AdoptMail&>(*mail).fd, static_cast<AdoptMail&>(*mail).listening,

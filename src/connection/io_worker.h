@@ -51,6 +51,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   bool next_of_turn_in_loop(Job*& here) REQUIRES(loop_);
   void end_turn_in_loop(bool may_sleep) REQUIRES(loop_);
   void finish_in_loop(Job& job) REQUIRES(loop_);
+  void expire_timers_in_loop() REQUIRES(loop_);
   void open_mail_in_loop() REQUIRES(loop_);
   void handle_in_loop(const Completion& completion) REQUIRES(loop_);
   void drain_all_in_loop() REQUIRES(loop_);

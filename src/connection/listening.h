@@ -11,6 +11,7 @@
 #include "framing/decoder.h"
 #include "reply/envelope_guard.h"
 #include "roster/networks.h"
+#include "roster/roster.h"
 #include "runtime/system/clock.h"
 #include "trireme/codec.h"
 #include "trireme/detail/service.h"
@@ -54,6 +55,14 @@ struct Listening {
   // What goes around every answer of a connection that speaks `spoken`; null: ask the codec.
   const Envelope* fixed_envelope_of(const Codec* spoken) const {
     return has_fixed_envelope && spoken == codec.get() ? &fixed_envelope : nullptr;
+  }
+  // For other threads.
+  ListenerFacts facts() const {
+    const Limits& limits = options.limits;
+    return {.session = has_session ? service->session() : detail::SessionTraits{},
+            .write_bytes_high = static_cast<uint32_t>(limits.write_bytes_high),
+            .calls_max = static_cast<uint16_t>(limits.calls_max),
+            .timers_max = static_cast<uint8_t>(limits.timers_max)};
   }
   bool has_layers() const { return !layers.empty(); }
   bool has_deadline() const { return options.handler_time_max > Duration(0); }

@@ -9,6 +9,7 @@
 #include "connection/ending.h"
 #include "connection/layers.h"
 #include "connection/sender.h"
+#include "connection/strand.h"
 #include "runtime/check.h"
 
 namespace trireme { inline namespace v0 {
@@ -107,22 +108,36 @@ void Receiver::note_decoding(const Connection& connection) {
 
 Job* Receiver::pump(Connection& connection) {
   parts_.loop.assume_held();
-  Turn& turn = parts_.turn;
   while (true) {
     Job* job = parts_.dispatcher.next_callback(connection);
     if (job == nullptr) {
-      if (has_no_input(connection) || !may_start(connection)) return nullptr;
-      if (!turn.count_frame()) return nullptr;
-      job = decode(connection);
-      if (job == nullptr) return nullptr;
-      // Not worth a call where no more has arrived, which is so most times.
-      if (job->replies.is_on() && connection.reading.requests_a_job > 1 &&
-          !turn.pending(connection).empty()) {
-        add_requests(connection, *job);
-      }
+      job = connection.events() == nullptr ? next_request(connection) : next_of_both(connection);
     }
+    if (job == nullptr) return nullptr;
     if (Job* here = parts_.dispatcher.dispatch(*job)) return here;
   }
+}
+
+// Its session has events: they and its requests take turns.
+Job* Receiver::next_of_both(Connection& connection) {
+  const Turn& turn = parts_.turn;
+  Job* job = parts_.strand.next(connection);
+  if (job == nullptr && !turn.was_cut_short()) job = next_request(connection);
+  if (job == nullptr && !turn.was_cut_short()) job = parts_.strand.next_without_request(connection);
+  return job;
+}
+
+Job* Receiver::next_request(Connection& connection) {
+  if (has_no_input(connection) || !may_start(connection)) return nullptr;
+  Turn& turn = parts_.turn;
+  if (!turn.count_frame()) return nullptr;
+  Job* const job = decode(connection);
+  // Not worth a call where no more has arrived, which is so most times.
+  if (job != nullptr && job->replies.is_on() && connection.reading.requests_a_job > 1 &&
+      !turn.pending(connection).empty()) {
+    add_requests(connection, *job);
+  }
+  return job;
 }
 
 bool Receiver::may_start(const Connection& connection) const {

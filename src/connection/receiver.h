@@ -19,6 +19,7 @@ namespace trireme { inline namespace v0 {
 
 class Clocks;
 class Layers;
+class Strand;
 
 class Receiver {
  public:
@@ -34,6 +35,7 @@ class Receiver {
     Sender& sender;
     Replies& replies;
     Ending& ending;
+    Strand& strand;
     Clocks& clocks;
     FastPath& fast_path;
     Layers& layers;
@@ -59,6 +61,8 @@ class Receiver {
   void keep(Connection& connection, std::string_view received);
   void note_decoding(const Connection& connection);
   bool has_no_input(const Connection& connection) const;
+  Job* next_of_both(Connection& connection) REQUIRES(parts_.loop);
+  Job* next_request(Connection& connection) REQUIRES(parts_.loop);
   Job* decode(Connection& connection) REQUIRES(parts_.loop);
   bool take_no_request(Connection& connection, const Frame& frame) REQUIRES(parts_.loop);
   bool take_incomplete(Connection& connection, const Frame& frame) REQUIRES(parts_.loop);

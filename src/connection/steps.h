@@ -6,7 +6,8 @@
 //
 //   Receiver --> Dispatcher --> (a handler runs) --> Finisher --> Replies --> Sender --> driver
 //       |            |                                  |            |           |
-//       |            '-- Placer, JobPool, JobsOut ------'            '-- Pushes -'
+//       |    |       '-- Placer, JobPool, JobsOut ------'            '-- Pushes -'
+//       |    '-- Strand: timers and calls of sessions
 //       '-- Layers, Turn, InputBlocks, Decoder   Ending and Clocks: all along; FastPath: all in one
 #pragma once
 
@@ -22,6 +23,7 @@
 #include "connection/replies.h"
 #include "connection/sender.h"
 #include "connection/slots.h"
+#include "connection/strand.h"
 #include "connection/turn.h"
 #include "handling/job_pool.h"
 #include "handling/jobs_out.h"
@@ -39,15 +41,16 @@ struct Steps {
         sender(context, loop, loop.driver_traits(), turn, ending, clocks),
         pushes(context, slots, turn, sender, ending, clocks),
         replies(context, loop, turn, sender, ending, finisher),
-        ending(context, loop, slots, turn, sender, clocks, finisher),
+        ending(context, loop, slots, turn, sender, clocks, finisher, strand),
+        strand({context, loop, slots, turn, dispatcher, ending}),
         clocks(context, loop, turn, receiver, sender, replies, ending),
         finisher({context, loop, context.books(loop.index()), placer, out, input_blocks, slots,
-                  turn, dispatcher, sender, pushes, replies, ending}),
+                  turn, dispatcher, sender, pushes, replies, ending, strand}),
         fast_path({context, loop, context.books(loop.index()), placer, pool, out, turn, dispatcher,
                    sender, replies}),
         layers({context, loop, sender, ending, clocks}),
         receiver({context, loop, context.books(loop.index()), held, input_blocks, turn, dispatcher,
-                  sender, replies, ending, clocks, fast_path, layers}) {}
+                  sender, replies, ending, strand, clocks, fast_path, layers}) {}
   Steps(const Steps&) = delete;
   Steps& operator=(const Steps&) = delete;
 
@@ -62,6 +65,7 @@ struct Steps {
   Pushes pushes;
   Replies replies;
   Ending ending;
+  Strand strand;
   Clocks clocks;
   Finisher finisher;
   FastPath fast_path;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include "reply/envelope_guard.h"
@@ -36,6 +37,12 @@ inline void Job::run_request() {
   if (run.reply_taken) gather_early_reply();
 }
 
+// What the function owns is the user's: it ends on this thread, too.
+void Job::run_call() {
+  const std::unique_ptr<CallMail> mail = std::move(event.call);
+  mail->call->run(run.session);
+}
+
 bool Job::run_next() noexcept {
   try {
     switch (run.kind) {
@@ -45,10 +52,17 @@ bool Job::run_next() noexcept {
       case JobKind::kOpen:
         run.session = run.service->open(Peer(run.id, ContextRef(run.context)));
         break;
+      case JobKind::kTimer:
+        run.service->on_timer(run.session, event.tag);
+        break;
+      case JobKind::kCall:
+        run_call();
+        break;
       case JobKind::kDrain:
         run.service->on_drain(run.session);
         break;
       case JobKind::kClose:
+        event.left.clear();
         run.service->on_close(run.session, run.close_reason);
         break;
     }

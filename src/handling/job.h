@@ -1,5 +1,5 @@
-// One run of handlers: of the next requests of a connection, or of a session's constructor,
-// on_drain or on_close.
+// One run of handlers: of the next requests of a connection, of a session's constructor, on_drain
+// or on_close, or of what a session is called for besides: a timer, a function of Peer::call.
 //
 // Step 4. Threads: the holder of the loop fills and finishes it; in between it belongs to the
 // thread that runs it, and that thread touches nothing else of the server. When it has lost its
@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "handling/cancel_signal.h"
 #include "handling/direct_write.h"
@@ -40,7 +41,7 @@ class KindRecord;
 // it.
 struct RequestOwner {};
 
-enum class JobKind : uint8_t { kOpen, kRequest, kDrain, kClose };
+enum class JobKind : uint8_t { kOpen, kRequest, kTimer, kCall, kDrain, kClose };
 
 // What detail::Service::open has made; what it points to, only the service knows.
 using SessionPointer = void*;
@@ -88,6 +89,12 @@ class alignas(64) Job final : public QueuedJob, public OutboxOwner, private deta
     bool lost_loop = false;
     bool in_read_buffer = false;  // its requests are in the driver's read buffer
   };
+  // For the thread that runs it: what a session is called for.
+  struct Event {
+    uint64_t tag = 0;                // kTimer
+    std::unique_ptr<CallMail> call;  // kCall
+    CallList left{};                 // kClose: calls whose turn has not come
+  };
   // For the holder, while a job of several requests is on a data worker (JobsOut).
   struct Out {
     Job* previous = nullptr;
@@ -130,12 +137,14 @@ class alignas(64) Job final : public QueuedJob, public OutboxOwner, private deta
   Out out;
   JobRequests requests;
   GatheredReplies replies;
+  Event event;
 
  private:
   static constexpr size_t kLinesOfEveryRun = 5;
 
   void log_thrown() const noexcept;
   void run_request();
+  void run_call();
   void gather_early_reply();
   bool gather(const Answer& given);
   void keep_answer(Answer&& given);

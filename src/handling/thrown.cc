@@ -14,6 +14,10 @@ const char* what_threw(JobKind kind) {
       return "a handler";
     case JobKind::kOpen:
       return "the constructor of a session";
+    case JobKind::kTimer:
+      return "on_timer";
+    case JobKind::kCall:
+      return "a call into a session";
     case JobKind::kDrain:
       return "on_drain";
     case JobKind::kClose:

@@ -3,13 +3,16 @@
 // Step 5, and the seams between threads. Thread: made by any, opened by the holder of the loop.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "roster/mail_kinds.h"
 #include "runtime/memory/buffers.h"
+#include "runtime/system/clock.h"
 #include "runtime/system/kernel.h"
 #include "trireme/answer.h"
+#include "trireme/detail/session_call.h"
 #include "trireme/peer.h"
 
 namespace trireme { inline namespace v0 {
@@ -29,25 +32,67 @@ class ChargedBytes {
   Charge charge_;
 };
 
-struct AnswerMail final : Mail {
+// What is for one connection, which may be gone when it is opened. All mail of outboxes is of this
+// kind.
+struct ConnectionMail : Mail {
+  ConnectionMail(MailKind what, ConnectionId to) : Mail(what), id(to) {}
+  const ConnectionId id;
+};
+
+struct AnswerMail final : ConnectionMail {
   AnswerMail(ConnectionId to, uint64_t number, Answer given)
-      : Mail(kMailAnswer), id(to), request_number(number), answer(std::move(given)) {}
-  ConnectionId id;
+      : ConnectionMail(kMailAnswer, to), request_number(number), answer(std::move(given)) {}
   uint64_t request_number;
   Answer answer;  // owned bytes only
 };
 
-struct PushMail final : Mail {
+struct PushMail final : ConnectionMail {
   PushMail(ConnectionId to, ChargedBytes data, Overflow policy)
-      : Mail(kMailPush), id(to), bytes(std::move(data)), overflow(policy) {}
-  ConnectionId id;
+      : ConnectionMail(kMailPush, to), bytes(std::move(data)), overflow(policy) {}
   ChargedBytes bytes;
   Overflow overflow;
 };
 
-struct CloseMail final : Mail {
-  explicit CloseMail(ConnectionId to) : Mail(kMailClose), id(to) {}
-  ConnectionId id;
+struct CloseMail final : ConnectionMail {
+  explicit CloseMail(ConnectionId to) : ConnectionMail(kMailClose, to) {}
+};
+
+// Sets, moves or cancels a timer of a session.
+struct TimerMail final : ConnectionMail {
+  TimerMail(ConnectionId to, uint64_t name, TimePoint time)
+      : ConnectionMail(kMailTimer, to), tag(name), due(time) {}
+  uint64_t tag;
+  TimePoint due;  // kNever: it is cancelled
+};
+
+// Something to be run in the turn of a session.
+struct CallMail final : ConnectionMail {
+  CallMail(ConnectionId to, std::unique_ptr<detail::SessionCall> what, Charge costs)
+      : ConnectionMail(kMailCall, to), call(std::move(what)), charge(std::move(costs)) {}
+  std::unique_ptr<detail::SessionCall> call;
+  Charge charge;
+};
+
+// Calls that will not be run, oldest first, linked by Mail::next: they are destroyed with it.
+class CallList {
+ public:
+  explicit CallList(Mail* first = nullptr) : first_(first) {}
+  CallList(CallList&& other) noexcept : first_(std::exchange(other.first_, nullptr)) {}
+  CallList& operator=(CallList&& other) noexcept {
+    std::swap(first_, other.first_);
+    return *this;
+  }
+  ~CallList() { clear(); }
+
+  void clear() {
+    while (first_ != nullptr) {
+      const std::unique_ptr<Mail> gone(first_);
+      first_ = gone->next;
+    }
+  }
+
+ private:
+  Mail* first_;  // owned
 };
 
 struct AdoptMail final : Mail {

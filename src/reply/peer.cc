@@ -1,5 +1,6 @@
 #include "trireme/peer.h"
 
+#include <algorithm>
 #include <memory>
 #include <new>
 #include <optional>
@@ -38,7 +39,7 @@ SendResult Peer::send(std::string bytes, Overflow overflow) const {
   if (overflow == Overflow::kReject) {
     const uint64_t unsent = uint64_t{record.unsent_bytes.load(std::memory_order_relaxed)} +
                             record.transit_bytes.load(std::memory_order_relaxed);
-    if (unsent > record.write_bytes_high.load(std::memory_order_relaxed)) return SendResult::kFull;
+    if (unsent > context->roster.listener(record).write_bytes_high) return SendResult::kFull;
   }
   if (!context->buffers.charge(bytes.size())) return SendResult::kFull;
   const size_t size = bytes.size();
@@ -56,6 +57,63 @@ void Peer::close() const {
   if (!context->roster.connected(id_)) return context->stale_ids.add();
   CHECK(send_mail(*context, id_, std::make_unique<CloseMail>(id_)),
         "no memory to close a connection");
+}
+
+CallResult Peer::post_call(std::unique_ptr<detail::SessionCall> call, size_t bytes,
+                           const detail::SessionType* type) const {
+  ServerContext* context = context_.get();
+  if (context == nullptr) return CallResult::kClosed;
+  if (!context->roster.connected(id_)) {
+    context->stale_ids.add();
+    return CallResult::kClosed;
+  }
+  SlotRecord& record = *context->roster.record(id_);
+  const ListenerFacts& facts = context->roster.listener(record);
+  const detail::SessionType* const is = facts.session.type;
+  if (is == nullptr || (type != nullptr && type != is)) {
+    // The slot may have changed hands while its listener was read.
+    return connected() ? CallResult::kWrongSession : CallResult::kClosed;
+  }
+  if (call == nullptr || !record.calls.take(facts.calls_max)) return CallResult::kFull;
+  bytes += sizeof(CallMail);
+  std::unique_ptr<Mail> mail;
+  if (context->buffers.charge(bytes)) {
+    Charge charge(context->buffers, bytes);
+    mail.reset(new (std::nothrow) CallMail(id_, std::move(call), std::move(charge)));
+  }
+  if (send_mail(*context, id_, std::move(mail))) return CallResult::kQueued;
+  record.calls.give_back();
+  return CallResult::kFull;
+}
+
+CallResult Peer::after(std::chrono::nanoseconds time, uint64_t tag) const {
+  ServerContext* context = context_.get();
+  if (context == nullptr) return CallResult::kClosed;
+  if (!context->roster.connected(id_)) {
+    context->stale_ids.add();
+    return CallResult::kClosed;
+  }
+  SlotRecord& record = *context->roster.record(id_);
+  const ListenerFacts& facts = context->roster.listener(record);
+  if (!facts.session.has_on_timer)
+    return connected() ? CallResult::kWrongSession : CallResult::kClosed;
+  if (!record.timers.take(facts.timers_max)) return CallResult::kFull;
+  // kNever would cancel it.
+  const TimePoint due =
+      std::min(time_after(context->platform.clock.now(), time), kNever - Duration(1));
+  std::unique_ptr<Mail> mail(new (std::nothrow) TimerMail(id_, tag, due));
+  if (send_mail(*context, id_, std::move(mail))) return CallResult::kQueued;
+  record.timers.give_back();
+  return CallResult::kFull;
+}
+
+void Peer::cancel(uint64_t tag) const {
+  ServerContext* context = context_.get();
+  if (context == nullptr) return;
+  if (!context->roster.connected(id_)) return context->stale_ids.add();
+  if (context->roster.record(id_)->timers.get() == 0) return;  // none is set, or on its way
+  CHECK(send_mail(*context, id_, std::make_unique<TimerMail>(id_, tag, kNever)),
+        "no memory to cancel a timer");
 }
 
 bool Peer::connected() const {

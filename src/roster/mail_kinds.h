@@ -12,6 +12,8 @@ enum MailKind : int {
   kMailAnswer,    // a Reply was answered outside of its handler
   kMailPush,      // Peer::send
   kMailClose,     // Peer::close
+  kMailTimer,     // Peer::after, Peer::cancel
+  kMailCall,      // Peer::call, Peer::post
   kMailAdopt,     // a new socket from the Listener
   kMailDrain,     // end in good order
   kMailCut,       // the drain deadline is over

@@ -12,9 +12,11 @@
 
 #include "roster/client_address.h"
 #include "roster/return_flag.h"
+#include "roster/small_count.h"
 #include "runtime/system/home_numbers.h"
 #include "runtime/threads/threads.h"
 #include "trireme/connection_id.h"
+#include "trireme/detail/session_call.h"
 
 namespace trireme { inline namespace v0 {
 
@@ -22,14 +24,24 @@ namespace trireme { inline namespace v0 {
 struct SlotRecord {
   std::atomic<uint32_t> generation{
       0};  // of the connection that lives here; 0: none. Relaxed: a stale answer is legal
-  std::atomic<uint32_t> write_bytes_high{0};
   // In the write queue, published by the holder; 4 GiB - 1 stands for more.
   std::atomic<uint32_t> unsent_bytes{0};
-  ReturnFlag return_flag;  // of the job that may write; see Job
+  std::atomic<uint16_t> listener{0};  // of the connection: Roster::listener
+  SmallCount<uint16_t> calls;         // of its session: on their way, or not begun
+  SmallCount<uint8_t> timers;         // likewise: on their way, or set
+  ReturnFlag return_flag;             // of the job that may write; see Job
   // It counts for connections_per_address_max, with `address`. Of the holder alone.
   bool counts_address = false;
   std::atomic<uint64_t> transit_bytes{0};  // pushes on their way to the loop
   std::atomic<uint64_t> address{0};        // ClientAddress::word
+};
+
+// What every thread may know of a listener.
+struct ListenerFacts {
+  detail::SessionTraits session;  // no type: it has handlers, not sessions
+  uint32_t write_bytes_high = 0;
+  uint16_t calls_max = 0;
+  uint8_t timers_max = 0;
 };
 
 class Roster {
@@ -45,6 +57,14 @@ class Roster {
   uint32_t home(uint32_t index) const { return homes_.first() + index; }
   uint32_t index_of(ConnectionId id) const { return id.home() - homes_.first(); }
   bool owns(ConnectionId id) const { return index_of(id) < io_workers_; }
+
+  // Before start(). One listener more.
+  void add_listener(const ListenerFacts& facts) { listeners_.push_back(facts); }
+  size_t listeners_count() const { return listeners_.size(); }
+  // Any thread. Of the listener of a connection.
+  const ListenerFacts& listener(const SlotRecord& record) const {
+    return listeners_[record.listener.load(std::memory_order_relaxed)];
+  }
 
   // Any thread. False when the connection is gone or the id was never given out.
   bool connected(ConnectionId id) const;
@@ -71,6 +91,7 @@ class Roster {
   using WideAddress = std::array<std::atomic<uint64_t>, 2>;
   static constexpr uint32_t kRecordsPerChunk = 1024;
 
+  std::vector<ListenerFacts> listeners_;  // immutable after start
   const uint32_t io_workers_;
   const HomeNumbers::Lease homes_;  // of the loops: as long as anybody may have an id of theirs
   const size_t connections_max_;

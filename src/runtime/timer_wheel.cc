@@ -42,7 +42,7 @@ void TimerWheel::arm(Timer& timer, TimePoint deadline) {
     ++armed_count_;
     made_.add();
   }
-  timer.due_tick = tick_at_or_after(deadline);
+  timer.due_tick = tick_at_or_after(deadline) & Timer::kTickMax;
   place(timer);
 }
 

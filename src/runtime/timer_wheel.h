@@ -19,9 +19,21 @@ namespace trireme { inline namespace v0 {
 
 // One timer, a base of the object it belongs to. Must be cancelled before it is destroyed.
 struct Timer {
+  // What it belongs to; says what a timer that is due may be cast to.
+  enum class Owner : uint8_t {
+    kConnection,     // a Connection: the clocks of one client
+    kSessionEvents,  // a SessionEvents: the timers of one session
+  };
+
+  static constexpr uint64_t kTickMax = (uint64_t{1} << 56) - 1;
+
+  Timer() = default;
+  explicit Timer(Owner whose) : owner(whose) {}
+
   Timer* previous_timer = nullptr;
   Timer* next_timer = nullptr;
-  uint64_t due_tick = 0;  // valid while armed
+  uint64_t due_tick : 56 = 0;  // valid while armed
+  Owner owner : 8 = Owner::kConnection;
   bool timer_armed() const { return next_timer != nullptr; }
 };
 

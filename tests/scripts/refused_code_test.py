@@ -16,6 +16,10 @@ MUTABLE = "a mutable lambda is none"
 HANDLER = "a handler must be Answer(const Request&) or void(const Request&, Reply)"
 TWICE = "that takes a Reply must not return an answer, too"
 REQUEST = "the on_request of a session must be public, and be Answer on_request(const Request&) or"
+TIMER = "the on_timer of a session must be public, and be void on_timer(uint64_t tag)"
+CALL = "f must be callable as f(S&), the session"
+CALL_CLASS = "S must be the class of the session"
+POST = "f must be callable without arguments"
 DRAIN = "the on_drain of a session must be public, and be void on_drain()"
 CLOSE = "the on_close of a session must be public, and be void on_close(CloseReason)"
 CONCURRENT = "the member `concurrent` of a session must be public and `static constexpr bool`"
@@ -53,6 +57,10 @@ SESSIONS = [
     (f"public: {ANSWERS} void on_close() {{}}", CLOSE),
     (f"public: {ANSWERS} void on_close(int) {{}}", CLOSE),
     (f"public: {ANSWERS} private: void on_close(CloseReason) {{}}", CLOSE),
+    (f"public: {ANSWERS} void on_timer() {{}}", TIMER),
+    (f"public: {ANSWERS} void on_timer(std::string) {{}}", TIMER),
+    (f"public: {ANSWERS} private: void on_timer(uint64_t) {{}}", TIMER),
+    (f"public: {ANSWERS} void on_timer(uint64_t) {{}}", None),
     (f"public: {ANSWERS} void on_drain(int) {{}}", DRAIN),
     (f"public: {ANSWERS} private: void on_drain() {{}}", DRAIN),
     (f"public: {ANSWERS} bool concurrent = true;", CONCURRENT),
@@ -67,6 +75,19 @@ SESSIONS = [
     (f"public: {ANSWERS} static constexpr bool concurrent = true;", None),
     ("public: explicit NAME(Peer peer) { peer.send(\"news\"); }", None),  # it pushes only
     ("", None),
+]
+
+# What others want to run in the turn of a session.
+CALLS = [
+    ("call<Called>([](Called&) {})", None),
+    ("call<Called>([count = 0](Called&) mutable { ++count; })", None),
+    ("call<Called>(&Called::said)", None),
+    ("call<Called>([] {})", CALL),
+    ("call<Called>([](int&) {})", CALL),
+    ("call<const Called>([](const Called&) {})", CALL_CLASS),
+    ("call<int>([](int&) {})", CALL_CLASS),
+    ("post([] {})", None),
+    ("post([](Called&) {})", POST),
 ]
 
 # Of a base class, and of a class that nobody can inherit.
@@ -100,6 +121,10 @@ def source():
         text += [before, code.replace("NAME", name)]
         use(f"void use_{number}(Server& server) {{ server.serve<{name}>(\"\", lines(), {{}}); }}",
             sentence)
+        number += 1
+    text.append("struct Called { void said() {} };")
+    for code, sentence in CALLS:
+        use(f"void use_{number}(const Peer& peer) {{ peer.{code}; }}", sentence)
         number += 1
     for line, sentence in uses:
         text.append(line)

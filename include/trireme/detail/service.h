@@ -6,6 +6,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <memory>
 #include <tuple>
 #include <type_traits>
@@ -13,6 +14,7 @@
 
 #include "trireme/answer.h"
 #include "trireme/close_reason.h"
+#include "trireme/detail/session_call.h"
 #include "trireme/handler.h"
 #include "trireme/peer.h"
 #include "trireme/reply.h"
@@ -33,7 +35,7 @@ class Responder {
 
 // What a listener serves. Several threads call the functions at once for different connections.
 // Calls for one connection come one at a time; with Ordering::kPipelined, several calls of
-// on_request() may run at once.
+// on_request() may run at once, and beside them one of on_timer(), or a function of Peer::call.
 //
 // A session travels as `void*`, because the server knows no user's class. Only the service that has
 // made it in open() casts it back.
@@ -44,9 +46,11 @@ class Service {
   // several times at once for one connection.
   virtual bool has_session() const { return false; }
   virtual bool concurrent() const { return true; }
+  virtual SessionTraits session() const { return {}; }
   // The handler's thread. on_close() also destroys the session.
   virtual void* open(const Peer&) { return nullptr; }
   virtual void on_request(void* session, const Request& request, Responder& responder) = 0;
+  virtual void on_timer(void*, uint64_t) {}
   virtual void on_drain(void*) {}
   virtual void on_close(void*, CloseReason) {}
 };
@@ -97,7 +101,7 @@ class HandlerService final : public Service {
 // In a final class, which nothing can inherit, only public members that are not overloaded are
 // found.
 struct CallbackNames {
-  int on_request, on_drain, on_close, concurrent;
+  int on_request, on_timer, on_drain, on_close, concurrent;
 };
 template <class S>
 struct WithCallbackNames : S, CallbackNames {};
@@ -108,6 +112,11 @@ concept DeclaresOnRequest = requires {
   &S::on_request;
 }
 || (Inheritable<S> && !requires { &WithCallbackNames<S>::on_request; });
+template <class S>
+concept DeclaresOnTimer = requires {
+  &S::on_timer;
+}
+|| (Inheritable<S> && !requires { &WithCallbackNames<S>::on_timer; });
 template <class S>
 concept DeclaresOnDrain = requires {
   &S::on_drain;
@@ -136,6 +145,7 @@ class SessionService final : public Service {
   static constexpr bool kAnswers = requires(S & self, const Request& request) {
     { self.on_request(request) } -> std::convertible_to<Answer>;
   };
+  static constexpr bool kTimes = requires(S & self, uint64_t tag) { self.on_timer(tag); };
   static constexpr bool kDrains = requires(S & self) { self.on_drain(); };
   static constexpr bool kCloses = requires(S & self, CloseReason reason) { self.on_close(reason); };
   static constexpr bool kSaysConcurrent = requires {
@@ -147,6 +157,8 @@ class SessionService final : public Service {
   static_assert(!kReturnsToo,
                 "an on_request that takes a Reply must not return an answer, too: nobody would "
                 "send it");
+  static_assert(kTimes || !DeclaresOnTimer<S>,
+                "the on_timer of a session must be public, and be void on_timer(uint64_t tag)");
   static_assert(kDrains || !DeclaresOnDrain<S>,
                 "the on_drain of a session must be public, and be void on_drain()");
   static_assert(kCloses || !DeclaresOnClose<S>,
@@ -168,6 +180,9 @@ class SessionService final : public Service {
       return false;
     }
   }
+  SessionTraits session() const override {
+    return {.type = &session_type_of<S>, .has_on_timer = kTimes};
+  }
   void* open(const Peer& peer) override {
     return std::apply(
         [&](auto&... shared) -> void* {
@@ -188,6 +203,9 @@ class SessionService final : public Service {
     } else {
       responder.answer(no_answer());
     }
+  }
+  void on_timer(void* session, uint64_t tag) override {
+    if constexpr (kTimes) static_cast<S*>(session)->on_timer(tag);
   }
   void on_drain(void* session) override {
     if constexpr (kDrains) static_cast<S*>(session)->on_drain();

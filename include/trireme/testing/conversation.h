@@ -16,6 +16,7 @@
 #include "trireme/detail/service.h"
 #include "trireme/handler.h"
 #include "trireme/options.h"
+#include "trireme/peer.h"
 #include "trireme/stats.h"
 
 namespace trireme { inline namespace v0 { namespace testing {
@@ -54,7 +55,8 @@ class Conversation {
   // Any thread, one call at a time. Each returns the bytes that have come back since the call
   // before, pushes included, and blocks only as long as handlers do. say() sends `bytes`, borrowed
   // for the call; hear() sends nothing; end() ends the client's stream (half-close); advance() lets
-  // time pass; drain() does what Server::drain() would.
+  // time pass, from one timer or clock that is due in it to the next; drain() does what
+  // Server::drain() would.
   std::string say(std::string_view bytes);
   std::string hear();
   std::string end();
@@ -63,6 +65,12 @@ class Conversation {
 
   // Any thread, one call at a time. The client vanishes with a reset.
   void reset();
+  // Any thread, one call at a time. The connection, as the server sees it: for Peer::call,
+  // Peer::send and the like. What they lead to comes with the next call of the conversation.
+  Peer peer() const;
+  // Any thread, one call at a time. The server has ended its stream, or closed the connection:
+  // the client hears nothing more.
+  bool ended() const;
   // Any thread, one call at a time. Why the server has closed the connection; empty while it is
   // open.
   std::optional<CloseReason> closed() const;
@@ -78,6 +86,8 @@ class Conversation {
                ListenOptions options, std::shared_ptr<ManualClock> clock, int seat);
   void turn();
   void begin_drain();
+  // On the clock.
+  std::chrono::steady_clock::time_point next_wake() const;
 
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -56,7 +56,7 @@ class Table {
   Conversation& seat(size_t index);
   size_t seats_count() const;
 
-  // Any thread, one at a time. Lets time pass for all of them.
+  // Any thread, one at a time. Lets time pass for all of them, as Conversation::advance does.
   void advance(std::chrono::nanoseconds time);
   // Any thread, one at a time. As Server::drain() would, for all of them.
   void drain();

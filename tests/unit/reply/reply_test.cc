@@ -123,7 +123,7 @@ class ContextTest : public ::testing::Test {
     wide.storage.ss_family = AF_INET6;
     context().roster.make_record(0, 2, wide);
     context().roster.record(0, 2).generation = 7;
-    context().roster.record(0, 2).write_bytes_high = 100;
+    context().roster.add_listener({.write_bytes_high = 100});
   }
   ServerContext& context() { return *context_.get(); }
   Peer peer() { return Peer(id_, context_); }

@@ -79,10 +79,12 @@ class Hidden {
 };
 struct Heir : Plain {
   int on_drain = 0;
+  void on_timer(uint64_t) {}
 };
 struct Last final : Plain {};
 static_assert(DeclaresOnRequest<Hidden> && DeclaresOnClose<Hidden> && !DeclaresOnDrain<Hidden>);
 static_assert(DeclaresOnRequest<Heir> && DeclaresOnDrain<Heir> && !DeclaresOnClose<Heir>);
+static_assert(DeclaresOnTimer<Heir> && !DeclaresOnTimer<Hidden> && !DeclaresOnTimer<Plain>);
 static_assert(DeclaresOnRequest<Last> && !DeclaresOnDrain<Last> && !DeclaresConcurrent<Last>);
 static_assert(DeclaresConcurrent<Concurrent> && !DeclaresConcurrent<Plain>);
 

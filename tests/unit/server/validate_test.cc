@@ -45,6 +45,8 @@ TEST(Validate, AmountsOfAConnectionHaveUpperBounds) {
   expect_bound(&Limits::write_bytes_high, kGiB, "write_bytes_high");
   expect_bound(&Limits::read_ahead_bytes_max, kGiB, "read_ahead_bytes_max");
   expect_bound(&Limits::in_flight_max, 65'536, "in_flight_max");
+  expect_bound(&Limits::timers_max, 250, "timers_max");
+  expect_bound(&Limits::calls_max, 65'535, "calls_max");
   EXPECT_EQ(refusal([](ServerOptions& options, Limits&) { options.linger_bytes_max = kGiB; }), "");
   const std::string said =
       refusal([](ServerOptions& options, Limits&) { options.linger_bytes_max = kGiB + 1; });
