@@ -272,7 +272,8 @@ class Tidy:
         """The path of an included file of ours, or None."""
         top = file.split("/")[0]
         for base in (pathlib.PurePosixPath(file).parent, "include", "src", "components",
-                     "components/sim", "components/stacks", "components/uring", top, "."):
+                     "components/http", "components/sim", "components/stacks", "components/uring",
+                     top, "."):
             path = (self.root / base / name).resolve()
             if path.is_file() and path.is_relative_to(self.root):
                 return path.relative_to(self.root).as_posix()
