@@ -30,7 +30,7 @@ tr::Answer answer(const tr::Request& request) {
 }
 
 int main(int argc, char** argv) {
-  tr::Server server({.data_workers = 64});  // at most so many handlers block at once
+  tr::Server server({.data_workers = 64});  // at most 64 handlers block at once
   server.listen(argc > 1 ? argv[1] : "tcp://127.0.0.1:7000", tr::lines(), answer);
   return server.run([&] { std::cout << "listening on " << server.urls()[0] << std::endl; });
 }

@@ -11,7 +11,7 @@
 
 namespace tr = trireme;
 
-// Who is here. All sessions share it, so it has a lock.
+// The members of the chat. All sessions share it, so it has a lock.
 class Room {
  public:
   // False: the name is taken.

@@ -1,5 +1,5 @@
-// Step 6, second half: a codec of one's own. A request is a type byte, one byte of length, and so
-// many bytes. A reply is one byte of length, and so many bytes.
+// Step 6, second half: a codec of your own. A request is a type byte, one byte of length, and as
+// many bytes as the length says. A reply is the same without the type byte.
 //
 //   tutorial_6_codec [URL]
 //   tutorial_6_codec --check        the codec alone; status 0 if nothing is wrong with it
@@ -20,7 +20,7 @@ class Typed final : public tr::Codec {
  public:
   enum Kind : uint32_t { kReverse = 0, kCount = 1 };
 
-  // What is at the front of `input`? All bytes are there that have arrived and were not consumed.
+  // What is at the front of `input`? It has all bytes that have arrived and were not consumed.
   tr::Frame decode(tr::DecodeState&, std::string_view input, bool ended,
                    size_t frame_bytes_max) const override {
     using Found = tr::Frame::Kind;
