@@ -170,6 +170,15 @@ void add_serve_options(CLI::App& app, ServeOptions& options, bool is_collect) {
     app.add_option("--db", options.database, "file of the database, made if it is not there")
         ->type_name("FILE")
         ->required();
+    const auto size = [](const std::string& text) -> tr::Result<uint64_t> {
+      auto bytes = load::parse_size(text);
+      if (bytes && bytes.value() < 1 << 20) {
+        return tr::Error{tr::Error::Code::kUsage, "expected at least 1MiB"};
+      }
+      return bytes;
+    };
+    add(app, "--wal-bytes-max", options.database_log_bytes_max, size,
+        {"SIZE", "1GiB", "of the database's write-ahead log; rows are refused beyond"});
   }
   app.add_option("--proxy-from", options.listen.proxy_from,
                  "whose PROXY header counts behind tcp+proxy://; repeat for more")

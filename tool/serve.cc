@@ -1,6 +1,7 @@
 #include "tool/serve.h"
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <memory>
 #include <string>
@@ -33,6 +34,18 @@ void log_aside(const ServeOptions& options, tr::LogLevel level, const std::strin
   run_aside([log = options.server.log, level, line] { log(level, line); });
 }
 
+// For threads that the log must not hold up: while a line hangs, further ones are dropped.
+tr::LogSink log_of_few(tr::LogSink log) {
+  const auto hangs = std::make_shared<std::atomic<bool>>(false);
+  return [log = std::move(log), hangs](tr::LogLevel level, std::string_view line) {
+    if (hangs->exchange(true)) return;
+    run_aside([log, hangs, level, line = std::string(line)] {
+      log(level, line);
+      *hangs = false;
+    });
+  };
+}
+
 bool demands_proxy(const std::string& url) {
   return url.substr(0, url.find(':')).find("+proxy") != std::string::npos;
 }
@@ -61,7 +74,9 @@ int serve(ServeOptions options) {
 
   std::unique_ptr<services::Collect> collect;  // outlives the server
   if (options.service == "collect") {
-    auto opened = services::Collect::open({.path = options.database});
+    auto opened = services::Collect::open({.path = options.database,
+                                           .log_bytes_max = options.database_log_bytes_max,
+                                           .log = log_of_few(options.server.log)});
     if (!opened) {
       log_aside(options, tr::LogLevel::kError, opened.error().message);
       return exit_status(opened.error());

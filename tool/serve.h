@@ -3,6 +3,7 @@
 // Part of the tool; runs on the main thread.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct ServeOptions {
   tr::ListenOptions listen;
   NamedDriver driver;
   std::string database;  // file of `collect`
+  uint64_t database_log_bytes_max = uint64_t{1} << 30;
 };
 
 // Main thread. Blocks until the server has drained. Prints a line `listening on URL` for every

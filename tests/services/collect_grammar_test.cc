@@ -12,7 +12,6 @@
 namespace services { namespace {
 
 using testing::is_error_line;
-using testing::line_of;
 
 class CollectGrammar : public ::testing::Test {
  protected:
@@ -26,7 +25,7 @@ class CollectGrammar : public ::testing::Test {
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     collect_ = std::move(opened.value());
   }
-  std::string say(std::string_view line) { return line_of(collect_->answer(line)); }
+  std::string say(std::string_view line) { return testing::ask(*collect_, line); }
 
  private:
   testing::ScratchDirectory directory_;
@@ -53,13 +52,42 @@ TEST_F(CollectGrammar, NumbersComeBackAsTheyWere) {
       {"1.7976931348623157e308", "1.7976931348623157e+308"},
       {"5e-324", "5e-324"},
       {"-1e300", "-1e+300"},
+      // Too small for a double, whatever the form.
+      {"1e-400", "0"},
+      {"-1e-400", "0"},
+      {"0.00000001e-400", "0"},
+      {"12345678901234567890e-500", "0"},
+      {"." + std::string(400, '0') + "1", "0"},
+      {"0e999", "0"},
   };
   int number = 0;
   for (const auto& [value, printed] : cases) {
     const std::string key = "device metric" + std::to_string(number++);
-    EXPECT_EQ(say(key + " " + value + " " + value), "OK") << value;
-    EXPECT_EQ(say("LAST " + key), printed + " " + printed) << value;
+    EXPECT_EQ(say(key + " " + value + " 1"), "OK") << value;
+    EXPECT_EQ(say("LAST " + key), printed + " 1") << value;
   }
+}
+
+TEST_F(CollectGrammar, TimesAreSecondsInTheYearsOneTo9999) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"0", "0"},
+      {"-1.5", "-1.5"},
+      {"-62135596800", "-62135596800"},
+      {"253402300799.5", "253402300799.5"},
+      {"1e-400", "0"},
+  };
+  int number = 0;
+  for (const auto& [time, printed] : cases) {
+    const std::string key = "device metric" + std::to_string(number++);
+    EXPECT_EQ(say(key + " 1 " + time), "OK") << time;
+    EXPECT_EQ(say("LAST " + key), "1 " + printed) << time;
+  }
+  // Milliseconds of today, and what else would be the latest time for ever.
+  for (const std::string time : {"1700000000250", "253402300800", "-62135596801", "1e300"}) {
+    EXPECT_EQ(say("d m 1 " + time), "ERR UNIX_TIME must be seconds, in the years 1 to 9999")
+        << time;
+  }
+  EXPECT_EQ(say("LAST d m"), "NONE");
 }
 
 TEST_F(CollectGrammar, TimeIsNowIfNotGiven) {
@@ -99,6 +127,8 @@ TEST_F(CollectGrammar, RefusesEverythingElse) {
       "d m -inf",
       "d m infinity",
       "d m 1e999",
+      "d m 1000000e303",
+      "d m 0.001e312",
       "d m 0x10",
       "d m 1,5",
       "d m --1",
@@ -164,6 +194,23 @@ TEST_F(CollectGrammar, RangeIncludesBothEndsInTheOrderOfTime) {
   EXPECT_EQ(say("RANGE d m 31 40.4"), "0");
   EXPECT_EQ(say("RANGE d m 30 10"), "0");
   EXPECT_EQ(say("RANGE d m -1e308 1e308"), "5\n1 10\n2 20\n2.5 20\n3 30\n4 40.5");
+}
+
+TEST_F(CollectGrammar, RangeInPagesNamesTheNextPlace) {
+  EXPECT_EQ(say("RANGE d m 0 100 -"), "0 -");
+  for (const char* line : {"d m 3 30", "d m 1 10", "d m 2 20", "d m 2.5 20"}) say(line);
+  EXPECT_EQ(say("RANGE d m 10 30 -"), "4 -\n1 10\n2 20\n2.5 20\n3 30");
+  EXPECT_EQ(say("RANGE d m 10 30 20:3"), "2 -\n2.5 20\n3 30") << "behind the third row";
+  EXPECT_EQ(say("RANGE d m 10 30 20:4"), "1 -\n3 30");
+  EXPECT_EQ(say("RANGE d m 20 30 10:99"), "3 -\n2 20\n2.5 20\n3 30") << "a place before FROM";
+  EXPECT_EQ(say("RANGE d m 10 20 30:0"), "0 -") << "a place behind TO";
+  EXPECT_EQ(say("RANGE d m 30 10 -"), "0 -");
+}
+
+TEST_F(CollectGrammar, RefusesPlacesThatAreNone) {
+  for (const std::string place : {"-1", "1:", ":1", "1:x", "1:2:3", "nan:1", "- 3", "--", " -"}) {
+    EXPECT_TRUE(is_error_line(say("RANGE d m 1 2 " + place))) << place;
+  }
 }
 
 TEST_F(CollectGrammar, TheSameKeyTwiceIsTwoRows) {

@@ -1,7 +1,6 @@
 // Goal: `OK` means on the disk; writers share commits; a broken disk costs rows, never the service.
 // Method: a real database file on a disk whose syncs and writes the test slows down or breaks.
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +23,6 @@ namespace services { namespace {
 using testing::DiskFaults;
 using testing::eventually;
 using testing::is_error_line;
-using testing::line_of;
 
 class CollectStore : public ::testing::Test {
  protected:
@@ -40,7 +38,7 @@ class CollectStore : public ::testing::Test {
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     collect_ = std::move(opened.value());
   }
-  std::string say(std::string_view line) { return line_of(collect_->answer(line)); }
+  std::string say(std::string_view line) { return testing::ask(*collect_, line); }
 
   testing::ScratchDirectory directory_;
   const std::string path_ = directory_.file("readings.db");
@@ -137,7 +135,7 @@ TEST_F(CollectStore, AProcessThatDiesKeepsWhatItSaidOkTo) {
   const pid_t child = fork();
   if (child == 0) {
     auto opened = Collect::open({.path = path_});
-    const bool stored = opened.ok() && line_of(opened.value()->answer("d m 7 7")) == "OK";
+    const bool stored = opened.ok() && testing::ask(*opened.value(), "d m 7 7") == "OK";
     _exit(stored ? 0 : 1);  // no destructor runs
   }
   int status = 0;
@@ -166,14 +164,9 @@ TEST_F(CollectStore, QueriesRunBesideWriters) {
 }
 
 TEST_F(CollectStore, RangeStopsAtTenThousandRows) {
-  sqlite3* database = nullptr;
-  ASSERT_EQ(sqlite3_open(path_.c_str(), &database), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(database,
-                         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n LIMIT 10001)"
-                         "INSERT INTO readings SELECT 'd', 'm', i, i FROM n",
-                         nullptr, nullptr, nullptr),
-            SQLITE_OK);
-  sqlite3_close(database);
+  testing::execute(path_,
+                   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n LIMIT 10001)"
+                   "INSERT INTO readings SELECT 'd', 'm', i, i FROM n");
   const std::string all = say("RANGE d m 0 1e9");
   EXPECT_TRUE(all.starts_with("10000\n1 1\n2 2\n")) << all.substr(0, 40);
   EXPECT_TRUE(all.ends_with("\n10000 10000"));
@@ -184,10 +177,7 @@ TEST_F(CollectStore, SaysWhyAFileCannotBeOpened) {
   const std::string text = directory_.file("text.db");
   std::ofstream(text) << std::string(4096, 'x');
   const std::string foreign = directory_.file("foreign.db");
-  sqlite3* database = nullptr;
-  ASSERT_EQ(sqlite3_open(foreign.c_str(), &database), SQLITE_OK);
-  sqlite3_exec(database, "CREATE TABLE readings(other)", nullptr, nullptr, nullptr);
-  sqlite3_close(database);
+  testing::execute(foreign, "CREATE TABLE readings(other)");
 
   const std::pair<std::string, std::string> cases[] = {
       {text, "file is not a database"},

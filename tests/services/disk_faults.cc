@@ -1,5 +1,6 @@
 #include "disk_faults.h"
 
+#include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -51,6 +52,15 @@ int DiskFaults::before_sync() {
     hook = hook_;
   }
   return hook ? hook() : 0;
+}
+
+void execute(const std::string& path, const std::string& sql) {
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &database), SQLITE_OK);
+  sqlite3_busy_timeout(database, 10'000);
+  EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+      << sqlite3_errmsg(database);
+  sqlite3_close(database);
 }
 
 }  // namespace services::testing

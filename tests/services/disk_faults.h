@@ -7,6 +7,7 @@
 #include <atomic>
 #include <functional>
 #include <mutex>
+#include <string>
 
 namespace services::testing {
 
@@ -33,5 +34,8 @@ class DiskFaults {
   std::atomic<int> write_error_{0};
   std::atomic<int> syncs_count_{0};
 };
+
+// What an operator does in a shell of the database.
+void execute(const std::string& path, const std::string& sql);
 
 }  // namespace services::testing

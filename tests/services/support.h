@@ -7,9 +7,11 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <string>
 #include <thread>
 
+#include "services/collect.h"
 #include "trireme/answer.h"
 
 namespace services::testing {
@@ -27,6 +29,15 @@ inline std::string line_of(const trireme::Answer& answer) {
       return "";
   }
   return "";
+}
+
+// What a client gets for a line of `collect`, once it is answered.
+inline std::string ask(Collect& collect, std::string_view line,
+                       Collect::Clock::time_point deadline = Collect::Clock::time_point::max()) {
+  std::promise<std::string> answered;
+  collect.answer(
+      line, [&](trireme::Answer answer) { answered.set_value(line_of(answer)); }, deadline);
+  return answered.get_future().get();
 }
 
 // True if `line` keeps the promises about error replies: `ERR` and a sentence, no newline, no full
