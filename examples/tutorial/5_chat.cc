@@ -1,6 +1,7 @@
 // Step 5: pushes. What one client says, the others hear.
 //
 //   tutorial_5_chat [URL]
+#include <chrono>
 #include <iostream>
 #include <map>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include "trireme/trireme.h"
 
 namespace tr = trireme;
+using namespace std::chrono_literals;
 
 // The members of the chat. All sessions share it, so it has a lock.
 class Room {
@@ -43,10 +45,12 @@ class Member {
 
   tr::Answer on_request(const tr::Request& request) {
     const std::string line = request.own();
+    peer_.after(5min, kSilence);  // moves the timer, if it is set already
     if (name_.empty()) return enter(line);
     room_.tell(name_, name_ + ": " + line);
     return tr::no_answer();
   }
+  void on_timer(uint64_t) { peer_.send("are you still here?\n"); }
   void on_close(tr::CloseReason) {
     if (name_.empty()) return;
     room_.leave(name_);
@@ -54,6 +58,8 @@ class Member {
   }
 
  private:
+  static constexpr uint64_t kSilence = 1;  // a session may have several timers, each with a tag
+
   tr::Answer enter(const std::string& name) {
     if (name.empty() || !room_.enter(name, peer_)) return tr::error("choose another name");
     name_ = name;

@@ -15,16 +15,22 @@
 namespace tr = trireme;
 using namespace std::chrono_literals;
 
-// What is tested: a session with a greeting and a counter.
+// What is tested: a session with a greeting, a counter and a warning to silent clients.
 class Session {
  public:
-  explicit Session(tr::Peer peer) { peer.send("hello\n"); }
+  explicit Session(tr::Peer peer) : peer_(std::move(peer)) {
+    peer_.send("hello\n");
+    peer_.after(50s, 0);
+  }
   tr::Answer on_request(const tr::Request& request) {
     if (request.text().empty()) return tr::error("an empty line");
     return std::to_string(++count_) + " " + request.own();
   }
 
+  void on_timer(uint64_t) { peer_.send("are you still here?\n"); }
+
  private:
+  tr::Peer peer_;
   int count_ = 0;
 };
 
@@ -56,10 +62,11 @@ void test_lines() {
 void test_silence() {
   const auto talk =
       tr::testing::Conversation::with<Session>(tr::lines(), {.limits = {.idle_time_max = 1min}});
-  talk->advance(50s);
+  expect(talk->advance(45s), "hello\n");
+  expect(talk->advance(10s), "are you still here?\n");
   expect_closed(*talk, std::nullopt);
-  talk->advance(20s);  // the server ends its direction of the stream
-  talk->end();         // then the client does
+  talk->advance(1min);  // the server ends its direction of the stream
+  talk->end();          // then the client does
   expect_closed(*talk, tr::CloseReason::kIdleTimeout);
 }
 
