@@ -171,7 +171,8 @@ void UnixSocket::announce_later() {
                         [self = shared_from_this()] { self->notify(kArrived); });
 }
 
-ssize_t UnixSocket::bytes_unsent() const { return static_cast<ssize_t>(in_use_); }
+// What was sent is at the peer.
+ssize_t UnixSocket::bytes_unsent() const { return 0; }
 
 void UnixSocket::shut(bool receiving, bool sending) {
   receive_shut_ = receive_shut_ || receiving;

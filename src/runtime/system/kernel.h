@@ -71,7 +71,9 @@ class Kernel {
   virtual ssize_t receive(int fd, std::span<char> into) = 0;      // recv(2)
   virtual ssize_t send(int fd, std::span<const iovec> from) = 0;  // sendmsg(2) with MSG_NOSIGNAL
   virtual ssize_t bytes_readable(int fd) = 0;  // SIOCINQ: bytes that have arrived unread
-  virtual ssize_t bytes_unsent(int fd) = 0;    // SIOCOUTQ: bytes that the peer has not confirmed
+  // SIOCOUTQ: bytes that the peer has not confirmed. 0 of a unix socket, where that counts what the
+  // peer has not read: it can still do so when this end is closed.
+  virtual ssize_t bytes_unsent(int fd) = 0;
   // TCP_INFO: for how many milliseconds, at least, no byte has come or gone for the first time.
   virtual int64_t quiet_ms(int fd) = 0;
   virtual int shutdown(int fd, int how) = 0;

@@ -110,6 +110,8 @@ ssize_t RealKernel::bytes_readable(int fd) {
 }
 
 ssize_t RealKernel::bytes_unsent(int fd) {
+  int family = 0;
+  if (get_option(fd, SOL_SOCKET, SO_DOMAIN, family) == 0 && family == AF_UNIX) return 0;
   int bytes = 0;
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : -errno;
 }
