@@ -12,7 +12,7 @@ constexpr size_t kNameBytesMax = 107;
 constexpr Duration kBeatMin = std::chrono::milliseconds(1);
 constexpr int kLooksAHalf = 8;  // at loops that are late
 
-uint64_t number_in(const std::string& text) {
+uint64_t whole_number(const std::string& text) {
   uint64_t number = 0;
   const auto [stop, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
   return failure == std::errc() && stop == text.data() + text.size() ? number : 0;
@@ -22,7 +22,7 @@ Duration watchdog_time_of(Kernel& kernel) {
   const std::string process = kernel.environment("WATCHDOG_PID");
   if (!process.empty() && process != std::to_string(kernel.process_id())) return Duration(0);
   constexpr uint64_t kMicrosecondsMax = uint64_t{1} << 50;
-  const uint64_t time = number_in(kernel.environment("WATCHDOG_USEC"));
+  const uint64_t time = whole_number(kernel.environment("WATCHDOG_USEC"));
   return std::chrono::microseconds(std::min(time, kMicrosecondsMax));
 }
 

@@ -12,7 +12,7 @@ namespace trireme { inline namespace v0 { namespace sim {
 namespace {
 
 constexpr size_t kPiecesMax = 64;  // of one send, however small the segments are
-constexpr uint32_t kReadable = EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND;
+constexpr uint32_t kReadableEvents = EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND;
 
 }  // namespace
 
@@ -123,7 +123,7 @@ void Socket::on_data(std::string bytes) {
   }
   last_data_ = network_.scheduler.now();
   received_.append(std::move(bytes));
-  notify(kReadable);
+  notify(kReadableEvents);
 }
 
 void Socket::send_fin() {

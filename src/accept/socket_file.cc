@@ -12,9 +12,9 @@ namespace {
 
 constexpr int kTriesMax = 3;  // files that others make and remove at the same moment
 
-Error reason(std::string text) { return {Error::Code::kSystem, std::move(text)}; }
+Error file_error(std::string text) { return {Error::Code::kSystem, std::move(text)}; }
 
-std::string why(int error) {
+std::string why_no_file(int error) {
   if (error == ENOENT) return "its folder does not exist";
   if (error == ENOTDIR) return "a part of its path is no folder";
   if (error == EACCES) return "permission denied for its folder";
@@ -23,18 +23,19 @@ std::string why(int error) {
 }
 
 // What connect(2) says of whoever listens at a socket file.
-enum class Life { kDead, kLives, kGone, kUnknown };
+enum class Liveness { kDead, kLives, kGone, kUnknown };
 
-Life ask_whether_alive(Kernel& kernel, const SocketAddress& address, int& error) {
+Liveness ask_whether_alive(Kernel& kernel, const SocketAddress& address, int& error) {
   const int fd = kernel.socket(AF_UNIX, SOCK_STREAM);
   error = fd < 0 ? -fd : -kernel.connect(fd, address);
   if (fd >= 0) kernel.close(fd);
-  if (fd < 0) return Life::kUnknown;
-  if (error == ECONNREFUSED) return Life::kDead;
-  if (error == ENOENT) return Life::kGone;
+  if (fd < 0) return Liveness::kUnknown;
+  if (error == ECONNREFUSED) return Liveness::kDead;
+  if (error == ENOENT) return Liveness::kGone;
   // EAGAIN: its backlog is full. EPROTOTYPE: it takes datagrams. EACCES: it is not for us.
-  if (error == 0 || error == EAGAIN || error == EPROTOTYPE || error == EACCES) return Life::kLives;
-  return Life::kUnknown;
+  if (error == 0 || error == EAGAIN || error == EPROTOTYPE || error == EACCES)
+    return Liveness::kLives;
+  return Liveness::kUnknown;
 }
 
 // The path is taken. Nothing: it is free now.
@@ -42,19 +43,19 @@ std::optional<Error> clear_path(Kernel& kernel, const Endpoint& endpoint) {
   FileStatus found;
   int error = -kernel.file_status(endpoint.name, found);
   if (error == ENOENT) return {};
-  if (error != 0) return reason(why(error));
+  if (error != 0) return file_error(why_no_file(error));
   if (!found.is_socket) {
-    return reason("there is a file that is no socket; choose another path, or remove it");
+    return file_error("there is a file that is no socket; choose another path, or remove it");
   }
   switch (ask_whether_alive(kernel, endpoint.address, error)) {
-    case Life::kGone:
+    case Liveness::kGone:
       return {};
-    case Life::kLives:
-      return reason("a server listens there already; choose another path, or stop that one");
-    case Life::kUnknown:
-      return reason("it cannot be said whether a server listens there (" +
-                    std::string(std::strerror(error)) + "); remove the file if none does");
-    case Life::kDead:
+    case Liveness::kLives:
+      return file_error("a server listens there already; choose another path, or stop that one");
+    case Liveness::kUnknown:
+      return file_error("it cannot be said whether a server listens there (" +
+                        std::string(std::strerror(error)) + "); remove the file if none does");
+    case Liveness::kDead:
       break;
   }
   // Another server may have replaced it meanwhile.
@@ -64,8 +65,8 @@ std::optional<Error> clear_path(Kernel& kernel, const Endpoint& endpoint) {
   if (error == ENOENT || (error == 0 && !is_same)) return {};
   if (error == 0) error = -kernel.remove_file(endpoint.name);
   if (error == 0 || error == ENOENT) return {};
-  return reason("a server that has died left its socket there, which cannot be removed: " +
-                why(error));
+  return file_error("a server that has died left its socket there, which cannot be removed: " +
+                    why_no_file(error));
 }
 
 // A name or a number. UINT32_MAX for an empty one.
@@ -78,7 +79,7 @@ Result<uint32_t> id_of(const std::string& name, const char* what,
   if (failure == std::errc() && stop == end && number != UINT32_MAX) return number;
   const int64_t found = look_up();
   if (found >= 0) return static_cast<uint32_t>(found);
-  return reason("there is no " + std::string(what) + " '" + name + "'");
+  return file_error("there is no " + std::string(what) + " '" + name + "'");
 }
 
 Result<Done> set_access(Kernel& kernel, const SocketFile& file, const SocketOptions& options,
@@ -92,14 +93,15 @@ Result<Done> set_access(Kernel& kernel, const SocketFile& file, const SocketOpti
   if (user.value() != UINT32_MAX || group.value() != UINT32_MAX) {
     const int error = -kernel.set_file_owner(file.path, user.value(), group.value());
     if (error != 0) {
-      return reason("its owner cannot be changed: " + std::string(std::strerror(error)) +
-                    (error == EPERM ? "; that needs CAP_CHOWN, or a group of this process" : ""));
+      return file_error(
+          "its owner cannot be changed: " + std::string(std::strerror(error)) +
+          (error == EPERM ? "; that needs CAP_CHOWN, or a group of this process" : ""));
     }
   }
   if (!options.mode || *options.mode == mode_now) return Done{};
   const int error = -kernel.set_file_mode(file.path, *options.mode);
   if (error == 0) return Done{};
-  return reason("its mode cannot be set: " + std::string(std::strerror(error)));
+  return file_error("its mode cannot be set: " + std::string(std::strerror(error)));
 }
 
 }  // namespace
@@ -110,20 +112,22 @@ Result<SocketFile> bind_file(Kernel& kernel, int fd, const Endpoint& endpoint,
                              const SocketOptions& options) {
   if (options.mode) {
     const int error = -kernel.set_mode(fd, *options.mode);
-    if (error != 0) return reason("its mode cannot be set: " + std::string(std::strerror(error)));
+    if (error != 0)
+      return file_error("its mode cannot be set: " + std::string(std::strerror(error)));
   }
   int error = -kernel.bind(fd, endpoint.address);
   for (int tries = 0; error == EADDRINUSE && tries < kTriesMax; ++tries) {
     if (std::optional<Error> taken = clear_path(kernel, endpoint)) return *taken;
     error = -kernel.bind(fd, endpoint.address);
   }
-  if (error == EADDRINUSE) return reason("others make a socket there, too; choose another path");
-  if (error != 0) return reason(why(error));
+  if (error == EADDRINUSE)
+    return file_error("others make a socket there, too; choose another path");
+  if (error != 0) return file_error(why_no_file(error));
   FileStatus made;
   error = -kernel.file_status(endpoint.name, made);
   if (error != 0) {
     kernel.remove_file(endpoint.name);
-    return reason("its file is gone: " + std::string(std::strerror(error)));
+    return file_error("its file is gone: " + std::string(std::strerror(error)));
   }
   const SocketFile file{.path = endpoint.name, .device = made.device, .inode = made.inode};
   Result<Done> set = set_access(kernel, file, options, made.mode);

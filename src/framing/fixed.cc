@@ -9,7 +9,7 @@
 namespace trireme { inline namespace v0 {
 namespace {
 
-constexpr size_t kBytesMax = 1 << 30;
+constexpr size_t kFixedBytesMax = 1 << 30;
 
 class FixedCodec final : public TestedCodec {
  public:
@@ -54,7 +54,7 @@ class FixedCodec final : public TestedCodec {
 }  // namespace
 
 std::shared_ptr<const Codec> fixed(size_t bytes) {
-  if (bytes < 1 || bytes > kBytesMax) {
+  if (bytes < 1 || bytes > kFixedBytesMax) {
     return refused_options("fixed: a frame must be 1 byte to 1 GiB, and is " +
                            std::to_string(bytes));
   }

@@ -7,7 +7,7 @@
 namespace trireme { inline namespace v0 {
 namespace {
 
-constexpr uint64_t kSkipping = 1;  // DecodeState::flags: the rest of a line that was too long
+constexpr uint64_t kSkippingLine = 1;  // DecodeState::flags: the rest of a line that was too long
 
 class LinesCodec final : public TestedCodec {
  public:
@@ -20,7 +20,7 @@ class LinesCodec final : public TestedCodec {
       return unterminated(state, input, ended, frame_bytes_max);
     const auto length = static_cast<size_t>(static_cast<const char*>(found) - input.data());
     state.scanned = 0;
-    if (state.flags & kSkipping) [[unlikely]] {
+    if (state.flags & kSkippingLine) [[unlikely]] {
       state.flags = 0;
       return {.kind = Frame::Kind::kSkip, .consumed = length + 1};
     }
@@ -76,7 +76,7 @@ class LinesCodec final : public TestedCodec {
 
   static Frame unterminated(DecodeState& state, std::string_view input, bool ended,
                             size_t frame_bytes_max) {
-    if (state.flags & kSkipping) {
+    if (state.flags & kSkippingLine) {
       // The client has its answer to that line: at the end nothing of it is left to drop.
       if (ended && input.empty()) return {.kind = Frame::Kind::kEnd};
       if (ended) return {.kind = Frame::Kind::kSkip, .consumed = input.size()};
@@ -85,7 +85,7 @@ class LinesCodec final : public TestedCodec {
     // One byte more than the limit may be the "\r" of a line that is just short enough.
     if (input.size() > frame_bytes_max + 1) {
       state.scanned = 0;
-      state.flags = kSkipping;
+      state.flags = kSkippingLine;
       return too_long(input.size());
     }
     if (ended) return {.kind = Frame::Kind::kEnd, .consumed = input.size()};

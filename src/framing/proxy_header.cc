@@ -96,8 +96,6 @@ ProxyParse parse_version_1(std::string_view input, ProxyHeader& into) {
 
 // --- Version 2 ---
 
-uint8_t byte_at(std::string_view bytes, size_t at) { return static_cast<uint8_t>(bytes[at]); }
-
 uint16_t number_at(std::string_view bytes, size_t at) {
   return static_cast<uint16_t>(byte_at(bytes, at) << 8 | byte_at(bytes, at + 1));
 }

@@ -25,8 +25,6 @@ enum Type : uint8_t {
   kOwnLast = 0xef,
 };
 
-uint8_t byte_at(std::string_view bytes, size_t at) { return static_cast<uint8_t>(bytes[at]); }
-
 struct Tlv {
   uint8_t type = 0;
   size_t at = 0;  // of the value, in what was asked

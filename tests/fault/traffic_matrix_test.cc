@@ -13,7 +13,7 @@ namespace fault { namespace {
 
 using support::wait_until;
 
-constexpr uint64_t kPositions[] = {1, 2, 7};  // the third is in the middle of a load
+constexpr uint64_t kTrafficPositions[] = {1, 2, 7};  // the third is in the middle of a load
 constexpr std::chrono::milliseconds kPatience{12};
 constexpr std::chrono::milliseconds kWhile{30};  // how long "for ever" is
 constexpr int kRoundsMax = 80;
@@ -166,7 +166,7 @@ class TrafficMatrix : public ::testing::TestWithParam<Load> {
 
 TEST_P(TrafficMatrix, EveryCell) {
   size_t index = 0, count = 0;
-  for (const Cell& cell : cells_of(site_, kPositions)) {
+  for (const Cell& cell : cells_of(site_, kTrafficPositions)) {
     if (index++ % setups_of(site_).size() != GetParam().setup) continue;
     SCOPED_TRACE(describe(cell));
     const Expectation expectation = expectation_in_traffic(cell.site, cell.error);
@@ -185,7 +185,7 @@ TEST(Expectations, CoverEverySiteAndEveryErrno) {
   for (const Site site : tr::FaultyKernel::sites()) {
     SCOPED_TRACE(tr::FaultyKernel::name_of(site));
     EXPECT_EQ(std::ranges::count(manual_pages(), site, &ManualPage::site), 1);
-    for (const Cell& cell : cells_of(site, kPositions)) {
+    for (const Cell& cell : cells_of(site, kTrafficPositions)) {
       const bool expected = expectation_in_traffic(site, cell.error).expect != Expect::kNone ||
                             expectation_at_start(site, cell.error).expect != Expect::kNone;
       EXPECT_TRUE(expected) << describe(cell);
@@ -193,14 +193,14 @@ TEST(Expectations, CoverEverySiteAndEveryErrno) {
   }
 }
 
-std::string name_of(const ::testing::TestParamInfo<Load>& info) {
+std::string name_of_load(const ::testing::TestParamInfo<Load>& info) {
   const auto [site, setup] = info.param;
   std::string name(tr::FaultyKernel::name_of(site));
   std::erase_if(name, [](char c) { return c == '(' || c == ')'; });
   return name + support::name_of({setups_of(site)[setup], 0});
 }
 
-INSTANTIATE_TEST_SUITE_P(Sites, TrafficMatrix, ::testing::ValuesIn(loads()), name_of);
+INSTANTIATE_TEST_SUITE_P(Sites, TrafficMatrix, ::testing::ValuesIn(loads()), name_of_load);
 
 }  // namespace
 }  // namespace fault

@@ -17,6 +17,7 @@
 #include "support/child.h"
 #include "support/client.h"
 #include "support/collect_rounds.h"
+#include "support/text.h"
 
 namespace {
 
@@ -24,7 +25,7 @@ using support::Child;
 using support::Client;
 using support::Scratch;
 
-constexpr const char* kAnyPort = "tcp://127.0.0.1:0";
+using support::kAnyPort;
 
 bool has_strace() {
   const std::string command = "strace -o /dev/null -e trace=none true 2>/dev/null";

@@ -15,6 +15,7 @@
 #include "support/client.h"
 #include "support/collect_rounds.h"
 #include "support/test_server.h"
+#include "support/text.h"
 
 namespace {
 
@@ -22,7 +23,7 @@ using support::Child;
 using support::wait_until;
 namespace tr = trireme;
 
-constexpr const char* kAnyPort = "tcp://127.0.0.1:0";
+constexpr const char* kLoopback = "tcp://127.0.0.1:0";
 
 std::string link_of(pid_t pid, int fd) {
   std::error_code error;
@@ -55,11 +56,11 @@ class ClosedDescriptors : public ::testing::TestWithParam<int> {
 TEST_P(ClosedDescriptors, OfAServer) {
   support::Scratch scratch;
   std::vector<std::vector<std::string>> lines = {
-      {"serve", "echo", "--listen", kAnyPort},
-      {"serve", "echo", "--listen", kAnyPort, "--accepting", "loops"},
-      {"serve", "collect", "--listen", kAnyPort, "--db", scratch.file("db")}};
+      {"serve", "echo", "--listen", kLoopback},
+      {"serve", "echo", "--listen", kLoopback, "--accepting", "loops"},
+      {"serve", "collect", "--listen", kLoopback, "--db", scratch.file("db")}};
   if (support::has_uring()) {
-    lines.push_back({"serve", "echo", "--listen", kAnyPort, "--driver", "io_uring"});
+    lines.push_back({"serve", "echo", "--listen", kLoopback, "--driver", "io_uring"});
   }
   for (auto& line : lines) {
     line.insert(line.end(), {"--io-workers", "1"});
@@ -76,7 +77,7 @@ TEST_P(ClosedDescriptors, OfAServer) {
 }
 
 TEST_P(ClosedDescriptors, OfALoad) {
-  Child server({"serve", "echo", "--listen", kAnyPort});
+  Child server({"serve", "echo", "--listen", kLoopback});
   Child child({"bench", "echo", server.url(), "--duration", "200ms", "--warm-up", "0"},
               {.closed = closed_});
   ASSERT_TRUE(wait_until([&] { return has_thread(child.pid(), "bench-0"); })) << child.errors();
@@ -88,14 +89,14 @@ TEST_P(ClosedDescriptors, OfTheLibrary) {
   Child runs(
       [&] {
         tr::Server server({.io_workers = 1});
-        server.listen(kAnyPort, tr::lines(), support::mark);
+        server.listen(kLoopback, tr::lines(), support::mark);
         return server.run();
       },
       {.closed = closed_});
   Child starts(
       [&] {
         tr::Server server({.io_workers = 1});
-        server.listen(kAnyPort, tr::lines(), support::mark);
+        server.listen(kLoopback, tr::lines(), support::mark);
         if (!server.start()) return 1;
         wait_until([] { return false; });  // until it is killed
         return 0;

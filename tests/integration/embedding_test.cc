@@ -16,8 +16,10 @@
 #include "support/client.h"
 #include "support/gate.h"
 #include "support/test_server.h"
+#include "support/text.h"
 
 namespace {
+using support::contains;
 
 using support::Client;
 using support::Gate;
@@ -25,11 +27,7 @@ using support::wait_until;
 namespace tr = trireme;
 using namespace std::chrono_literals;
 
-constexpr const char* kAnyPort = "tcp://127.0.0.1:0";
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
+using support::kAnyPort;
 
 tr::ServerOptions quiet() {
   return {.io_workers = 2, .log = [](tr::LogLevel, std::string_view) {}};

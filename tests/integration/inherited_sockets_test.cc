@@ -18,17 +18,15 @@
 #include "support/client.h"
 #include "support/temporary_folder.h"
 #include "support/test_server.h"
+#include "support/text.h"
 #include "trireme/trireme.h"
 
 namespace {
+using support::contains;
 
 namespace tr = trireme;
 using support::Child;
 using support::Client;
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // What another process would have opened.
 class Opened {

@@ -20,8 +20,10 @@
 #include "support/child.h"
 #include "support/client.h"
 #include "support/temporary_folder.h"
+#include "support/text.h"
 
 namespace {
+using support::contains;
 
 using support::Child;
 using support::Client;
@@ -80,10 +82,6 @@ class Manager {
   const std::string name_;
   int fd_ = -1;
 };
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 std::vector<std::string> serve(const std::string& service) {
   return {"serve", service, "--listen", "tcp://127.0.0.1:0"};

@@ -13,20 +13,18 @@
 #include "support/child.h"
 #include "support/client.h"
 #include "support/test_server.h"
+#include "support/text.h"
 
 namespace {
+using support::contains;
 
 using support::Child;
 using support::Client;
 using support::wait_until;
 using namespace std::chrono_literals;
 
-constexpr const char* kAnyPort = "tcp://127.0.0.1:0";
+using support::kAnyPort;
 constexpr const char* kAnyPort6 = "tcp://[::1]:0";
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 bool is_one_line(const std::string& text) {
   return !text.empty() && text.find('\n') == text.size() - 1;

@@ -20,8 +20,10 @@
 #include "support/client.h"
 #include "support/collect_rounds.h"
 #include "support/test_server.h"
+#include "support/text.h"
 
 namespace {
+using support::contains;
 
 using support::Child;
 using support::Client;
@@ -29,11 +31,7 @@ using support::wait_until;
 namespace tr = trireme;
 using namespace std::chrono_literals;
 
-constexpr const char* kAnyPort = "tcp://127.0.0.1:0";
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
+using support::kAnyPort;
 
 // In a child: a server that says where it listens, and runs until it is told not to.
 int run_echo() {

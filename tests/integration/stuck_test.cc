@@ -19,8 +19,10 @@
 #include "support/gate.h"
 #include "support/lines_codec.h"
 #include "support/test_server.h"
+#include "support/text.h"
 
 namespace {
+using support::contains;
 
 using support::Child;
 using support::Client;
@@ -28,10 +30,6 @@ using support::Gate;
 using support::wait_until;
 namespace tr = trireme;
 using namespace std::chrono_literals;
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 tr::ListenOptions named(const char* name) {
   tr::ListenOptions options;

@@ -12,6 +12,7 @@
 #include "support/client.h"
 #include "support/gate.h"
 #include "support/test_server.h"
+#include "support/text.h"
 #include "support/unread_pipe.h"
 
 namespace {
@@ -24,7 +25,7 @@ using support::wait_until;
 namespace tr = trireme;
 using namespace std::chrono_literals;
 
-constexpr const char* kAnyPort = "tcp://127.0.0.1:0";
+using support::kAnyPort;
 
 class UnreadLog : public ::testing::TestWithParam<support::Setup> {};
 

@@ -34,9 +34,9 @@ struct Seen {
   }
 };
 
-struct Session {
+struct Waiting {
   static constexpr bool concurrent = true;
-  explicit Session(Seen& notes) : seen(notes) { ++seen.opened; }
+  explicit Waiting(Seen& notes) : seen(notes) { ++seen.opened; }
   tr::Answer on_request(const tr::Request& request) { return seen.handle(request); }
   void on_close(tr::CloseReason) { ++seen.closed; }
   Seen& seen;
@@ -130,7 +130,7 @@ TEST_P(RequestNobodyWaitsFor, IsForgottenAtItsDeadline) {
 TEST_P(RequestNobodyWaitsFor, LeavesItsSessionToBeClosed) {
   Seen seen;
   TestServer server(one_data_worker());
-  server.serve<Session>({.ordering = tr::Ordering::kPipelined}, seen);
+  server.serve<Waiting>({.ordering = tr::Ordering::kPipelined}, seen);
   server.start();
   const Gate::Opener opener(seen.gate);
   Client blocker(server.url());

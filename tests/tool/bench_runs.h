@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "support/child.h"
+#include "support/text.h"
 
+using support::contains;
 namespace support {
 
 using Words = std::vector<std::string>;
@@ -51,10 +53,6 @@ inline double number(const std::string& json, const std::string& name,
   const size_t at = from == json.npos ? json.npos : json.find(key, from);
   EXPECT_NE(at, json.npos) << name << " in " << json;
   return at == json.npos ? -1 : std::strtod(json.c_str() + at + key.size(), nullptr);
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 // A file that goes with the object.

@@ -22,9 +22,11 @@
 #include "support/child.h"
 #include "support/client.h"
 #include "support/test_server.h"
+#include "support/text.h"
 #include "trireme/uring.h"
 
 namespace {
+using support::contains;
 
 using support::Child;
 using support::Client;
@@ -41,10 +43,6 @@ void forbid(long system_call, uint32_t error) {
   const sock_fprog program{4, filter};
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-}
-
-bool contains(const std::string& text, const char* part) {
-  return text.find(part) != std::string::npos;
 }
 
 // Status 0 of a process in which `check` holds.

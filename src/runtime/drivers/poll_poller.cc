@@ -10,12 +10,6 @@ static_assert(POLLIN == EPOLLIN && POLLPRI == EPOLLPRI && POLLOUT == EPOLLOUT &&
                   POLLERR == EPOLLERR && POLLHUP == EPOLLHUP && POLLRDHUP == EPOLLRDHUP,
               "the bits of poll are those of epoll");
 
-constexpr int kOutOfMemoryMs = 10;
-
-int brief(int timeout_ms) {
-  return timeout_ms < 0 ? kOutOfMemoryMs : std::min(timeout_ms, kOutOfMemoryMs);
-}
-
 }  // namespace
 
 int PollPoller::open(int wake_fd) {
@@ -51,7 +45,7 @@ int PollPoller::wait(std::span<epoll_event> into, int timeout_ms) {
   if (ready == -ENOMEM) {
     // The copy of the set did not fit. One entry always does: no client is heard for a moment, mail
     // is, and the loop does not spin.
-    kernel_.poll(std::span(set_).first(1), brief(timeout_ms));
+    kernel_.poll(std::span(set_).first(1), wait_without_memory(timeout_ms));
     return 0;
   }
   if (ready < 0) return ready;

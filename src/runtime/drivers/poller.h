@@ -6,6 +6,7 @@
 // whoever holds the loop may make the next call.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -42,6 +43,13 @@ class Poller {
   // each with its channel in data.ptr, or -errno. All events fit if it is less than into.size().
   virtual int wait(std::span<epoll_event> into, int timeout_ms) = 0;
 };
+
+// Without memory for an event it is looked for again after so long, or after `timeout_ms` if that
+// is less.
+inline int wait_without_memory(int timeout_ms) {
+  constexpr int kAgainMs = 10;
+  return timeout_ms < 0 ? kAgainMs : std::min(timeout_ms, kAgainMs);
+}
 
 // Before start(). `kernel` outlives it.
 std::unique_ptr<Poller> make_poller(DriverKind kind, Kernel& kernel);

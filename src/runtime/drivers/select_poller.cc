@@ -4,16 +4,6 @@
 #include <cerrno>
 
 namespace trireme { inline namespace v0 {
-namespace {
-
-constexpr int kOutOfMemoryMs = 10;
-
-int brief(int timeout_ms) {
-  return timeout_ms < 0 ? kOutOfMemoryMs : std::min(timeout_ms, kOutOfMemoryMs);
-}
-
-}  // namespace
-
 SelectPoller::SelectPoller(Kernel& kernel) : kernel_(kernel) {
   FD_ZERO(&read_);
   FD_ZERO(&write_);
@@ -68,7 +58,7 @@ int SelectPoller::wait(std::span<epoll_event> into, int timeout_ms) {
     FD_ZERO(&readable);
     FD_ZERO(&writable);
     FD_SET(wake_fd_, &readable);
-    kernel_.select(wake_fd_ + 1, readable, writable, brief(timeout_ms));
+    kernel_.select(wake_fd_ + 1, readable, writable, wait_without_memory(timeout_ms));
     return 0;
   }
   if (ready < 0) return ready;

@@ -35,7 +35,8 @@ TEST(AcceptBatch, DoesNotGuessAgainAtOnce) {
   EXPECT_EQ(in_vain, 10);
 }
 
-std::unique_ptr<Driver> make_epoll(Kernel& kernel, Buffers& buffers, LoopCounters& counters) {
+std::unique_ptr<Driver> make_epoll_driver(Kernel& kernel, Buffers& buffers,
+                                          LoopCounters& counters) {
   auto driver = std::make_unique<ReadinessDriver>(kernel, buffers, counters, DriverKind::kEpoll);
   EXPECT_EQ(driver->open(), 0);
   return driver;
@@ -43,7 +44,7 @@ std::unique_ptr<Driver> make_epoll(Kernel& kernel, Buffers& buffers, LoopCounter
 
 class Doors : public unit::DoorsFixture {
  protected:
-  explicit Doors(size_t connections_max = 200) : DoorsFixture(make_epoll, connections_max) {}
+  explicit Doors(size_t connections_max = 200) : DoorsFixture(make_epoll_driver, connections_max) {}
 };
 
 TEST_F(Doors, OneCallForAClientThatComesAlone) {
@@ -88,7 +89,7 @@ TEST_F(FewPlaces, LoopsThatAcceptSideBySideShareThem) {
   }
 }
 
-TEST(DoorAtDrain, TakesWhoWaitsFirst) { unit::drain_takes_who_waits_first(make_epoll, 100); }
+TEST(DoorAtDrain, TakesWhoWaitsFirst) { unit::drain_takes_who_waits_first(make_epoll_driver, 100); }
 
 }  // namespace
 }}  // namespace trireme

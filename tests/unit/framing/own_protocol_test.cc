@@ -16,7 +16,7 @@ namespace trireme { inline namespace v0 { namespace {
 using testing::Conversation;
 using Kind = Frame::Kind;
 
-std::string bytes_of(std::initializer_list<int> values) {
+std::string text_of(std::initializer_list<int> values) {
   std::string bytes;
   for (const int value : values) bytes += static_cast<char>(value);
   return bytes;
@@ -40,9 +40,9 @@ Answer echo(const Request& request) {
 }
 
 TEST(LengthPrefix, AHostileLengthIsRefusedByItsHeadAlone) {
-  EXPECT_EQ(first(length_prefix(), bytes_of({255, 255, 255, 255})).kind, Kind::kFatal);
-  EXPECT_EQ(first(length_prefix(), bytes_of({0, 0, 3, 233})).kind, Kind::kFatal);
-  EXPECT_EQ(first(length_prefix(), bytes_of({0, 0, 3, 232})).kind, Kind::kIncomplete);
+  EXPECT_EQ(first(length_prefix(), text_of({255, 255, 255, 255})).kind, Kind::kFatal);
+  EXPECT_EQ(first(length_prefix(), text_of({0, 0, 3, 233})).kind, Kind::kFatal);
+  EXPECT_EQ(first(length_prefix(), text_of({0, 0, 3, 232})).kind, Kind::kIncomplete);
   const auto wide = length_prefix({.width = 8, .adjustment = 2'000'000'000});
   EXPECT_EQ(first(wide, std::string(8, '\xff')).kind, Kind::kFatal);
   EXPECT_EQ(first(wide, std::string(8, '\0')).kind, Kind::kFatal) << "the adjustment alone is over";
@@ -50,17 +50,17 @@ TEST(LengthPrefix, AHostileLengthIsRefusedByItsHeadAlone) {
 
 TEST(LengthPrefix, ALengthThatDoesNotHoldItsOwnHeadIsRefused) {
   const auto codec = length_prefix({.width = 2, .includes_head = true});
-  EXPECT_EQ(first(codec, bytes_of({0, 1})).kind, Kind::kFatal);
-  EXPECT_EQ(first(codec, bytes_of({0, 2})).kind, Kind::kRequest);
-  EXPECT_EQ(first(length_prefix({.width = 1, .adjustment = -3}), bytes_of({2})).kind, Kind::kFatal);
+  EXPECT_EQ(first(codec, text_of({0, 1})).kind, Kind::kFatal);
+  EXPECT_EQ(first(codec, text_of({0, 2})).kind, Kind::kRequest);
+  EXPECT_EQ(first(length_prefix({.width = 1, .adjustment = -3}), text_of({2})).kind, Kind::kFatal);
 }
 
 TEST(LengthPrefix, AnswersGetTheHeadThatRequestsHave) {
-  EXPECT_EQ(head_of(length_prefix(), 258), bytes_of({0, 0, 1, 2}));
-  EXPECT_EQ(head_of(length_prefix({.order = ByteOrder::kLittle}), 258), bytes_of({2, 1, 0, 0}));
-  EXPECT_EQ(head_of(length_prefix({.width = 2, .includes_head = true}), 258), bytes_of({1, 4}));
+  EXPECT_EQ(head_of(length_prefix(), 258), text_of({0, 0, 1, 2}));
+  EXPECT_EQ(head_of(length_prefix({.order = ByteOrder::kLittle}), 258), text_of({2, 1, 0, 0}));
+  EXPECT_EQ(head_of(length_prefix({.width = 2, .includes_head = true}), 258), text_of({1, 4}));
   EXPECT_EQ(head_of(length_prefix({.width = 3, .offset = 1, .adjustment = 1}), 258),
-            bytes_of({0, 0, 1, 1}));
+            text_of({0, 0, 1, 1}));
   EXPECT_EQ(head_of(length_prefix({.strip = 0}), 258), "");
 }
 
@@ -89,15 +89,15 @@ TEST(VarintTable, NumbersAndTheirBytes) {
   };
   const auto kNumber = Varint::Found::kNumber, kBad = Varint::Found::kMalformed;
   for (const Case& one : std::initializer_list<Case>{
-           {bytes_of({0}), 5, kNumber, 0},
-           {bytes_of({0xac, 0x02}), 5, kNumber, 300},
-           {bytes_of({255, 255, 255, 255, 15}), 5, kNumber, UINT32_MAX},
-           {bytes_of({255, 255, 255, 255, 16}), 5, kBad, 0},
-           {bytes_of({255, 255, 255, 255, 255}), 5, kBad, 0},
-           {bytes_of({255, 255, 255, 255, 255, 255, 255, 255, 255, 1}), 10, kNumber, UINT64_MAX},
-           {bytes_of({255, 255, 255, 255, 255, 255, 255, 255, 255, 2}), 10, kBad, 0},
-           {bytes_of({0x80, 0x80}), 2, kBad, 0},
-           {bytes_of({0x80}), 2, Varint::Found::kIncomplete, 0}}) {
+           {text_of({0}), 5, kNumber, 0},
+           {text_of({0xac, 0x02}), 5, kNumber, 300},
+           {text_of({255, 255, 255, 255, 15}), 5, kNumber, UINT32_MAX},
+           {text_of({255, 255, 255, 255, 16}), 5, kBad, 0},
+           {text_of({255, 255, 255, 255, 255}), 5, kBad, 0},
+           {text_of({255, 255, 255, 255, 255, 255, 255, 255, 255, 1}), 10, kNumber, UINT64_MAX},
+           {text_of({255, 255, 255, 255, 255, 255, 255, 255, 255, 2}), 10, kBad, 0},
+           {text_of({0x80, 0x80}), 2, kBad, 0},
+           {text_of({0x80}), 2, Varint::Found::kIncomplete, 0}}) {
     const Varint read = read_varint(one.bytes, one.bytes_max);
     EXPECT_EQ(read.found, one.found) << one.number;
     EXPECT_EQ(read.number, one.number);
@@ -108,10 +108,10 @@ TEST(VarintTable, NumbersAndTheirBytes) {
 }
 
 TEST(VarintCodec, OverlongLengthsAreRefusedByOption) {
-  const std::string overlong = bytes_of({0x81, 0x00, 'x'});
+  const std::string overlong = text_of({0x81, 0x00, 'x'});
   EXPECT_EQ(first(varint(), overlong).payload, "x");
   EXPECT_EQ(first(varint({.refuse_overlong = true}), overlong).kind, Kind::kFatal);
-  EXPECT_EQ(head_of(varint(), 300), bytes_of({0xac, 0x02}));
+  EXPECT_EQ(head_of(varint(), 300), text_of({0xac, 0x02}));
 }
 
 TEST(DelimiterCodec, TheOneThatIsCompleteFirstEndsTheRequest) {

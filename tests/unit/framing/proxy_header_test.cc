@@ -13,7 +13,7 @@
 
 namespace trireme { inline namespace v0 { namespace {
 
-using Kind = ProxyParse::Kind;
+using Found = ProxyParse::Kind;
 using support::tlv;
 using support::v2;
 using support::with_crc;
@@ -26,12 +26,12 @@ ProxyHeader parsed(const std::string& bytes) {
   for (size_t cut = 0; cut < bytes.size(); ++cut) {
     // A copy on the heap: AddressSanitizer sees who reads behind it.
     const std::vector<char> part(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(cut));
-    EXPECT_EQ(parse_proxy_header({part.data(), cut}, header).kind, Kind::kIncomplete) << cut;
+    EXPECT_EQ(parse_proxy_header({part.data(), cut}, header).kind, Found::kIncomplete) << cut;
   }
   const ProxyParse alone = parse_proxy_header(bytes, header);
-  EXPECT_EQ(alone.kind, Kind::kHeader) << (alone.mistake != nullptr ? alone.mistake : "");
+  EXPECT_EQ(alone.kind, Found::kHeader) << (alone.mistake != nullptr ? alone.mistake : "");
   const ProxyParse found = parse_proxy_header(bytes + "GET /\r\n", header);
-  EXPECT_EQ(found.kind, Kind::kHeader);
+  EXPECT_EQ(found.kind, Found::kHeader);
   EXPECT_EQ(found.bytes, bytes.size());
   return header;
 }
@@ -40,7 +40,7 @@ ProxyHeader parsed(const std::string& bytes) {
 std::string refusal(const std::string& bytes) {
   ProxyHeader header;
   const ProxyParse found = parse_proxy_header(bytes, header);
-  return found.kind == Kind::kInvalid ? found.mistake : "it is not refused";
+  return found.kind == Found::kInvalid ? found.mistake : "it is not refused";
 }
 
 std::string value(const ProxyHeader& header, const char* name) {
@@ -120,7 +120,7 @@ TEST(ProxyHeader, IsRefusedWithItsFirstWrongByte) {
   for (const std::string& start :
        {std::string("P"), std::string("PROXY "), std::string("\r\n\r"), support::kProxySignature}) {
     ProxyHeader header;
-    EXPECT_EQ(parse_proxy_header(start, header).kind, Kind::kIncomplete);
+    EXPECT_EQ(parse_proxy_header(start, header).kind, Found::kIncomplete);
   }
   for (const std::string& start :
        {std::string("G"), std::string("p"), std::string("PROXy"), std::string("\n"),

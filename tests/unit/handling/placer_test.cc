@@ -69,7 +69,7 @@ TEST(Placer, ChoosesByPolicyDriverPinAndReserve) {
   };
   for (const Row& row : rows) {
     Place place(row.may_move ? kMoves : kStays, row.pin);
-    SCOPED_TRACE(testing::Message() << "row " << &row - rows);
+    SCOPED_TRACE(::testing::Message() << "row " << &row - rows);
     const bool here = place.starts_here(row.policy, row.has_reserve);
     // Builds that force hand-over start kinds on the loop that belong to data workers.
     const bool forced = Placer::kForceHandOver && row.may_move && row.pin == kWorkers;

@@ -11,7 +11,7 @@ namespace trireme { inline namespace v0 { namespace {
 class Driving : public unit::DriverFixture {};
 INSTANTIATE_TEST_SUITE_P(Drivers, Driving, ::testing::ValuesIn(unit::drivers()), unit::driver_name);
 
-constexpr size_t kBuffer = 64 << 10;
+constexpr size_t kReadBytes = 64 << 10;
 
 std::string pattern(size_t bytes) {
   std::string text(bytes, '\0');
@@ -37,7 +37,8 @@ TEST_P(Driving, ReceivesWhatWasSaidBeforeAndAfterAttaching) {
 }
 
 TEST_P(Driving, ReadsOfExactlyTheBufferLoseNothing) {
-  for (const size_t bytes : {kBuffer - 1, kBuffer, kBuffer + 1, 2 * kBuffer, 3 * kBuffer + 7}) {
+  for (const size_t bytes :
+       {kReadBytes - 1, kReadBytes, kReadBytes + 1, 2 * kReadBytes, 3 * kReadBytes + 7}) {
     Channel& channel = fresh();
     int server = -1;
     const int client = pair(server);
@@ -202,7 +203,7 @@ TEST_P(Driving, ASwappedReadBufferKeepsItsBytes) {
   driver.wait(now, now + std::chrono::seconds(5));
   while (driver.next(one)) {
     where = one.bytes.data();
-    kept = driver.swap_read_buffer(buffers.make(kBuffer));
+    kept = driver.swap_read_buffer(buffers.make(kReadBytes));
   }
   ASSERT_EQ(kept.data(), where);
   say(client, "second");

@@ -42,7 +42,7 @@ ListenOptions behind(std::vector<std::shared_ptr<const LayerFactory>> layers) {
 ListenOptions behind_knock() { return behind({std::make_shared<support::KnockFactory>()}); }
 ListenOptions behind_proxy() { return behind({std::make_shared<ProxyLayerFactory>()}); }
 
-void expect_books(const Conversation& talk) {
+void expect_no_debts(const Conversation& talk) {
   const Stats stats = talk.stats();
   EXPECT_EQ(stats.slots_made, stats.slots_gone);
   EXPECT_EQ(stats.timers_made, stats.timers_gone);
@@ -70,7 +70,7 @@ TEST(ConversationLayers, AnswerAHandshakeAndChangeBytesBothWays) {
   EXPECT_EQ(talk.say(turned("ld\npush\nLAYERS\n")), turned("world\npushed\npush\nknock.times=1\n"));
   EXPECT_EQ(talk.say(kBye), kBye);
   EXPECT_EQ(talk.closed(), CloseReason::kPeerClosed);
-  expect_books(talk);
+  expect_no_debts(talk);
 }
 
 TEST(ConversationLayers, LargeRepliesGoThroughInPieces) {
@@ -85,7 +85,7 @@ TEST(ConversationLayers, AnEndOfTheStreamWithinALayerIsACut) {
   EXPECT_EQ(talk.say(kKnock + turned("a\n")), kWelcome + turned("a\n"));
   EXPECT_EQ(talk.end(), "");
   EXPECT_EQ(talk.closed(), CloseReason::kLayerFailed);
-  expect_books(talk);
+  expect_no_debts(talk);
 }
 
 TEST(ConversationLayers, WordsOfARefusalLeaveBeforeTheEnd) {
@@ -94,7 +94,7 @@ TEST(ConversationLayers, WordsOfARefusalLeaveBeforeTheEnd) {
   EXPECT_EQ(talk.say("please"), "");
   talk.end();
   EXPECT_EQ(talk.closed(), CloseReason::kLayerFailed);
-  expect_books(talk);
+  expect_no_debts(talk);
 }
 
 // A drain beside a refusal: no session, no last words, no wait.
@@ -128,7 +128,7 @@ TEST(ConversationLayers, HaveTheirTimeAndNoMore) {
   }
   EXPECT_EQ(late.advance(milliseconds(50)), "");
   EXPECT_EQ(late.closed(), CloseReason::kHandshakeTimeout);
-  expect_books(late);
+  expect_no_debts(late);
 
   // Behind them the other clocks begin anew.
   Conversation silent(lines(), answer, options);
@@ -159,7 +159,7 @@ TEST(ConversationLayers, ADrainClosesAHandshakeWithoutAByte) {
   EXPECT_EQ(talk->drain(), "");
   EXPECT_EQ(talk->closed(), CloseReason::kDrained);
   EXPECT_EQ(said, std::vector<std::string>());
-  expect_books(*talk);
+  expect_no_debts(*talk);
 }
 
 class Goodbye final : public support::LinesCodec {
@@ -188,7 +188,7 @@ TEST(ConversationLayers, NobodyAboveKnowsBeforeTheyAreThrough) {
   EXPECT_EQ(said[1],
             "close proxy.version=1 proxy.from= proxy.source=192.0.2.33:56324 "
             "proxy.destination=198.51.100.7:443");
-  expect_books(*talk);
+  expect_no_debts(*talk);
 }
 
 TEST(ConversationLayers, AHeaderIsFollowedByTheFirstInput) {
@@ -198,7 +198,7 @@ TEST(ConversationLayers, AHeaderIsFollowedByTheFirstInput) {
   EXPECT_EQ(talk.say("ished\n"), "unfinished\n");
   talk.end();
   EXPECT_EQ(talk.closed(), CloseReason::kPeerClosed);
-  expect_books(talk);
+  expect_no_debts(talk);
 }
 
 TEST(ConversationLayers, AHeaderMayComeByteByByte) {
@@ -213,7 +213,7 @@ TEST(ConversationLayers, WhatIsNoHeaderIsClosedWithoutAByte) {
     Conversation talk(lines(), answer, behind_proxy());
     EXPECT_EQ(talk.say(first), "");
     EXPECT_EQ(talk.closed(), CloseReason::kLayerFailed);
-    expect_books(talk);
+    expect_no_debts(talk);
   }
   Conversation cut(lines(), answer, behind_proxy());
   cut.say(kHeader.substr(0, 30));

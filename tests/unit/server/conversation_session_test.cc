@@ -98,8 +98,8 @@ TEST(ConversationSession, DiesWithTheConversation) {
   EXPECT_EQ(diary.lines[diary.lines.size() - 2].substr(0, 6), "close:");
 }
 
-struct Refusing {
-  explicit Refusing(Diary& diary) {
+struct RefusingSession {
+  explicit RefusingSession(Diary& diary) {
     diary.lines.push_back("open");
     throw std::runtime_error("no");
   }
@@ -110,7 +110,7 @@ struct Refusing {
 
 TEST(ConversationSession, AConstructorThatThrowsEndsTheConnection) {
   Diary diary;
-  auto talk = Conversation::with<Refusing>(lines(), {}, diary);
+  auto talk = Conversation::with<RefusingSession>(lines(), {}, diary);
   EXPECT_EQ(talk->say("a\n"), "");
   EXPECT_EQ(talk->drain(), "");
   EXPECT_EQ(talk->end(), "");
