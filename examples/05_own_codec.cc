@@ -40,10 +40,9 @@ class LengthPrefix final : public tr::Codec {
     envelope.head_bytes = kHeadBytes;
     return envelope;
   }
-  tr::ErrorReply error_reply(std::string_view sentence) const override {
-    return {.body = "!" + std::string(sentence)};
+  tr::ErrorReply error_reply(const tr::FailedRequest& failed) const override {
+    return {.body = "!" + std::string(failed.sentence)};
   }
-  tr::ErrorReply busy_reply() const override { return {.body = "!busy"}; }
 };
 
 int main(int argc, char** argv) {

@@ -133,11 +133,11 @@ Result<Done> validate_listening(const Listening& listening) {
       return usage("a pinned kind is 0 to 14, pinned to Dispatch::kInline or Dispatch::kWorkers");
     }
   }
-  const bool pipelined = listening.options.ordering == Ordering::kPipelined;
-  if (pipelined && listening.has_session && !listening.service->concurrent()) {
-    return usage(
-        "a session with Ordering::kPipelined must declare `static constexpr bool concurrent = "
-        "true`");
+  const Ordering ordering = listening.options.ordering;
+  if (ordering != Ordering::kSerial && listening.has_session && !listening.service->concurrent()) {
+    return usage(std::string("a session with Ordering::") +
+                 (ordering == Ordering::kPipelined ? "kPipelined" : "kUnordered") +
+                 " must declare `static constexpr bool concurrent = true`");
   }
   return Done{};
 }

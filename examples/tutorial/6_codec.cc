@@ -49,10 +49,9 @@ class Typed final : public tr::Codec {
     envelope.head_bytes = 1;
     return envelope;
   }
-  tr::ErrorReply error_reply(std::string_view sentence) const override {
-    return {.body = "!" + std::string(sentence.substr(0, 254))};
+  tr::ErrorReply error_reply(const tr::FailedRequest& failed) const override {
+    return {.body = "!" + std::string(failed.sentence.substr(0, 254))};
   }
-  tr::ErrorReply busy_reply() const override { return {.body = "!busy"}; }
 
  private:
   static constexpr size_t kHeadBytes = 2;

@@ -3,40 +3,59 @@
 // Thread: any. An Answer is a value; one thread uses it at a time.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
+#include "trireme/borrowed.h"
 #include "trireme/codec.h"
 
 namespace trireme { inline namespace v0 {
 
+class Answer;
+namespace detail {
+Answer failed(Failure failure, std::string sentence);
+Answer as_it_is(std::string bytes);
+}  // namespace detail
+
 // The answer to one request: bytes for the codec to wrap, or an error, a refusal, or nothing. A
 // value that moves and does not copy.
 //
-// A `std::string` is moved in, never copied. A `std::string_view` is borrowed: the server reads it
-// when the handler has returned, before other user code runs on that thread. So a view must point
-// into the request or at a constant, never at a local variable.
+// A `std::string` is moved in. A `std::string_view` is copied, unless the handler says
+// `borrow(view)` (borrowed.h); a literal, and `request.text()` as it is, are borrowed.
 class Answer {
  public:
-  enum class Kind : uint8_t { kBytes, kError, kBusy, kNone };
+  // kAsIs: bytes that go out without anything around them, for the server.
+  enum class Kind : uint8_t { kBytes, kError, kBusy, kNone, kAsIs };
 
   Answer(std::string bytes)
       : owned_(std::move(bytes)), is_owned_(true) {}  // NOLINT: conversions are the point
-  Answer(std::string_view bytes) : view_(bytes) {}    // NOLINT
-  Answer(const char* text) : view_(text) {}           // NOLINT
+  Answer(std::string_view bytes) : owned_(bytes), is_owned_(true) {}  // NOLINT
+  Answer(const RequestText& text) : view_(text) {}                    // NOLINT
+  Answer(BorrowedBytes borrowed) : view_(borrowed.bytes) {}           // NOLINT
+  template <size_t N>
+  Answer(const char (&literal)[N]) : view_(literal) {}  // NOLINT
+  template <size_t N>
+  Answer(char (&text)[N]) : Answer(std::string_view(text)) {}  // NOLINT: copied
+  template <class T>
+  requires(std::is_same_v<T, const char*> || std::is_same_v<T, char*>)  // not arrays
+      Answer(const T& text)
+      : Answer(std::string_view(text)) {}  // NOLINT: copied
 
   Answer(Answer&&) noexcept = default;
   Answer& operator=(Answer&&) noexcept = default;
   Answer(const Answer&) = delete;
   Answer& operator=(const Answer&) = delete;
 
-  // Any thread. The connection speaks `codec` after this answer. Needs Ordering::kSerial. With
-  // kPipelined the client gets an error reply instead, the connection is closed, and the log says
-  // why.
+  // Any thread. The connection speaks `codec` after this answer. Needs Ordering::kSerial, and a
+  // codec that does not decode ahead. Otherwise the client gets an error reply instead, the
+  // connection is closed, and the log says why.
   Answer then(std::shared_ptr<const Codec> codec) && {
-    next_codec_ = std::move(codec);
+    rare().next_codec = std::move(codec);
     return std::move(*this);
   }
   // Any thread. The connection is closed in good order after this answer.
@@ -44,16 +63,30 @@ class Answer {
     closes_ = true;
     return std::move(*this);
   }
+  // Any thread. What the codec's encode() is told of this answer, besides its bytes, in a form that
+  // the two have agreed on: a status and headers. Codecs without an encoder do not look at it.
+  Answer with_head(std::string head) && {
+    rare().head = std::move(head);
+    return std::move(*this);
+  }
 
   // Any thread. What was given, for tests of handlers. The text is borrowed from the answer, or
-  // from where the handler has borrowed it. Codec: null without then().
+  // from where the handler has borrowed it. Codec: null without then(). Failure and code: of
+  // error(), with kError.
   Kind kind() const { return kind_; }
   std::string_view text() const { return is_owned_ ? std::string_view(owned_) : view_; }
   bool closes() const { return closes_; }
-  const std::shared_ptr<const Codec>& next_codec() const { return next_codec_; }
+  std::shared_ptr<const Codec> next_codec() const {
+    return rare_ == nullptr ? nullptr : rare_->next_codec;
+  }
+  std::string_view head() const { return rare_ == nullptr ? std::string_view{} : rare_->head; }
+  Failure failure() const { return failure_; }
+  uint32_t code() const { return code_; }
 
-  // Any thread. For the server, which moves the bytes on: whether the answer owns them, and only
-  // then take_owned(); the same answer with a view of `bytes`, which are borrowed, or with a copy.
+  // Any thread. For the server, which moves the bytes on: whether the answer is nothing but bytes;
+  // whether it owns them, and only then take_owned(); the same answer with a view of `bytes`, which
+  // are borrowed, or with a copy.
+  bool is_plain() const { return kind_ == Kind::kBytes && !closes_ && rare_ == nullptr; }
   bool is_owned() const { return is_owned_; }
   std::string take_owned() && { return std::move(owned_); }
   Answer with_view(std::string_view bytes) && {
@@ -68,14 +101,28 @@ class Answer {
   }
 
  private:
-  friend Answer error(std::string sentence);
+  friend Answer error(std::string sentence, uint32_t code);
   friend Answer busy();
   friend Answer no_answer();
+  friend Answer detail::failed(Failure failure, std::string sentence);
+  friend Answer detail::as_it_is(std::string bytes);
+
+  // What few answers have.
+  struct Rare {
+    std::shared_ptr<const Codec> next_codec{};
+    std::string head{};
+  };
+  Rare& rare() {
+    if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
+    return *rare_;
+  }
 
   std::string owned_;
   std::string_view view_;
-  std::shared_ptr<const Codec> next_codec_;
+  std::unique_ptr<Rare> rare_;
+  uint32_t code_ = 0;
   Kind kind_ = Kind::kBytes;
+  Failure failure_ = Failure::kHandler;
   bool is_owned_ = false;
   bool closes_ = false;
 };
@@ -90,25 +137,44 @@ inline std::string one_line(std::string text) {
 }
 
 // Any thread. The codec's error reply. The connection lives on, unless the codec has no error
-// reply. The sentence goes out as one_line().
-inline Answer error(std::string sentence) {
+// reply. The sentence goes out as one_line(). `code`: a number that the codec knows, for its
+// error_reply().
+inline Answer error(std::string sentence, uint32_t code = 0) {
   Answer answer(one_line(std::move(sentence)));
   answer.kind_ = Answer::Kind::kError;
+  answer.code_ = code;
   return answer;
 }
 
 // Any thread. The codec's "busy" reply. The connection lives on.
 inline Answer busy() {
-  Answer answer{std::string_view{}};
+  Answer answer("busy");
   answer.kind_ = Answer::Kind::kBusy;
+  answer.failure_ = Failure::kBusy;
   return answer;
 }
 
 // Any thread. Sends nothing, for requests of protocols that define no reply to them.
 inline Answer no_answer() {
-  Answer answer{std::string_view{}};
+  Answer answer("");
   answer.kind_ = Answer::Kind::kNone;
   return answer;
 }
+
+namespace detail {
+
+// For the server: a request that has failed of itself; bytes that need no envelope.
+inline Answer failed(Failure failure, std::string sentence) {
+  Answer answer = error(std::move(sentence));
+  answer.failure_ = failure;
+  return answer;
+}
+inline Answer as_it_is(std::string bytes) {
+  Answer answer(std::move(bytes));
+  answer.kind_ = Answer::Kind::kAsIs;
+  return answer;
+}
+
+}  // namespace detail
 
 }}  // namespace trireme

@@ -9,15 +9,17 @@
 namespace trireme { inline namespace v0 {
 
 enum class CloseReason : uint8_t {
-  kPeerClosed,       // the peer ended its stream and got all its replies
-  kReset,            // the peer reset the connection, or the network did
-  kClosedByHandler,  // Peer::close(), Answer::close_after(), or a session's constructor that threw
-  kProtocolError,    // the codec refused the input for good
-  kIdleTimeout,      // no traffic for `Limits::idle_time_max`
-  kRequestTimeout,   // a request was not whole after `Limits::request_time_max`
-  kWriteTimeout,     // the peer did not take its replies for `Limits::write_time_max`
-  kSlowConsumer,     // a push found the queue full and its policy was Overflow::kClose
-  kOutOfMemory,      // the byte budget of the process was used up
+  kPeerClosed,  // the peer ended its stream, or said goodbye, and got all its replies
+  kReset,       // the peer reset the connection, or the network did
+  // Peer::close(), Answer::close_after(), an encoder that ends it, or a session's constructor that
+  // threw.
+  kClosedByHandler,
+  kProtocolError,   // the codec refused the input for good
+  kIdleTimeout,     // no traffic for `Limits::idle_time_max`
+  kRequestTimeout,  // a request was not whole after `Limits::request_time_max`
+  kWriteTimeout,    // the peer did not take its replies for `Limits::write_time_max`
+  kSlowConsumer,    // a push found the queue full and its policy was Overflow::kClose
+  kOutOfMemory,     // the byte budget of the process was used up
   // Every slot is held by a handler that outlives its connection; or, of the address that a PROXY
   // header tells, as many are open as may be.
   kRefused,

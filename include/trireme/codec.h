@@ -3,10 +3,16 @@
 //
 // Thread: the holder of the loop for decoding; any thread for the bytes around a reply.
 //
-// A codec is one immutable object that all connections of a listener share. `DecodeState` holds
-// what the codec must remember of one connection between two calls. The same class serves the
-// server, `testing::Conversation`, the load tool and the simulator. A codec of your own overrides
-// `decode`, `envelope`, `error_reply` and `busy_reply`.
+// A codec is one immutable object that all connections of a listener share. The same class serves
+// the server, `testing::Conversation`, the load tool and the simulator. There are two ways to
+// write each half (docs/codecs.md):
+//
+//   decoding   decode(): frames are views of the input; 16 bytes of state, DecodeState
+//              make_decoder(): an object for each connection, decoder.h
+//   replies    envelope(): bytes around an answer, by its size
+//              encode(): knows the request by its tag, and what the handler says of its answer
+//
+// Every codec overrides `error_reply`.
 #pragma once
 
 #include <array>
@@ -17,6 +23,11 @@
 #include <string>
 #include <string_view>
 
+#include "trireme/close_reason.h"
+#include "trireme/decoder.h"
+#include "trireme/encoder.h"
+#include "trireme/frame.h"
+
 namespace trireme { inline namespace v0 {
 
 // What a codec remembers of one connection. Zero at the start, and again after every change of the
@@ -26,33 +37,6 @@ struct DecodeState {
   // The codec's own. Not 0 means: the input is in the midst of a frame, although no byte of it is
   // kept.
   uint64_t flags = 0;
-};
-
-// What `Codec::decode` found at the front of the input.
-struct Frame {
-  enum class Kind : uint8_t {
-    // The codec needs more bytes of a frame. If it drops some (`consumed`), it is asked again about
-    // the rest. When the stream has ended, this means kEnd, and the rest is dropped.
-    kIncomplete,
-    // `payload` is a request.
-    kRequest,
-    // The frame is no request. `payload` is a sentence for the client, which gets an error reply;
-    // the connection goes on.
-    kRefused,
-    // As kRefused, but the connection ends after the error reply.
-    kFatal,
-    // Only when the stream has ended: no more requests. `consumed` is not 0 if a rest was dropped.
-    kEnd,
-    // The consumed bytes, 1 or more, are no part of a request: a comment, a keep-alive. No reply.
-    // The codec is asked again at once about the rest.
-    kSkip,
-  };
-  Kind kind = Kind::kIncomplete;
-  size_t consumed = 0;  // bytes to take off the front of the input
-  // kRequest: inside the consumed bytes, or empty. kRefused and kFatal: static text.
-  std::string_view payload{};
-  // A tag of the kind of request, for statistics and placement. Tags over 14 share one record.
-  uint32_t request_kind = 0;
 };
 
 // One of several requests that `Codec::decode_requests` has found. Its frame begins where the frame
@@ -76,28 +60,50 @@ struct Envelope {
   bool is_empty() const { return head_bytes == 0 && tail_bytes == 0; }
 };
 
+// The envelopes of all answers, as a rule: the server applies it without a call for each.
+struct EnvelopeRecipe {
+  // Of every answer. With a length in the head, its bytes are zeros here.
+  Envelope around{};
+  uint8_t length_bytes = 0;   // of the length in the head; 0: there is none. At most 8
+  uint8_t length_offset = 0;  // where it begins
+  bool is_little = false;     // its least significant byte comes first
+  int64_t length_beside = 0;  // it counts so many bytes more than the answer has
+  // Answers of other sizes have no length: envelope() is asked, and throws.
+  uint64_t body_bytes_min = 0;
+  uint64_t body_bytes_max = UINT64_MAX;
+};
+
 // What a codec tells a client whose request failed.
 struct ErrorReply {
-  std::string body{};  // goes into the envelope; empty: nothing is sent
-  bool close = false;  // the protocol has no error reply: the connection ends instead
+  std::string body{};      // goes out as an answer does; empty: nothing is sent
+  bool close = false;      // the connection ends, behind the body if there is one
+  bool is_framed = false;  // the body is a whole reply: nothing goes around it
 };
 
 // Several threads call one codec at once. A codec must not throw and must not block. These mistakes
 // end the connection at hand with CloseReason::kCodecError and a line in the log: an exception;
-// more bytes consumed than there are; a payload outside of them; an envelope over its size; request
-// after request without a byte consumed; kSkip without one. Replies to earlier requests still
-// leave.
+// more bytes consumed than there are; a payload outside of them; an envelope, or what encode() has
+// made, over its size; request after request without a byte consumed; kSkip without one; more kept
+// than a frame may have. Replies to earlier requests still leave.
 class Codec {
  public:
   virtual ~Codec() = default;
 
-  // Loop thread. Looks at `input`: all bytes that have arrived and were not consumed, borrowed for
-  // the call. `ended`: no more will come. The server calls again until the answer is kEnd, or
-  // kIncomplete with nothing consumed. A codec must refuse frames longer than `frame_bytes_max`,
-  // the limit of the listener, and must not gather them: to want more with 64 KiB beyond the limit
-  // at hand is a mistake.
+  // Loop thread. A decoder for a connection that begins to speak this codec. Null: decode() and
+  // DecodeState are enough; else those are never used. Always one or the other.
+  virtual std::unique_ptr<ConnectionDecoder> make_decoder() const;
+  // Before start(). True, for codecs with decoders: their connections are decoded while a handler
+  // runs. Control frames are answered at once; up to 16 requests wait decoded, with
+  // `read_ahead_bytes_max`. No answer may switch from such a codec to another.
+  virtual bool decodes_ahead() const { return false; }
+
+  // Loop thread. For codecs without decoders. Looks at `input`: all bytes that have arrived and
+  // were not consumed, borrowed for the call. `ended`: no more will come. The server calls again
+  // until the answer is kEnd, or kIncomplete with nothing consumed. A codec must refuse frames
+  // longer than `frame_bytes_max`, the limit of the listener, and must not gather them: to want
+  // more with 64 KiB beyond the limit at hand is a mistake.
   virtual Frame decode(DecodeState& state, std::string_view input, bool ended,
-                       size_t frame_bytes_max) const = 0;
+                       size_t frame_bytes_max) const;
 
   // Loop thread. Decodes requests of `kind` that follow each other at the front of `input`, at most
   // into.size(), and returns their number. Stops before the first frame of any other sort and
@@ -107,22 +113,35 @@ class Codec {
                                  size_t frame_bytes_max, uint32_t kind,
                                  std::span<DecodedRequest> into) const;
 
-  // Any thread. The bytes before and after an answer of `body_bytes`.
-  virtual Envelope envelope(size_t body_bytes) const = 0;
+  // Any thread. The bytes before and after an answer of `body_bytes`. The default: none.
+  virtual Envelope envelope(size_t body_bytes) const;
   // Before start(). True: the envelope is the same for every size, and the server asks for it once.
   virtual bool has_fixed_envelope() const { return false; }
+  // Before start(). The same where a length is all that differs. False: `into` is not used. The
+  // default makes one of a fixed envelope.
+  virtual bool envelope_recipe(EnvelopeRecipe& into) const;
 
-  // Any thread. The reply to a request that failed. `sentence` is borrowed for the call and has no
-  // line end, whatever the handler gave.
-  virtual ErrorReply error_reply(std::string_view sentence) const = 0;
-  // Any thread. The reply to a request that was refused because of load.
-  virtual ErrorReply busy_reply() const = 0;
+  // Before start(). True: replies and pushes are framed by encode(), and envelope() is never asked.
+  virtual bool has_encoder() const { return false; }
+  // Any thread. What goes around a reply. `into` is empty.
+  virtual void encode(const OutgoingReply& /*reply*/, EncodedReply& /*into*/) const {}
+  // Any thread. A reply in chunks: what goes in front of the first, around each, and behind the
+  // last. `reply.body_bytes` is 0, for nobody knows it. The defaults leave chunks as they are.
+  virtual void encode_begin(const OutgoingReply& /*reply*/, EncodedReply& /*into*/) const {}
+  virtual void encode_chunk(const ReplyTag& /*tag*/, uint64_t /*chunk_bytes*/,
+                            EncodedReply& /*into*/) const {}
+  virtual void encode_end(const ReplyTag& /*tag*/, EncodedReply& /*into*/) const {}
+
+  // Any thread. The reply to a request that failed.
+  virtual ErrorReply error_reply(const FailedRequest& failed) const = 0;
   // Before start(). A sentence about options that cannot work with this limit of the listener:
   // start() refuses them with it. Empty: all is well.
   virtual std::string problem(size_t /*frame_bytes_max*/) const { return {}; }
 
-  // Any thread. The last words to a client when the server drains. Empty: none.
-  virtual std::string goodbye() const { return {}; }
+  // Loop thread. The last words to a client before the server ends its connection in good order,
+  // behind all replies: kDrained, kClosedByHandler, kIdleTimeout, kSilentTimeout, or
+  // kRequestTimeout, if a request was not whole in time. They go out as they are. Empty: none.
+  virtual std::string last_words(CloseReason /*reason*/) const { return {}; }
 };
 
 // Any thread. A request is whatever has arrived; an answer goes out as it is. There is no error

@@ -7,10 +7,10 @@
 //   void handler(const Request& request, Reply reply); // the answer now or later, from any thread
 //
 // Form (b), a session class: one object for each connection. It needs no base class. Callbacks of
-// one session never run at the same time, whichever threads run them; with Ordering::kPipelined,
-// which needs a session that declares `concurrent`, several on_request() may, and beside them one
-// on_timer() or one function of Peer::call. All callbacks are optional, but a member of one of
-// these names that cannot be called like this does not compile.
+// one session never run at the same time, whichever threads run them; with kPipelined or
+// kUnordered, which need a session that declares `concurrent`, several on_request() may, and beside
+// them one on_timer() or one function of Peer::call. All callbacks are optional, but a member of
+// one of these names that cannot be called like this does not compile.
 //
 //   Session(Peer peer, Shared&... shared);       // when a client comes; or without the Peer
 //   Answer on_request(const Request& request);   // or void on_request(const Request&, Reply)

@@ -41,11 +41,13 @@ enum class Accepting : uint8_t {
   kLoops,     // every event loop, at a listening socket of its own: the kernel spreads the clients
 };
 
-// The order in which the requests of one connection are handled. Replies always leave in request
-// order.
+// The order in which the requests of one connection are handled, and their replies leave.
 enum class Ordering : uint8_t {
   kSerial,     // the next request starts after the reply to the one before
-  kPipelined,  // up to `in_flight_max` at once, answered in order
+  kPipelined,  // up to `in_flight_max` at once; replies leave in request order
+  // The same, but replies leave as they come. For protocols whose frames carry a number: the codec
+  // must put it into the reply, from the tag of its request (Codec::encode).
+  kUnordered,
 };
 
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
@@ -123,9 +125,9 @@ struct Limits {
   // Bytes read ahead while a handler runs. Beyond them the connection stops reading. 0: it reads
   // nothing meanwhile. At most 1 GiB.
   size_t read_ahead_bytes_max = 64 << 10;
-  // Requests of one connection at work at once with Ordering::kPipelined: this many handlers run or
-  // wait to run, and this many replies are due. A handler counts until it has returned, even if its
-  // deadline or its Reply has answered before. 1 to 65,536.
+  // Requests of one connection at work at once with kPipelined or kUnordered: this many handlers
+  // run or wait to run, and this many replies are due. A handler counts until it has returned, even
+  // if its deadline or its Reply has answered before. 1 to 65,536.
   uint32_t in_flight_max = 64;
   // Timers of one session that are set, or on their way to be: Peer::after answers kFull beyond. A
   // session that needs more keeps its own list, and one timer for the first of them. 0 to 250.

@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "trireme/answer.h"
 #include "trireme/connection_id.h"
 #include "trireme/detail/session_call.h"
 #include "trireme/layer_facts.h"
@@ -93,6 +94,10 @@ class Peer {
 
   // Any thread. Queues `bytes` as they are, without a codec's envelope, and owns them from then on.
   SendResult send(std::string bytes, Overflow overflow = Overflow::kReject) const;
+  // Any thread. Frames `answer` with the codec that the connection speaks when it leaves, as a
+  // reply is framed, and queues it as send() does. Bytes, error() and busy(); an answer with then()
+  // or close_after() ends the process with a sentence, no_answer() sends nothing.
+  SendResult push(Answer answer, Overflow overflow = Overflow::kReject) const;
   // Any thread. Closes in good order: the server reads no further request, answers those that it
   // has read, and sends what is queued.
   void close() const;

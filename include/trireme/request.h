@@ -8,14 +8,27 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <typeinfo>
 
+#include "trireme/borrowed.h"
 #include "trireme/peer.h"
+#include "trireme/request_view.h"
 
 namespace trireme { inline namespace v0 {
 
 // Why a request is no longer wanted: the connection is gone (not merely ended by the client, which
 // still reads), the deadline of its listener is over, or the server drains.
 enum class CancelReason : uint8_t { kNone = 0, kPeerGone, kDeadline, kDrain };
+
+namespace detail {
+
+// What stands beside a request while its handler runs, in memory of the server.
+struct RequestState {
+  std::atomic<uint8_t> cancelled{0};  // CancelReason. Relaxed: a hint, it publishes nothing
+  const RequestView* view = nullptr;  // null: its decoder has made none
+};
+
+}  // namespace detail
 
 // Whether the answer is still wanted. Borrowed with the request it came from.
 class Cancellation {
@@ -38,19 +51,29 @@ class Request {
  public:
   // Any thread. For the server.
   Request(std::string_view bytes, uint32_t kind, ConnectionId id, detail::ServerContext* context,
-          const std::atomic<uint8_t>& cancelled)
-      : bytes_(bytes), context_(context), id_(id), kind_(kind), cancelled_(cancelled) {}
+          const detail::RequestState& state)
+      : bytes_(bytes), context_(context), id_(id), kind_(kind), state_(state) {}
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
   // Any thread. What the codec has taken out of its frame: twice as a view, once as a copy.
-  std::string_view text() const { return bytes_; }
+  RequestText text() const { return RequestText(bytes_); }
   std::span<const char> bytes() const { return bytes_; }
   std::string own() const { return std::string(bytes_); }
 
+  // Any thread. What the decoder has understood of it, as T; borrowed as the bytes are. Throws
+  // std::bad_cast if that is nothing, or something else. view(): null if there is nothing.
+  template <class T>
+  const T& as() const {
+    const T* const view = dynamic_cast<const T*>(state_.view);
+    if (view == nullptr) throw std::bad_cast();
+    return *view;
+  }
+  const RequestView* view() const { return state_.view; }
+
   // Any thread. Whether the answer is still wanted; the client, which costs one atomic increment
   // and may be kept; its id; the codec's tag of the kind of request.
-  Cancellation cancelled() const { return Cancellation(cancelled_); }
+  Cancellation cancelled() const { return Cancellation(state_.cancelled); }
   Peer peer() const { return Peer(id_, detail::ContextRef(context_)); }
   ConnectionId connection() const { return id_; }
   uint32_t kind() const { return kind_; }
@@ -60,7 +83,7 @@ class Request {
   detail::ServerContext* context_;
   ConnectionId id_;
   uint32_t kind_;
-  const std::atomic<uint8_t>& cancelled_;
+  const detail::RequestState& state_;
 };
 
 }}  // namespace trireme

@@ -1,7 +1,9 @@
 // How an I/O worker takes in a client.
+#include <memory>
 #include <string>
 
 #include "connection/io_worker.h"
+#include "runtime/memory/scarce.h"
 
 namespace trireme { inline namespace v0 {
 
@@ -21,6 +23,13 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   if (listening.has_session) connection->life.note_session_due();
   connection->times.last_activity = loop_.now();
   connection->clocks.silent = listening.options.limits.first_byte_time_max > Duration(0);
+  if (!listening.codec_traits.is_plain() && !with_memory([&] {
+        connection->make_rare().codec_state = std::make_unique<CodecState>(listening.codec_traits);
+      })) {
+    context_.platform.kernel.close_socket(fd);
+    loop_.counters.descriptors_closed.add();
+    return steps_.ending.close_unattached(*connection, CloseReason::kOutOfMemory);
+  }
   if (listening.has_layers()) {
     if (const auto failed = steps_.layers.begin(*connection)) {
       context_.platform.kernel.close_socket(fd);

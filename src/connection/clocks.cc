@@ -18,11 +18,15 @@ TimePoint after(TimePoint start, Duration time) {
   return time > Duration(0) ? time_after(start, time) : kNever;
 }
 
-// Of the request whose reply leaves next; kNever: there is none, or its reply is about to leave.
+// Of the request that was read first, of those whose replies are due; kNever: there is none, or its
+// reply is about to leave.
 TimePoint request_deadline(const Connection& connection) {
-  const std::deque<Connection::Started>* const started = connection.started();
-  if (started == nullptr || started->empty() || connection.sequencer.holds_next()) return kNever;
-  return connection.listening->deadline_of(started->front().read_at);
+  const OpenRequests* const noted = connection.open_requests();
+  if (noted == nullptr || noted->empty() || !connection.listening->has_deadline() ||
+      connection.sequencer.holds_next()) {
+    return kNever;
+  }
+  return connection.listening->deadline_of(noted->oldest_read_at());
 }
 
 // Nothing is on its way, in either direction.
@@ -134,7 +138,7 @@ void Clocks::on_timer(Connection& connection) {
       // the timers are done, so to look again at once would be to look for ever.
       return loop_.timers().arm(connection, now + TimerWheel::kTick);
     }
-    replies_.expire(connection, connection.sequencer.next_to_leave());
+    replies_.expire(connection, connection.open_requests()->oldest());
   } else if (handshake_deadline(connection) <= now) {
     return judge_arrived(connection, CloseReason::kHandshakeTimeout);
   } else if (connection.life.is_open() && connection.reading.awaits_more) {
@@ -172,6 +176,9 @@ void Clocks::judge_arrived(Connection& connection, CloseReason reason) {
   }
   if (connection.clocks.late && connection.make_rare().late_bytes_left > 0) {
     return look_again(connection);
+  }
+  if (reason == CloseReason::kRequestTimeout && ending_.has_words(connection, reason)) {
+    return ending_.finish(connection, reason);
   }
   ending_.close(connection, reason);
 }

@@ -4,16 +4,17 @@
 // Steps 2 to 6. Thread: the holder of its loop, always; nobody else ever sees it.
 #pragma once
 
-#include <deque>
 #include <memory>
 
+#include "connection/codec_state.h"
 #include "connection/input_buffer.h"
 #include "connection/layer_chain.h"
 #include "connection/life.h"
 #include "connection/listening.h"
+#include "connection/open_requests.h"
 #include "connection/session_events.h"
 #include "connection/write_queue.h"
-#include "framing/decoder.h"
+#include "framing/checked_decoder.h"
 #include "handling/job.h"
 #include "reply/sequencer.h"
 #include "runtime/drivers/channel.h"
@@ -24,12 +25,6 @@ namespace trireme { inline namespace v0 {
 struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
                     Channel,
                     RequestOwner {
-  // A request whose reply has not left.
-  struct Started {
-    TimePoint read_at;
-    Job* job;  // null: there is none, or it is finished
-  };
-
   // The Receiver's: how the connection reads, and how much of it becomes a job.
   struct Reading {
     uint8_t requests_a_job = JobRequests::kMax;  // at most; falls to 1 when some came back unrun
@@ -56,8 +51,8 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
     uint32_t codec_switches = 0;
     Mail* deferred = nullptr;  // pushes that wait for `writer`, oldest first, owned
     Mail* deferred_last = nullptr;
-    // One for each request in flight; only with a handler deadline.
-    std::unique_ptr<std::deque<Started>> started;
+    std::unique_ptr<OpenRequests> open_requests;  // null: nothing needs be known of them
+    std::unique_ptr<CodecState> codec_state;      // null: its codec has nothing of that
     size_t drain_bytes_left = 0;  // had arrived when the drain began and are not read yet
     size_t late_bytes_left = 0;   // likewise, when the clock of its request ran out; with `late`
     size_t discarded_bytes = 0;   // since its ending began
@@ -67,8 +62,9 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
 
     bool is_empty() const {
       return switched_codec == nullptr && codec_switches == 0 && deferred == nullptr &&
-             started == nullptr && drain_bytes_left == 0 && late_bytes_left == 0 &&
-             discarded_bytes == 0 && linger_unsent == 0 && layers == nullptr && events == nullptr;
+             open_requests == nullptr && codec_state == nullptr && drain_bytes_left == 0 &&
+             late_bytes_left == 0 && discarded_bytes == 0 && linger_unsent == 0 &&
+             layers == nullptr && events == nullptr;
     }
   };
 
@@ -77,7 +73,7 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   uint32_t running_count = 0;
   ConnectionId id;
   const Listening* listening = nullptr;
-  [[no_unique_address]] Decoder decoder;
+  [[no_unique_address]] CheckedDecoder decoder;
   Life life;
   Reading reading;
   ClockFlags clocks;
@@ -99,8 +95,17 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
     if (rare == nullptr) rare = std::make_unique<Rare>();
     return *rare;
   }
-  // Those requests; null: there is no deadline, or none was read yet.
-  std::deque<Started>* started() const { return rare == nullptr ? nullptr : rare->started.get(); }
+  // Null: nothing needs be known of them, or none was read yet.
+  OpenRequests* open_requests() const {
+    return rare == nullptr ? nullptr : rare->open_requests.get();
+  }
+  // Null: its codec has neither a decoder nor an encoder of its own.
+  CodecState* codec_state() const { return rare == nullptr ? nullptr : rare->codec_state.get(); }
+  bool has_encoder() const { return codec_state() != nullptr && codec_state()->traits.has_encoder; }
+  // In the midst of a frame, although no byte of it may be there.
+  bool is_in_frame() const {
+    return decoder.is_in_frame() || (codec_state() != nullptr && codec_state()->is_in_frame());
+  }
   // What its session is to be called for; null: nothing, or requests alone.
   SessionEvents* events() const { return rare == nullptr ? nullptr : rare->events.get(); }
   bool has_layers() const { return rare != nullptr && rare->layers != nullptr; }

@@ -65,7 +65,7 @@ class Dispatcher {
     job.run.service = listening.service.get();
     job.run.session = connection.session;
     job.run.codec = connection.decoder.codec();
-    job.run.fixed_envelope = listening.fixed_envelope_of(connection.decoder.codec());
+    job.run.envelopes = &listening.envelopes_of(connection.decoder.codec());
     job.run.id = connection.id;
     job.run.kind = kind;
     job.run.close_reason = connection.life.reason();

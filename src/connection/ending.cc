@@ -35,7 +35,9 @@ void Ending::drain(Connection& connection) {
 
 void Ending::finish(Connection& connection, CloseReason reason) {
   if (!connection.life.finish(reason)) return;
-  if (!turn_.pending(connection).empty()) books_.partial_requests_dropped.add();
+  const CodecState* const state = connection.codec_state();
+  if (!turn_.pending(connection).empty() || (state != nullptr && !state->ahead.empty()))
+    books_.partial_requests_dropped.add();
   drop_input(connection);
   for (Job* job = connection.running; job != nullptr; job = job->home.next_running) {
     job->cancellation.run_no_more();
@@ -128,18 +130,26 @@ void Ending::linger(Connection& connection) {
   loop_.driver().receive(connection);
 }
 
-// The last words of a drain, if the codec still has a say.
+// If the codec still has a say.
 void Ending::say_goodbye(Connection& connection) {
+  const CloseReason reason = connection.life.farewell();
   connection.life.note_goodbye();
   if (connection.is_shaking()) return;
   if (connection.life.reason() == CloseReason::kCodecError) return;
-  std::string words;
+  sender_.write(connection, last_words(connection, reason));
+}
+
+bool Ending::has_words(Connection& connection, CloseReason reason) {
+  return !last_words(connection, reason).empty() && connection.life.is_open();
+}
+
+std::string Ending::last_words(Connection& connection, CloseReason reason) {
   try {
-    words = connection.decoder.codec()->goodbye();
+    return connection.decoder.codec()->last_words(reason);
   } catch (...) {
-    return fail_codec(connection, "goodbye() threw: " + describe_thrown());
+    fail_codec(connection, "last_words() threw: " + describe_thrown());
+    return {};
   }
-  sender_.write(connection, words);
 }
 
 void Ending::discard(Connection& connection, size_t bytes) {
@@ -183,6 +193,7 @@ void Ending::close(Connection& connection, CloseReason reason) {
     books_.partial_requests_dropped.add();
   cancel_jobs(connection, CancelReason::kPeerGone);
   connection.sequencer = Sequencer();
+  if (connection.open_requests() != nullptr) connection.open_requests()->clear();
   connection.out.clear();
   sender_.drop_gathered(connection);
   drop_input(connection);
@@ -228,6 +239,7 @@ void Ending::note_gone(Connection& connection, CloseReason reason) {
 void Ending::drop_input(Connection& connection) {
   turn_.drop_received(connection);
   connection.input.clear();
+  if (connection.codec_state() != nullptr) connection.codec_state()->drop_ahead();
 }
 
 void Ending::cancel_jobs(Connection& connection, CancelReason reason) {

@@ -4,6 +4,7 @@
 // handlers, or for the driver to give its channel back.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "connection/connection.h"
@@ -54,6 +55,8 @@ class Ending {
     }
     return false;
   }
+  // The codec has last words for an ending of this reason; then finish() says them.
+  bool has_words(Connection& connection, CloseReason reason);
   // Takes the next step of an ending, if its time has come.
   void step(Connection& connection);
   // At once. Its running handlers are told; their replies will be dropped. Requests that wait for a
@@ -77,6 +80,7 @@ class Ending {
   void send_rest(Connection& connection) REQUIRES(loop_);
   void linger(Connection& connection) REQUIRES(loop_);
   void say_goodbye(Connection& connection);
+  std::string last_words(Connection& connection, CloseReason reason);
   void drop_input(Connection& connection);
   void note_gone(Connection& connection, CloseReason reason) REQUIRES(loop_);
   void cancel_jobs(Connection& connection, CancelReason reason);

@@ -8,7 +8,7 @@ namespace trireme { inline namespace v0 {
 inline void FastPath::retire(Connection& connection, Job& job) {
   connection.running = nullptr;
   connection.running_count = 0;
-  Replies::retire(connection, job.requests.count);
+  Replies::retire(connection, job.requests.number, job.requests.count);
 }
 
 bool FastPath::finish(Job& job) {
@@ -22,8 +22,7 @@ bool FastPath::finish(Job& job) {
   retire(connection, job);
   Answer* const alone = job.outbox.has_answer() ? &job.outbox.answer() : nullptr;
   bool is_done = true;
-  if (alone != nullptr &&
-      (job.run.fixed_envelope == nullptr || !job.run.fixed_envelope->is_empty())) {
+  if (alone != nullptr && !job.run.envelopes->is_empty()) {
     parts_.replies.send_alone(connection, *alone);
     is_done = connection.is_plain();
   } else {

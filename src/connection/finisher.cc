@@ -63,11 +63,11 @@ void Finisher::finish_callback(Connection& connection, Job& job) {
 // answer.
 void Finisher::finish_requests(Connection& connection, Job& job) {
   if (job.home.on_data_worker) parts_.out.forget(job);
-  if (Connection::Started* entry = Replies::started(connection, job.requests.number))
+  if (OpenRequests::Entry* entry = Replies::find(connection, job.requests.number))
     entry->job = nullptr;
   if (job.is_unstarted()) return finish_unstarted(connection, job);
   if (job.cancellation.missed_deadline() && connection.is_live() &&
-      connection.sequencer.is_open(job.requests.number)) {
+      Replies::is_open(connection, job.requests.number)) {
     parts_.replies.expire(connection, job.requests.number);
   }
   const bool written = job.direct.was_written();
@@ -102,7 +102,7 @@ void Finisher::finish_requests(Connection& connection, Job& job) {
 void Finisher::finish_unstarted(Connection& connection, Job& job) {
   job.direct.reset();
   parts_.books.jobs_on_data_workers.subtract(job.requests.count);
-  if (!connection.is_live() || !connection.sequencer.is_open(job.requests.number)) return;
+  if (!connection.is_live() || !Replies::is_open(connection, job.requests.number)) return;
   if (connection.life.is_muted()) {
     return parts_.replies.answer(connection, job.requests.number, no_answer());
   }
@@ -113,7 +113,7 @@ void Finisher::finish_unstarted(Connection& connection, Job& job) {
 void Finisher::finish_written(Connection& connection, Job& job) {
   parts_.loop.assume_held();
   const uint32_t replies = job.replies.count() + (job.outbox.has_answer() ? 1 : 0);
-  Replies::retire(connection, replies);
+  Replies::retire(connection, job.requests.number, replies);
   parts_.books.replies.add(replies);
   parts_.books.direct_writes.add();
   parts_.loop.counters.bytes_out.add(job.direct.bytes());
@@ -231,7 +231,7 @@ void Finisher::leave_gathered(Connection& connection, Job& job, GatheredReplies:
   // The handler's deadline has answered in its place.
   if (!connection.sequencer.is_open(first)) return parts_.books.stale_ids.add(leaving);
   CHECK(connection.sequencer.is_next(first), "serial replies out of order");
-  Replies::retire(connection, leaving);
+  Replies::retire(connection, first, leaving);
   parts_.books.replies.add(leaving);
   parts_.sender.write(connection, framed);
 }

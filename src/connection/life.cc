@@ -1,6 +1,15 @@
 #include "connection/life.h"
 
 namespace trireme { inline namespace v0 {
+namespace {
+
+// The client is to hear of it, if its protocol has words for that. In a drain it always is.
+bool is_said(CloseReason reason) {
+  return reason == CloseReason::kClosedByHandler || reason == CloseReason::kIdleTimeout ||
+         reason == CloseReason::kSilentTimeout || reason == CloseReason::kRequestTimeout;
+}
+
+}  // namespace
 
 bool Life::finish(CloseReason reason) {
   if (!is_open()) return false;
@@ -19,7 +28,8 @@ bool Life::drain(bool has_session) {
 Life::Step Life::step(bool at_work) const {
   if (phase_ == Phase::kDecoded) return Step::kFinish;
   if (!is_finishing() || at_work || is_drain_callback_due()) return Step::kWait;
-  return drain_ == Drain::kOn ? Step::kSayGoodbye : Step::kSendRest;
+  const bool is_due = drain_ == Drain::kOn || (drain_ == Drain::kNone && is_said(reason_));
+  return is_due ? Step::kSayGoodbye : Step::kSendRest;
 }
 
 Life::Step Life::step_when_sent(bool all_sent) const {

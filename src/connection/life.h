@@ -44,7 +44,7 @@ class Life {
   enum class Step : uint8_t {
     kWait,        // for a job, a reply, a client that takes bytes
     kFinish,      // begin_finishing
-    kSayGoodbye,  // note_goodbye
+    kSayGoodbye,  // note_goodbye: the codec's last words, in a drain or for a reason of ours
     kSendRest,    // whatever is gathered must leave; then step_when_sent
     kLinger,      // linger
     kClose,       // close
@@ -104,6 +104,8 @@ class Life {
     if (drain_ == Drain::kCallbackDue) drain_ = Drain::kOn;
   }
   void note_goodbye() { drain_ = Drain::kGoodbyeSaid; }
+  // With kSayGoodbye: why the last words are said.
+  CloseReason farewell() const { return drain_ == Drain::kNone ? reason_ : CloseReason::kDrained; }
 
   // `at_work`: handlers run, or replies have not left.
   Step step(bool at_work) const;
@@ -138,7 +140,7 @@ class Life {
   void release() { phase_ = Phase::kFree; }
 
  private:
-  enum class Drain : uint8_t { kNone, kCallbackDue, kOn, kGoodbyeSaid };
+  enum class Drain : uint8_t { kNone, kCallbackDue, kOn, kGoodbyeSaid };  // the last: without, too
 
   bool is_finishing() const { return phase_ == Phase::kFinishing || phase_ == Phase::kMuted; }
 

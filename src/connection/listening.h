@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "framing/decoder.h"
-#include "reply/envelope_guard.h"
+#include "framing/checked_decoder.h"
+#include "framing/codec_traits.h"
+#include "reply/envelope_maker.h"
 #include "roster/networks.h"
 #include "roster/roster.h"
 #include "runtime/system/clock.h"
@@ -28,12 +29,14 @@ struct Listening {
   uint32_t index = 0;  // among the listeners of its server
   // Of prepare(): nobody asks before.
   Dispatch dispatch = Dispatch::kInline;
-  bool has_fixed_envelope = false;
-  bool is_pipelined = false;
-  bool reads_ahead = false;  // while a request is handled
+  bool is_overlapping = false;  // several requests of a connection are at work at once
+  bool is_unordered = false;
+  bool notes_requests = false;  // OpenRequests, whatever the codec
+  bool reads_ahead = false;     // while a request is handled
   const char* name = "";
   FrameRules frame_rules;
-  Envelope fixed_envelope;
+  EnvelopeMaker envelopes;  // of its codec
+  CodecTraits codec_traits;
   ListenOptions options;
   std::string url;
   // Of its connections, the outermost first: those of the URL, then those of the options.
@@ -44,17 +47,20 @@ struct Listening {
   // Before start(). `of_server`: where handlers run that have no policy of their own.
   void prepare(Dispatch of_server) {
     dispatch = options.dispatch.value_or(of_server);
-    is_pipelined = options.ordering == Ordering::kPipelined;
+    is_overlapping = options.ordering != Ordering::kSerial;
+    is_unordered = options.ordering == Ordering::kUnordered;
+    notes_requests = is_unordered || has_deadline();
     reads_ahead = options.limits.read_ahead_bytes_max > 0;
     name = options.name.c_str();
     layers = options.layers;
     frame_rules = {.frame_bytes_max = options.limits.frame_bytes_max,
                    .tested_codec = is_tested(*codec) ? codec.get() : nullptr};
-    has_fixed_envelope = ask_fixed_envelope(*codec, fixed_envelope);
+    envelopes = EnvelopeMaker(*codec);
+    codec_traits = CodecTraits::of(*codec);
   }
-  // What goes around every answer of a connection that speaks `spoken`; null: ask the codec.
-  const Envelope* fixed_envelope_of(const Codec* spoken) const {
-    return has_fixed_envelope && spoken == codec.get() ? &fixed_envelope : nullptr;
+  // What goes around the answers of a connection that speaks `spoken`.
+  const EnvelopeMaker& envelopes_of(const Codec* spoken) const {
+    return spoken == codec.get() ? envelopes : kAsksEachTime;
   }
   // For other threads.
   ListenerFacts facts() const {
@@ -70,8 +76,13 @@ struct Listening {
   TimePoint deadline_of(TimePoint read_at) const {
     return time_after(read_at, options.handler_time_max);
   }
-  bool pipelined() const { return is_pipelined; }
-  uint64_t in_flight_max() const { return pipelined() ? options.limits.in_flight_max : 1; }
+  bool overlaps() const { return is_overlapping; }
+  uint64_t in_flight_max() const { return overlaps() ? options.limits.in_flight_max : 1; }
+
+ private:
+  static const EnvelopeMaker kAsksEachTime;
 };
+
+inline const EnvelopeMaker Listening::kAsksEachTime;
 
 }}  // namespace trireme

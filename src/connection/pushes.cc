@@ -1,39 +1,114 @@
 #include "connection/pushes.h"
 
+#include <new>
 #include <utility>
 
 #include "connection/clocks.h"
 #include "connection/ending.h"
+#include "connection/framer.h"
+#include "connection/replies.h"
 #include "connection/turn.h"
+#include "runtime/memory/scarce.h"
 
 namespace trireme { inline namespace v0 {
 
 void Pushes::open(std::unique_ptr<PushMail> mail) {
-  Connection* const connection = slots_.find(mail->id);
-  if (connection != nullptr && !sender_.owns_writing(*connection)) {
+  Connection* const connection = parts_.slots.find(mail->id);
+  if (connection != nullptr && !parts_.sender.owns_writing(*connection)) {
     Connection::Rare& rare = connection->make_rare();
     Mail* const waits = mail.release();
     (rare.deferred == nullptr ? rare.deferred : rare.deferred_last->next) = waits;
     rare.deferred_last = waits;
     return;
   }
-  const size_t bytes = mail->bytes.bytes().size();
-  SlotRecord* record = context_.roster.record(mail->id);
-  if (record != nullptr) record->transit_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  SlotRecord* record = parts_.context.roster.record(mail->id);
+  if (record != nullptr) record->transit_bytes.fetch_sub(mail->size(), std::memory_order_relaxed);
   if (connection == nullptr || connection->life.is_lingering()) return;
-  if (connection->clocks.silent) clocks_.end_silence(*connection);
-  sender_.flush(*connection);
+  if (connection->clocks.silent) parts_.clocks.end_silence(*connection);
+  parts_.sender.flush(*connection);
   if (!connection->is_live()) return;
   const bool full =
       connection->out.bytes() > connection->listening->options.limits.write_bytes_high;
   if (full && mail->overflow == Overflow::kClose)
-    return ending_.close(*connection, CloseReason::kSlowConsumer);
-  if (mail->overflow == Overflow::kLatest) {
-    return sender_.send_latest(*connection, std::move(mail->bytes));
+    return parts_.ending.close(*connection, CloseReason::kSlowConsumer);
+  if (mail->answer) {
+    send_framed(*connection, *mail);
+  } else {
+    send_bytes(*connection, *mail);
   }
-  if (!connection->out.empty()) return sender_.queue(*connection, std::move(mail->bytes));
-  sender_.write(*connection, mail->bytes.bytes());
-  if (connection->is_live()) turn_.schedule(*connection);
+}
+
+void Pushes::send_bytes(Connection& connection, PushMail& mail) {
+  if (mail.overflow == Overflow::kLatest)
+    return parts_.sender.send_latest(connection, std::move(mail.bytes));
+  if (!connection.out.empty()) return parts_.sender.queue(connection, std::move(mail.bytes));
+  parts_.sender.write(connection, mail.bytes.bytes());
+  if (connection.is_live()) parts_.turn.schedule(connection);
+}
+
+// With the codec that the connection speaks now.
+void Pushes::send_framed(Connection& connection, PushMail& mail) {
+  bool closes = false;
+  if (!make_bytes(connection, mail, closes)) return;
+  send_bytes(connection, mail);
+  if (closes && connection.is_live())
+    parts_.ending.finish(connection, CloseReason::kClosedByHandler);
+}
+
+// Of its answer. False: there is no memory, or the codec has made a mistake.
+bool Pushes::make_bytes(Connection& connection, PushMail& mail, bool& closes) {
+  Answer answer = std::move(*mail.answer);
+  Framer::Framed framed;
+  std::string mistake;
+  bool is_framed = false;
+  if (answer.kind() != Answer::Kind::kBytes) {
+    ErrorReply reply;
+    if (!Framer::ask_error_reply(connection, {}, answer, reply, mistake)) {
+      parts_.replies.fail(connection, mistake);
+      return false;
+    }
+    closes = reply.close;
+    is_framed = reply.is_framed || reply.body.empty();
+    answer = Answer(std::move(reply.body));
+  }
+  if (!is_framed &&
+      !parts_.framer.frame(connection, {}, answer, framed, mistake, Framer::Of::kPush)) {
+    parts_.replies.fail(connection, mistake);
+    return false;
+  }
+  closes = closes || framed.closes;
+  const std::string_view body = framed.drops_body ? std::string_view{} : answer.text();
+  const size_t size = framed.head.size() + body.size() + framed.tail.size();
+  Buffers& buffers = parts_.context.buffers;
+  if (!buffers.charge(size)) {
+    parts_.ending.close(connection, CloseReason::kOutOfMemory);
+    return false;
+  }
+  std::string all;
+  if (!with_memory([&] {
+        all.reserve(size);
+        all.append(framed.head).append(body).append(framed.tail);
+      })) {
+    buffers.discharge(size);
+    parts_.ending.close(connection, CloseReason::kOutOfMemory);
+    return false;
+  }
+  mail.bytes = ChargedBytes(std::move(all), buffers);
+  return true;
+}
+
+void Pushes::send_now(Connection& connection, std::string bytes) {
+  const size_t size = bytes.size();
+  const bool affords = parts_.context.buffers.charge(size);
+  std::unique_ptr<PushMail> mail;
+  if (affords) {
+    ChargedBytes charged(std::move(bytes), parts_.context.buffers);
+    mail.reset(new (std::nothrow) PushMail(connection.id, std::move(charged), Overflow::kReject));
+  }
+  if (mail == nullptr) return parts_.ending.close(connection, CloseReason::kOutOfMemory);
+  SlotRecord& record = parts_.context.roster.record(parts_.loop.index(), connection.id.slot());
+  record.transit_bytes.fetch_add(size, std::memory_order_relaxed);
+  open(std::move(mail));
 }
 
 void Pushes::open_all(Connection& connection) {

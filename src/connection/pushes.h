@@ -1,29 +1,40 @@
-// What was sent to a connection without a request, Peer::send, in the loop of that connection: it
-// leaves between replies, or meets its Overflow policy.
+// What was sent to a connection without a request, Peer::send and Peer::push, in the loop of that
+// connection: it leaves between replies, or meets its Overflow policy.
 //
 // Step 6. Thread: the holder of the loop. Bounded: a push is charged to the budget by its sender;
 // over write_bytes_high its policy decides.
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "connection/sender.h"
 #include "connection/slots.h"
 
 namespace trireme { inline namespace v0 {
 
+class Framer;
+class Replies;
+
 class Pushes {
  public:
-  Pushes(ServerContext& context, Slots& slots, Turn& turn, Sender& sender, Ending& ending,
-         Clocks& clocks)
-      : context_(context),
-        slots_(slots),
-        turn_(turn),
-        sender_(sender),
-        ending_(ending),
-        clocks_(clocks) {}
+  // What it uses of its loop.
+  struct Parts {
+    ServerContext& context;
+    EventLoop& loop;
+    Slots& slots;
+    Turn& turn;
+    Framer& framer;
+    Sender& sender;
+    Replies& replies;
+    Ending& ending;
+    Clocks& clocks;
+  };
+  explicit Pushes(const Parts& parts) : parts_(parts) {}
 
   void open(std::unique_ptr<PushMail> mail);
+  // Bytes of the connection's own decoder, to leave as a push does. Without memory it closes.
+  void send_now(Connection& connection, std::string bytes);
   // The data worker that wrote has come home: pushes that came meanwhile.
   void open_deferred(Connection& connection) {
     if (connection.rare != nullptr && connection.rare->deferred != nullptr) open_all(connection);
@@ -31,13 +42,11 @@ class Pushes {
 
  private:
   void open_all(Connection& connection);
+  void send_bytes(Connection& connection, PushMail& mail);
+  void send_framed(Connection& connection, PushMail& mail);
+  [[nodiscard]] bool make_bytes(Connection& connection, PushMail& mail, bool& closes);
 
-  ServerContext& context_;
-  Slots& slots_;
-  Turn& turn_;
-  Sender& sender_;
-  Ending& ending_;
-  Clocks& clocks_;
+  const Parts parts_;
 };
 
 }}  // namespace trireme

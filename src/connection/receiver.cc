@@ -8,6 +8,7 @@
 #include "connection/clocks.h"
 #include "connection/ending.h"
 #include "connection/layers.h"
+#include "connection/object_decoding.h"
 #include "connection/sender.h"
 #include "connection/strand.h"
 #include "runtime/check.h"
@@ -21,6 +22,27 @@ Job* Receiver::receive(Connection& connection, const Completion& completion) {
   }
   take(connection, completion);
   return nullptr;
+}
+
+// Inline: every request comes here.
+[[gnu::always_inline]] inline Job* Receiver::open(Connection& connection, const RequestMark* mark) {
+  connection.reading.awaits_more = false;
+  Job* const job = parts_.dispatcher.make(connection, JobKind::kRequest);
+  if (job == nullptr) return drop_request(connection);
+  job->requests.number = mark != nullptr ? parts_.replies.open_marked(connection, job, *mark)
+                                         : parts_.replies.open(connection, job);
+  if (job->requests.number == 0) {
+    parts_.dispatcher.unmake(*job);
+    return drop_request(connection);
+  }
+  parts_.books.requests.add();
+  job->requests.count = 1;
+  if (!connection.listening->overlaps() && !connection.has_encoder()) job->replies.switch_on();
+  return job;
+}
+
+Job* Receiver::open_request(Connection& connection, const RequestMark& mark) {
+  return open(connection, &mark);
 }
 
 // Bytes for a connection without any past, which become a job: nothing of what `take` and `pump`
@@ -128,7 +150,11 @@ Job* Receiver::next_of_both(Connection& connection) {
 }
 
 Job* Receiver::next_request(Connection& connection) {
-  if (has_no_input(connection) || !may_start(connection)) return nullptr;
+  if (has_no_input(connection)) return nullptr;
+  if (!may_start(connection)) {
+    if (connection.codec_state() != nullptr) parts_.objects.decode_ahead(connection);
+    return nullptr;
+  }
   Turn& turn = parts_.turn;
   if (!turn.count_frame()) return nullptr;
   Job* const job = decode(connection);
@@ -157,12 +183,15 @@ bool Receiver::may_start(const Connection& connection) const {
 bool Receiver::has_no_input(const Connection& connection) const {
   return parts_.turn.pending(connection).empty() && !connection.life.peer_ended() &&
          !connection.life.is_stopped() && !connection.reading.awaits_more &&
-         !connection.decoder.is_in_frame();
+         !connection.is_in_frame() &&
+         (connection.codec_state() == nullptr || connection.codec_state()->ahead.empty());
 }
 
 // For a connection that may start. Decodes until there is a request. Refused frames are answered on
 // the way.
 Job* Receiver::decode(Connection& connection) {
+  if (connection.codec_state() != nullptr && connection.codec_state()->traits.has_decoder)
+    return parts_.objects.decode(connection);
   do {
     const std::string_view input = parts_.turn.pending(connection);
     const bool in_read_buffer = connection.input.bytes() == 0;
@@ -186,20 +215,11 @@ Job* Receiver::decode(Connection& connection) {
 // memory for one, and the connection is closed.
 Job* Receiver::make_request(Connection& connection, std::string_view input, const Frame& frame,
                             bool in_read_buffer) {
-  connection.reading.awaits_more = false;
-  Job* const job = parts_.dispatcher.make(connection, JobKind::kRequest);
-  if (job == nullptr) return drop_request(connection);
-  job->requests.number = parts_.replies.open(connection, job);
-  if (job->requests.number == 0) {
-    parts_.dispatcher.unmake(*job);
-    return drop_request(connection);
-  }
-  parts_.books.requests.add();
+  Job* const job = open(connection, nullptr);
+  if (job == nullptr) return nullptr;
   job->requests.begin = input.data();
   job->requests.all[0] = {frame.payload, input.data() + frame.consumed, connection.decoder.state(),
                           frame.request_kind};
-  job->requests.count = 1;
-  if (!connection.listening->pipelined()) job->replies.switch_on();
   job->home.in_read_buffer = in_read_buffer;
   return job;
 }
@@ -214,7 +234,10 @@ Job* Receiver::drop_request(Connection& connection) {
 // frame that is not a request of the same kind, for the requests of a job start in one place.
 void Receiver::add_requests(Connection& connection, Job& job) {
   const Listening& listening = *connection.listening;
-  if (listening.has_deadline() || parts_.context.buffers.under_pressure()) return;
+  if (listening.has_deadline() || connection.codec_state() != nullptr ||
+      parts_.context.buffers.under_pressure()) {
+    return;
+  }
   Turn& turn = parts_.turn;
   const std::string_view input = turn.pending(connection);
   const uint32_t room =
@@ -253,11 +276,12 @@ bool Receiver::take_no_request(Connection& connection, const Frame& frame) {
       return parts_.turn.count_frame();
     case Frame::Kind::kRefused:
     case Frame::Kind::kFatal:
-      return refuse(connection, frame);
+      return refuse(connection, frame, nullptr);
     case Frame::Kind::kRequest:
+    case Frame::Kind::kGoodbye:
       break;
   }
-  CHECK(false, "a request is taken by make_request");
+  CHECK(false, "a request is taken by make_request, a goodbye by ObjectDecoding");
   return false;
 }
 
@@ -266,7 +290,7 @@ bool Receiver::take_incomplete(Connection& connection, const Frame& frame) {
   if (frame.consumed > 0 && (has_rest || connection.life.peer_ended())) {
     return parts_.turn.count_frame();
   }
-  const bool partial = has_rest || connection.decoder.is_in_frame();
+  const bool partial = has_rest || connection.is_in_frame();
   if (connection.life.is_stopped()) {
     connection.life.note_decoded();
     if (partial) parts_.books.partial_requests_dropped.add();
@@ -277,15 +301,16 @@ bool Receiver::take_incomplete(Connection& connection, const Frame& frame) {
   return false;
 }
 
-bool Receiver::refuse(Connection& connection, const Frame& frame) {
+bool Receiver::refuse(Connection& connection, const Frame& frame, const RequestMark* mark) {
   connection.reading.awaits_more = false;
   parts_.books.refused_frames.add();
-  Answer refusal = error(std::string(frame.payload));
+  Answer refusal = detail::failed(frame.failure, std::string(frame.payload));
   if (frame.kind == Frame::Kind::kFatal) {
     connection.life.note_given_up();
     refusal = std::move(refusal).close_after();
   }
-  const uint64_t number = parts_.replies.open(connection, nullptr);
+  const uint64_t number = mark != nullptr ? parts_.replies.open_marked(connection, nullptr, *mark)
+                                          : parts_.replies.open(connection, nullptr);
   if (number == 0) {
     parts_.ending.close(connection, CloseReason::kOutOfMemory);
     return false;

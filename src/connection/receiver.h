@@ -19,6 +19,7 @@ namespace trireme { inline namespace v0 {
 
 class Clocks;
 class Layers;
+class ObjectDecoding;
 class Strand;
 
 class Receiver {
@@ -39,6 +40,7 @@ class Receiver {
     Clocks& clocks;
     FastPath& fast_path;
     Layers& layers;
+    ObjectDecoding& objects;
   };
   explicit Receiver(const Parts& parts) : parts_(parts) {}
 
@@ -54,7 +56,18 @@ class Receiver {
   // Its next request may start, as far as is known without looking for one.
   bool may_start(const Connection& connection) const;
 
+  // For ObjectDecoding, too. The job of a request that was read and is opened now, with what its
+  // decoder has left. Null: there is no memory for one, and the connection is closed.
+  Job* open_request(Connection& connection, const RequestMark& mark);
+  // The same for one that finds no memory before.
+  Job* drop_request(Connection& connection);
+  // What the codec has found and is no request; it is consumed. True: there may be one behind it.
+  bool take_no_request(Connection& connection, const Frame& frame);
+  // Likewise for a frame that it refuses.
+  bool refuse(Connection& connection, const Frame& frame, const RequestMark* mark);
+
  private:
+  Job* open(Connection& connection, const RequestMark* mark);
   Job* take_whole(Connection& connection, std::string_view input) REQUIRES(parts_.loop);
   void take(Connection& connection, const Completion& completion) REQUIRES(parts_.loop);
   void take_layered(Connection& connection, std::string_view raw) REQUIRES(parts_.loop);
@@ -64,12 +77,9 @@ class Receiver {
   Job* next_of_both(Connection& connection) REQUIRES(parts_.loop);
   Job* next_request(Connection& connection) REQUIRES(parts_.loop);
   Job* decode(Connection& connection) REQUIRES(parts_.loop);
-  bool take_no_request(Connection& connection, const Frame& frame) REQUIRES(parts_.loop);
-  bool take_incomplete(Connection& connection, const Frame& frame) REQUIRES(parts_.loop);
-  bool refuse(Connection& connection, const Frame& frame) REQUIRES(parts_.loop);
+  bool take_incomplete(Connection& connection, const Frame& frame);
   Job* make_request(Connection& connection, std::string_view input, const Frame& frame,
                     bool in_read_buffer);
-  Job* drop_request(Connection& connection);
   void add_requests(Connection& connection, Job& job);
   void fail_codec(Connection& connection);
   void balance_reading(Connection& connection) REQUIRES(parts_.loop);

@@ -5,42 +5,37 @@
 
 #include "connection/ending.h"
 #include "connection/finisher.h"
+#include "connection/framer.h"
 #include "connection/sender.h"
 #include "connection/turn.h"
-#include "reply/envelope_guard.h"
 #include "runtime/memory/scarce.h"
-#include "runtime/thrown.h"
 
 namespace trireme { inline namespace v0 {
 
-bool Replies::note_started(Connection& connection, Job* job) {
+bool Replies::note(Connection& connection, Job* job, const RequestMark& mark) {
   return with_memory([&] {
     Connection::Rare& rare = connection.make_rare();
-    if (rare.started == nullptr) rare.started = std::make_unique<std::deque<Connection::Started>>();
+    if (rare.open_requests == nullptr) rare.open_requests = std::make_unique<OpenRequests>();
     // Not the time of this turn: handlers before it may have taken long.
     const TimePoint now = context_.platform.clock.now();
-    rare.started->push_back({.read_at = now, .job = job});
-    if (job != nullptr) job->cancellation.set_deadline(connection.listening->deadline_of(now));
+    rare.open_requests->open(connection.sequencer.next_number(),
+                             {.read_at = now, .job = job, .mark = mark});
+    if (job != nullptr && connection.listening->has_deadline())
+      job->cancellation.set_deadline(connection.listening->deadline_of(now));
   });
-}
-
-Connection::Started* Replies::started(Connection& connection, uint64_t number) {
-  std::deque<Connection::Started>* const started = connection.started();
-  if (started == nullptr || !connection.is_live()) return nullptr;
-  const uint64_t place = number - connection.sequencer.next_to_leave();
-  return place < started->size() ? &(*started)[place] : nullptr;
 }
 
 void Replies::answer(Connection& connection, uint64_t number, Answer answer) {
   if (!connection.is_live()) return;  // counted when it closed
-  if (!connection.sequencer.is_open(number)) return books_.stale_ids.add();
+  if (!is_open(connection, number)) return books_.stale_ids.add();
   // Else a data worker is writing the very answer to this request.
   if (!sender_.owns_writing(connection)) return;
+  if (connection.listening->is_unordered) return leave_in_turn(connection, number, answer);
   if (!connection.sequencer.is_next(number)) {
     if (!hold(connection, number, answer)) ending_.close(connection, CloseReason::kOutOfMemory);
     return;
   }
-  leave_in_turn(connection, answer);
+  leave_in_turn(connection, number, answer);
   leave_held(connection);
 }
 
@@ -56,65 +51,116 @@ bool Replies::hold(Connection& connection, uint64_t number, Answer& answer) {
 void Replies::leave_held(Connection& connection) {
   Answer answer{std::string_view{}};
   for (int i = 0; i < Turn::kFramesMax; ++i) {
+    const uint64_t number = connection.sequencer.next_to_leave();
     if (!connection.is_live() || !connection.sequencer.take_next(answer)) return;
-    leave_in_turn(connection, answer);
+    leave_in_turn(connection, number, answer);
   }
   turn_.schedule(connection);
 }
 
 void Replies::expire(Connection& connection, uint64_t number) {
-  Connection::Started* const entry = started(connection, number);
+  OpenRequests::Entry* const entry = find(connection, number);
   Job* const job = entry != nullptr ? entry->job : nullptr;
   if (job != nullptr && finisher_.withdraw(*job)) return;  // it has come back here
   if (job != nullptr) job->cancellation.cancel(CancelReason::kDeadline, context_.platform.threads);
   books_.handler_deadlines.add();
-  answer(connection, number, error("deadline exceeded"));
+  answer(connection, number, detail::failed(Failure::kDeadline, "deadline exceeded"));
   turn_.schedule(connection);
 }
 
-void Replies::leave_in_turn(Connection& connection, Answer& answer) {
-  retire(connection, 1);
+void Replies::leave_in_turn(Connection& connection, uint64_t number, Answer& answer) {
+  const OpenRequests::Entry* const entry = find(connection, number);
+  const RequestMark mark = entry != nullptr ? entry->mark : RequestMark();
+  retire(connection, number, 1);
   if (connection.life.is_muted()) {
     books_.replies_dropped.add();
   } else {
-    leave(connection, answer);
+    leave(connection, mark, answer);
   }
 }
 
-void Replies::leave(Connection& connection, Answer& answer) {
+void Replies::leave(Connection& connection, const RequestMark& mark, Answer& answer) {
   const bool switches = answer.next_codec() != nullptr;
-  if (switches && connection.listening->pipelined()) answer = refuse_switch(connection);
+  if (switches && !may_switch(connection)) answer = refuse_switch(connection);
   bool closes = answer.closes();
   CloseReason reason = CloseReason::kClosedByHandler;
   if (answer.kind() == Answer::Kind::kNone) {
     books_.unanswered.add();
+  } else if (answer.kind() == Answer::Kind::kAsIs) {
+    sender_.write_framed(connection, {}, answer, {});
   } else if (answer.kind() == Answer::Kind::kBytes) {
-    if (!write(connection, answer)) return;
+    if (!write(connection, mark, answer, closes)) return;
     books_.replies.add();
   } else {
-    ErrorReply reply;
-    if (!ask_error_reply(connection, answer, reply)) return;
-    if (!reply.body.empty()) {
-      Answer body(std::move(reply.body));
-      if (!write(connection, body)) return;
-    }
+    if (!write_failure(connection, mark, answer, closes, reason)) return;
     books_.replies.add();
-    if (reply.close || connection.life.has_given_up()) reason = CloseReason::kProtocolError;
-    closes = closes || reply.close;
   }
   if (!connection.is_live()) return;
   if (answer.next_codec() != nullptr) switch_codec(connection, answer);
-  if (!closes) return;
+  if (closes) end_behind(connection, reason);
+}
+
+// The reply that has just left is the last one, where replies have an order.
+void Replies::end_behind(Connection& connection, CloseReason reason) {
   ending_.finish(connection, reason);
+  if (connection.listening->is_unordered) return;
   connection.life.mute();
   finisher_.withdraw_all(connection);  // nobody waits for what is behind it
 }
 
+// False: the codec has made a mistake, and the reply is dropped.
+bool Replies::write(Connection& connection, const RequestMark& mark, Answer& answer, bool& closes) {
+  Framer::Framed framed;
+  std::string mistake;
+  if (!framer_.frame(connection, mark.tag, answer, framed, mistake)) {
+    fail(connection, mistake);
+    return false;
+  }
+  closes = closes || framed.closes;
+  if (framed.drops_body) answer = std::move(answer).with_view({});
+  sender_.write_framed(connection, framed.head, answer, framed.tail);
+  return true;
+}
+
+// Likewise, for an error or a refusal.
+bool Replies::write_failure(Connection& connection, const RequestMark& mark, const Answer& answer,
+                            bool& closes, CloseReason& reason) {
+  ErrorReply reply;
+  std::string mistake;
+  if (!framer_.ask_error_reply(connection, mark, answer, reply, mistake)) {
+    fail(connection, mistake);
+    return false;
+  }
+  closes = closes || reply.close;
+  if (reply.is_framed) {
+    Answer body(std::move(reply.body));
+    sender_.write_framed(connection, {}, body, {});
+  } else if (!reply.body.empty()) {
+    Answer body(std::move(reply.body));
+    if (closes) body = std::move(body).close_after();
+    if (!write(connection, mark, body, closes)) return false;
+  }
+  if (reply.close || connection.life.has_given_up()) reason = CloseReason::kProtocolError;
+  return true;
+}
+
+bool Replies::may_switch(const Connection& connection) {
+  const CodecState* const state = connection.codec_state();
+  return !connection.listening->overlaps() && (state == nullptr || !state->traits.decodes_ahead);
+}
+
 void Replies::switch_codec(Connection& connection, const Answer& answer) {
-  Connection::Rare& rare = connection.make_rare();
-  rare.switched_codec = answer.next_codec();
-  ++rare.codec_switches;
-  connection.decoder.use(rare.switched_codec.get());
+  const CodecTraits traits = CodecTraits::of(*answer.next_codec());
+  const bool switched = with_memory([&] {
+    std::unique_ptr<CodecState> state;
+    if (!traits.is_plain()) state = std::make_unique<CodecState>(traits);
+    Connection::Rare& rare = connection.make_rare();
+    rare.codec_state = std::move(state);
+    rare.switched_codec = answer.next_codec();
+    ++rare.codec_switches;
+    connection.decoder.use(rare.switched_codec.get());
+  });
+  if (!switched) ending_.close(connection, CloseReason::kOutOfMemory);
 }
 
 // Requests behind the answer may have been decoded already: there is no place for another codec.
@@ -123,57 +169,20 @@ Answer Replies::refuse_switch(const Connection& connection) {
   loop_.assume_held();
   context_.switch_gate.write(context_.log, LogLevel::kError, loop_.now(), [&] {
     return "a handler of '" + std::string(connection.listening->name) +
-           "' answers with then(codec), which needs Ordering::kSerial: its connection is closed";
+           "' answers with then(codec), which needs Ordering::kSerial and a codec that does not "
+           "decode ahead: its connection is closed";
   });
-  return error("internal").close_after();
-}
-
-bool Replies::write(Connection& connection, Answer& answer) {
-  Envelope envelope;
-  if (!ask_envelope(connection, answer.text().size(), envelope)) return false;
-  sender_.write_framed(connection, envelope, answer);
-  return true;
+  return detail::failed(Failure::kInternal, "internal").close_after();
 }
 
 void Replies::send_alone(Connection& connection, Answer& answer) {
-  Envelope envelope;
-  if (!ask_envelope(connection, answer.text().size(), envelope)) return;
+  Framer::Framed framed;
+  std::string mistake;
+  if (!framer_.frame(connection, {}, answer, framed, mistake)) return fail(connection, mistake);
   books_.replies.add();
-  sender_.send(connection,
-               {"", std::string_view(envelope.head.data(), envelope.head_bytes), answer.text(),
-                std::string_view(envelope.tail.data(), envelope.tail_bytes)},
-               &answer);
+  sender_.send(connection, {"", framed.head, answer.text(), framed.tail}, &answer);
 }
 
-// False: the codec has made a mistake, and the reply is dropped.
-bool Replies::ask_envelope(Connection& connection, size_t body_bytes, Envelope& into) {
-  try {
-    into = connection.decoder.codec()->envelope(body_bytes);
-  } catch (...) {
-    fail(connection, "envelope() threw: " + describe_thrown());
-    return false;
-  }
-  if (is_within_bounds(into)) return true;
-  fail(connection, "its envelope is overfilled");
-  return false;
-}
-
-// Likewise, for an error or a refusal.
-bool Replies::ask_error_reply(Connection& connection, const Answer& answer, ErrorReply& into) {
-  const bool is_busy = answer.kind() == Answer::Kind::kBusy;
-  const Codec& codec = *connection.decoder.codec();
-  try {
-    into = is_busy ? codec.busy_reply() : codec.error_reply(answer.text());
-    return true;
-  } catch (...) {
-    fail(connection,
-         (is_busy ? "busy_reply() threw: " : "error_reply() threw: ") + describe_thrown());
-    return false;
-  }
-}
-
-// The codec has no reply for an answer. No further one leaves: the client would take it for the
-// answer to another request.
 void Replies::fail(Connection& connection, std::string_view mistake) {
   books_.replies_dropped.add();
   ending_.fail_codec(connection, mistake);

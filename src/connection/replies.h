@@ -17,17 +17,19 @@ namespace trireme { inline namespace v0 {
 
 class Ending;
 class Finisher;
+class Framer;
 class Sender;
 class Turn;
 
 class Replies {
  public:
-  Replies(ServerContext& context, EventLoop& loop, Turn& turn, Sender& sender, Ending& ending,
-          Finisher& finisher)
+  Replies(ServerContext& context, EventLoop& loop, Turn& turn, Framer& framer, Sender& sender,
+          Ending& ending, Finisher& finisher)
       : context_(context),
         loop_(loop),
         books_(context.books(loop.index())),
         turn_(turn),
+        framer_(framer),
         sender_(sender),
         ending_(ending),
         finisher_(finisher) {}
@@ -35,14 +37,23 @@ class Replies {
   // Gives a request that was read its number. `job`: what will handle it; null: nothing. 0: there
   // is no memory to note its deadline.
   uint64_t open(Connection& connection, Job* job) {
-    if (connection.listening->has_deadline() && !note_started(connection, job)) return 0;
+    if (connection.listening->notes_requests && !note(connection, job, {})) return 0;
     return connection.sequencer.open();
   }
-  // The next `count` requests are finished: their replies have left, or never will. With a handler
-  // deadline that is one.
-  static void retire(Connection& connection, uint32_t count) {
+  // The same, with what its decoder has left with it.
+  uint64_t open_marked(Connection& connection, Job* job, const RequestMark& mark) {
+    return note(connection, job, mark) ? connection.sequencer.open() : 0;
+  }
+  // `count` requests from `number` on are finished: their replies have left, or never will. Of
+  // those that are noted it is one.
+  static void retire(Connection& connection, uint64_t number, uint32_t count) {
     connection.sequencer.left(count);
-    if (connection.started() != nullptr) connection.started()->pop_front();
+    if (connection.open_requests() != nullptr) connection.open_requests()->retire(number);
+  }
+  // The reply to request `number` has not left, and none is held.
+  static bool is_open(const Connection& connection, uint64_t number) {
+    return connection.listening->is_unordered ? find(connection, number) != nullptr
+                                              : connection.sequencer.is_open(number);
   }
 
   // The reply to request `number`: leaves if it is its turn, and takes the held ones behind it
@@ -55,26 +66,34 @@ class Replies {
   // The deadline of request `number` has passed: its handler is not started, or told, and the
   // client has an error reply.
   void expire(Connection& connection, uint64_t number);
-  // With a handler deadline. The entry of a request whose reply has not left, or null.
-  static Connection::Started* started(Connection& connection, uint64_t number);
+  // What is noted of a request whose reply has not left; null: nothing.
+  static OpenRequests::Entry* find(const Connection& connection, uint64_t number) {
+    OpenRequests* const noted = connection.open_requests();
+    return noted != nullptr && connection.is_live() ? noted->find(number) : nullptr;
+  }
+  // The codec has no reply for an answer. No further one leaves: the client would take it for the
+  // answer to another request.
+  void fail(Connection& connection, std::string_view mistake);
 
  private:
-  [[nodiscard, gnu::noinline]] bool note_started(Connection& connection, Job* job);
+  [[nodiscard, gnu::noinline]] bool note(Connection& connection, Job* job, const RequestMark& mark);
   [[nodiscard]] bool hold(Connection& connection, uint64_t number, Answer& answer);
-  void leave_in_turn(Connection& connection, Answer& answer);
-  void leave(Connection& connection, Answer& answer);
+  void leave_in_turn(Connection& connection, uint64_t number, Answer& answer);
+  void leave(Connection& connection, const RequestMark& mark, Answer& answer);
+  void end_behind(Connection& connection, CloseReason reason);
+  static bool may_switch(const Connection& connection);
   Answer refuse_switch(const Connection& connection);
   void switch_codec(Connection& connection, const Answer& answer);
-  [[nodiscard]] bool write(Connection& connection, Answer& answer);
-  [[nodiscard]] bool ask_envelope(Connection& connection, size_t body_bytes, Envelope& into);
-  [[nodiscard]] bool ask_error_reply(Connection& connection, const Answer& answer,
-                                     ErrorReply& into);
-  void fail(Connection& connection, std::string_view mistake);
+  [[nodiscard]] bool write(Connection& connection, const RequestMark& mark, Answer& answer,
+                           bool& closes);
+  [[nodiscard]] bool write_failure(Connection& connection, const RequestMark& mark,
+                                   const Answer& answer, bool& closes, CloseReason& reason);
 
   ServerContext& context_;
   EventLoop& loop_;
   Books& books_;
   Turn& turn_;
+  Framer& framer_;
   Sender& sender_;
   Ending& ending_;
   Finisher& finisher_;

@@ -28,9 +28,8 @@ void Sender::write(Connection& connection, std::string_view bytes) {
   gather_.append(connection, bytes);
 }
 
-void Sender::write_framed(Connection& connection, const Envelope& envelope, Answer& body) {
-  const std::string_view head(envelope.head.data(), envelope.head_bytes);
-  const std::string_view tail(envelope.tail.data(), envelope.tail_bytes);
+void Sender::write_framed(Connection& connection, std::string_view head, Answer& body,
+                          std::string_view tail) {
   if (body.text().size() <= kCopyBytesMax) {
     write(connection, head);
     write(connection, body.text());
@@ -252,8 +251,9 @@ bool Sender::owns_writing(Connection& connection) {
 }
 
 void Sender::grant_writing(Connection& connection, Job& job) {
-  if (job.run.kind != JobKind::kRequest || connection.listening->pipelined() ||
-      connection.life.is_draining() || !driver_.worker_may_write || connection.has_layers()) {
+  if (job.run.kind != JobKind::kRequest || connection.listening->overlaps() ||
+      connection.has_encoder() || connection.life.is_draining() || !driver_.worker_may_write ||
+      connection.has_layers()) {
     return;
   }
   flush(connection);

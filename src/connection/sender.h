@@ -36,9 +36,11 @@ class Sender {
 
   // Adds to what is gathered for the connection.
   void write(Connection& connection, std::string_view bytes);
-  // An answer in its envelope. Small ones are gathered, large ones leave from where they are,
-  // behind what is gathered. `body`: moved instead of copied if it owns its bytes and must wait.
-  void write_framed(Connection& connection, const Envelope& envelope, Answer& body);
+  // An answer with what goes around it. Small ones are gathered, large ones leave from where they
+  // are, behind what is gathered. `body`: moved instead of copied if it owns its bytes and must
+  // wait.
+  void write_framed(Connection& connection, std::string_view head, Answer& body,
+                    std::string_view tail);
   // Sends what is gathered: for anyone, or for this connection.
   void flush();
   void flush(const Connection& connection) {

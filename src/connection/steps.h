@@ -8,7 +8,8 @@
 //       |            |                                  |            |           |
 //       |    |       '-- Placer, JobPool, JobsOut ------'            '-- Pushes -'
 //       |    '-- Strand: timers and calls of sessions
-//       '-- Layers, Turn, InputBlocks, Decoder   Ending and Clocks: all along; FastPath: all in one
+//       '-- Layers, Turn, InputBlocks, CheckedDecoder, ObjectDecoding
+//   Framer: for Replies and Pushes   Ending and Clocks: all along; FastPath: all in one
 #pragma once
 
 #include "connection/clocks.h"
@@ -16,8 +17,10 @@
 #include "connection/ending.h"
 #include "connection/fast_path.h"
 #include "connection/finisher.h"
+#include "connection/framer.h"
 #include "connection/input_blocks.h"
 #include "connection/layers.h"
+#include "connection/object_decoding.h"
 #include "connection/pushes.h"
 #include "connection/receiver.h"
 #include "connection/replies.h"
@@ -39,8 +42,9 @@ struct Steps {
         pool(context.buffers),
         dispatcher(context, loop, placer, pool, out, sender, ending),
         sender(context, loop, loop.driver_traits(), turn, ending, clocks),
-        pushes(context, slots, turn, sender, ending, clocks),
-        replies(context, loop, turn, sender, ending, finisher),
+        framer(turn),
+        pushes({context, loop, slots, turn, framer, sender, replies, ending, clocks}),
+        replies(context, loop, turn, framer, sender, ending, finisher),
         ending(context, loop, slots, turn, sender, clocks, finisher, strand),
         strand({context, loop, slots, turn, dispatcher, ending}),
         clocks(context, loop, turn, receiver, sender, replies, ending),
@@ -49,8 +53,10 @@ struct Steps {
         fast_path({context, loop, context.books(loop.index()), placer, pool, out, turn, dispatcher,
                    sender, replies}),
         layers({context, loop, sender, ending, clocks}),
+        objects({context, context.books(loop.index()), turn, pushes, replies, ending, clocks,
+                 receiver}),
         receiver({context, loop, context.books(loop.index()), held, input_blocks, turn, dispatcher,
-                  sender, replies, ending, strand, clocks, fast_path, layers}) {}
+                  sender, replies, ending, strand, clocks, fast_path, layers, objects}) {}
   Steps(const Steps&) = delete;
   Steps& operator=(const Steps&) = delete;
 
@@ -62,6 +68,7 @@ struct Steps {
   JobsOut out;
   Dispatcher dispatcher;
   Sender sender;
+  Framer framer;
   Pushes pushes;
   Replies replies;
   Ending ending;
@@ -70,6 +77,7 @@ struct Steps {
   Finisher finisher;
   FastPath fast_path;
   Layers layers;
+  ObjectDecoding objects;
   Receiver receiver;
 };
 

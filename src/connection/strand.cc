@@ -78,7 +78,7 @@ bool Strand::may_run(const Connection& connection) const {
   if (!life.is_open() && connection.sequencer.in_flight() == 0) return false;
   if (connection.callback_out || connection.events()->is_out || life.is_drain_callback_due())
     return false;
-  return connection.running_count == 0 || connection.listening->pipelined();
+  return connection.running_count == 0 || connection.listening->overlaps();
 }
 
 bool Strand::is_due(const Connection& connection) const {
@@ -107,7 +107,7 @@ Job* Strand::make(Connection& connection) {
     job->event.call = events.take_call();
     record(connection).calls.give_back();
   }
-  if (connection.listening->pipelined()) {
+  if (connection.listening->overlaps()) {
     connection.callback_out = false;  // requests may run beside it
     events.is_out = true;
   }

@@ -5,7 +5,7 @@
 // call that arrives make a job, which starts where the dispatch policy says.
 //
 // 1. Such a job never runs beside another callback of its session. It runs while a reply is
-//    outstanding, and beside requests if these may run side by side as well (Ordering::kPipelined).
+//    outstanding, and beside requests if these may run side by side (kPipelined, kUnordered).
 // 2. Requests and events take turns, so that neither keeps the other from running.
 // 3. As long as the connection is open, or replies are due; then nothing is left to be said.
 // 4. Of one connection they count among the frames of a turn: others have their turn, too.

@@ -15,10 +15,10 @@ class BytesCodec final : public TestedCodec {
     const size_t bytes = std::min(input.size(), frame_bytes_max);
     return {.kind = Frame::Kind::kRequest, .consumed = bytes, .payload = input.substr(0, bytes)};
   }
-  Envelope envelope(size_t) const override { return {}; }
   bool has_fixed_envelope() const override { return true; }
-  ErrorReply error_reply(std::string_view) const override { return {.body = {}, .close = true}; }
-  ErrorReply busy_reply() const override { return {.body = {}, .close = true}; }
+  ErrorReply error_reply(const FailedRequest&) const override {
+    return {.body = {}, .close = true};
+  }
 };
 
 }  // namespace

@@ -1,8 +1,25 @@
 #include "trireme/codec.h"
 
+#include <stdexcept>
+
 #include "framing/frame_guard.h"
 
 namespace trireme { inline namespace v0 {
+
+std::unique_ptr<ConnectionDecoder> Codec::make_decoder() const { return nullptr; }
+
+Frame Codec::decode(DecodeState&, std::string_view, bool, size_t) const {
+  throw std::logic_error("the codec has neither decode() nor make_decoder()");
+}
+
+Envelope Codec::envelope(size_t) const { return {}; }
+
+bool Codec::envelope_recipe(EnvelopeRecipe& into) const {
+  if (!has_fixed_envelope()) return false;
+  into = {};
+  into.around = envelope(0);
+  return true;
+}
 
 size_t Codec::decode_requests(DecodeState& state, std::string_view input, bool ended,
                               size_t frame_bytes_max, uint32_t kind,

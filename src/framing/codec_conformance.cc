@@ -1,11 +1,13 @@
 #include "trireme/testing/codec_conformance.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
 #include "framing/codec_feed.h"
 #include "framing/frame_guard.h"
+#include "reply/envelope_maker.h"
 #include "runtime/thrown.h"
 
 namespace trireme { inline namespace v0 { namespace testing {
@@ -30,6 +32,7 @@ class Conformance {
   void garbage();
   void endless();
   void envelopes();
+  [[nodiscard]] bool frame(std::string_view body, const Names& name, std::string& framed);
   void answer(std::string_view body, const Names& name);
   void failures();
   std::string mutant(std::string_view stream);
@@ -161,19 +164,40 @@ void Conformance::endless() {
   }
 }
 
+// What goes around a body. False: the codec has made a mistake.
+bool Conformance::frame(std::string_view body, const Names& name, std::string& framed) {
+  Envelope around;
+  EncodedReply encoded;
+  try {
+    if (codec_.has_encoder()) {
+      codec_.encode({.body = body, .body_bytes = body.size()}, encoded);
+    } else {
+      around = codec_.envelope(body.size());
+    }
+  } catch (...) {
+    say(name + (codec_.has_encoder() ? ": encode() threw: " : ": envelope() threw: ") +
+        describe_thrown());
+    return false;
+  }
+  if (around.head_bytes > around.head.size() || around.tail_bytes > around.tail.size()) {
+    say(name + ": its envelope is overfilled");
+    return false;
+  }
+  if (encoded.head.size() > EncodedReply::kHeadBytesMax ||
+      encoded.tail.size() > EncodedReply::kTailBytesMax) {
+    say(name + ": what it has encoded is overfilled");
+    return false;
+  }
+  framed.assign(around.head.data(), around.head_bytes).append(encoded.head);
+  if (!encoded.drops_body) framed.append(body);
+  framed.append(around.tail.data(), around.tail_bytes).append(encoded.tail);
+  return true;
+}
+
 // What goes around an answer must make a request of it again.
 void Conformance::answer(std::string_view body, const Names& name) {
-  Envelope around;
-  try {
-    around = codec_.envelope(body.size());
-  } catch (...) {
-    return say(name + ": envelope() threw: " + describe_thrown());
-  }
-  if (around.head_bytes > around.head.size() || around.tail_bytes > around.tail.size())
-    return say(name + ": its envelope is overfilled");
-  if (!how_.answers_are_requests) return;
-  std::string framed(around.head.data(), around.head_bytes);
-  framed.append(body).append(around.tail.data(), around.tail_bytes);
+  std::string framed;
+  if (!frame(body, name, framed) || !how_.answers_are_requests) return;
   const CodecFeed decoded = whole(framed, std::max(body.size(), how_.frame_bytes_max));
   std::string joined;
   for (const std::string& request : decoded.requests()) joined += request;
@@ -182,34 +206,50 @@ void Conformance::answer(std::string_view body, const Names& name) {
   if (!is_one || joined != body) say(name + ": framed as an answer and decoded, it is another");
 }
 
+// As the recipe says, envelope() must say, too.
 void Conformance::envelopes() {
   try {
-    if (!codec_.has_fixed_envelope()) return;
-    const Envelope first = codec_.envelope(0);
-    for (const size_t bytes : {1u, 100u, 70'000u}) {
-      const Envelope other = codec_.envelope(bytes);
-      const bool is_same = first.head == other.head && first.tail == other.tail &&
-                           first.head_bytes == other.head_bytes &&
-                           first.tail_bytes == other.tail_bytes;
-      if (!is_same) say("has_fixed_envelope(), and the envelope depends on the size");
+    EnvelopeRecipe recipe;
+    if (codec_.has_encoder() || !codec_.envelope_recipe(recipe)) return;
+    const EnvelopeMaker maker(codec_);
+    for (const size_t bytes : {0u, 1u, 100u, 255u, 256u, 70'000u}) {
+      if (bytes < recipe.body_bytes_min || bytes > recipe.body_bytes_max) continue;
+      const Envelope asked = codec_.envelope(bytes);
+      std::array<char, EnvelopeMaker::kHeadRoom> head{};
+      const Envelope* const around =
+          maker.knows(bytes) ? &maker.put_head(bytes, head.data()) : nullptr;
+      const bool is_same =
+          around != nullptr && around->head_bytes == asked.head_bytes &&
+          around->tail == asked.tail && around->tail_bytes == asked.tail_bytes &&
+          std::equal(asked.head.begin(), asked.head.begin() + asked.head_bytes, head.begin());
+      if (is_same) continue;
+      say(recipe.length_bytes == 0 ? "has_fixed_envelope(), and the envelope depends on the size"
+                                   : "envelope_recipe(), and the envelope is another");
     }
   } catch (...) {
-    say("has_fixed_envelope(), and envelope() threw: " + describe_thrown());
+    say("envelope_recipe() or envelope() threw: " + describe_thrown());
   }
 }
 
 void Conformance::failures() {
   for (const std::string& sentence : {std::string("it broke"), std::string(300, 'x')}) {
-    ErrorReply failed, busy;
-    try {
-      failed = codec_.error_reply(sentence);
-      busy = codec_.busy_reply();
-      codec_.goodbye();
-    } catch (...) {
-      return say("error_reply(), busy_reply() or goodbye() threw: " + describe_thrown());
+    for (const Failure failure :
+         {Failure::kHandler, Failure::kInternal, Failure::kDeadline, Failure::kBusy,
+          Failure::kRefused, Failure::kTooLong, Failure::kTimeout}) {
+      ErrorReply reply;
+      try {
+        reply = codec_.error_reply({.failure = failure, .sentence = sentence});
+      } catch (...) {
+        return say("error_reply() threw: " + describe_thrown());
+      }
+      if (!reply.body.empty() && !reply.is_framed) answer(reply.body, "its error reply");
     }
-    if (!failed.body.empty()) answer(failed.body, "its error reply");
-    if (!busy.body.empty()) answer(busy.body, "its busy reply");
+  }
+  try {
+    for (int reason = 0; reason < kCloseReasonCount; ++reason)
+      codec_.last_words(static_cast<CloseReason>(reason));
+  } catch (...) {
+    say("last_words() threw: " + describe_thrown());
   }
 }
 

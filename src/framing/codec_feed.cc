@@ -20,7 +20,27 @@ bool are_equal(const Frame& a, const Frame& b) {
          a.request_kind == b.request_kind;
 }
 
+bool are_equal(const DecodedFrame& a, const DecodedFrame& b) {
+  const bool same_kind =
+      a.kind == b.kind && a.consumed == b.consumed && a.request_kind == b.request_kind;
+  return same_kind && (!a.owned.empty() || a.payload == b.payload) && a.owned == b.owned &&
+         a.tag == b.tag && a.code == b.code && a.reply == b.reply && a.at_once == b.at_once &&
+         (a.view == nullptr) == (b.view == nullptr);
+}
+
 }  // namespace
+
+CodecFeed::CodecFeed(const Codec& codec, size_t frame_bytes_max, Random* batches)
+    : codec_(codec), frame_bytes_max_(frame_bytes_max), batches_(batches) {
+  try {
+    decoder_ = codec.make_decoder();
+    twin_ = codec.make_decoder();
+  } catch (...) {
+    fail("make_decoder() threw: " + describe_thrown());
+  }
+  if ((decoder_ == nullptr) != (twin_ == nullptr))
+    fail("make_decoder() makes one for some connections only");
+}
 
 void CodecFeed::take(std::string_view piece, bool ended) {
   if (is_over_) return;
@@ -28,8 +48,46 @@ void CodecFeed::take(std::string_view piece, bool ended) {
   // In memory of its own size: a sanitizer sees what is read behind it.
   const std::vector<char> bytes(waiting_.begin(), waiting_.end());
   std::string_view input(bytes.data(), bytes.size());
+  if (decoder_ != nullptr) return pump_decoder(input, ended);
   pump(input, ended);
   waiting_.erase(0, waiting_.size() - input.size());
+}
+
+// As a connection does: what the decoder has changed and not consumed, it sees again.
+void CodecFeed::pump_decoder(std::string_view& input, bool ended) {
+  while (!is_over_ && (!input.empty() || ended)) {
+    const DecodedFrame frame = ask_decoders(input, ended);
+    if (is_over_) return;
+    if (!frame.at_once.empty()) frames_ += "at once: " + frame.at_once + "\n";
+    if (!frame.reply.empty()) frames_ += "reply: " + frame.reply + "\n";
+    Frame plain = frame;
+    if (!frame.owned.empty()) plain.payload = frame.owned;
+    const bool more = take_frame(plain, input, ended);
+    input.remove_prefix(frame.consumed);
+    waiting_.assign(input);
+    if (!more) return;
+  }
+}
+
+DecodedFrame CodecFeed::ask_decoders(std::string_view input, bool ended) {
+  DecodedFrame frame, again;
+  std::vector<char> copy(input.begin(), input.end());
+  size_t held = 0;
+  try {
+    decoder_->decode({const_cast<char*>(input.data()), input.size()}, ended, frame_bytes_max_,
+                     frame);
+    held = decoder_->bytes_held();
+    twin_->decode(copy, ended, frame_bytes_max_, again);
+  } catch (...) {
+    fail("its decoder threw: " + describe_thrown());
+    return frame;
+  }
+  if (const char* mistake = mistake_in(frame, input, ended, frame_bytes_max_, held)) {
+    fail(mistake);
+  } else if (!are_equal(frame, again) || input != std::string_view(copy.data(), copy.size())) {
+    fail("two decoders find two things: they must not share what they remember");
+  }
+  return frame;
 }
 
 void CodecFeed::pump(std::string_view& input, bool ended) {
@@ -80,6 +138,10 @@ bool CodecFeed::take_frame(const Frame& frame, std::string_view input, bool ende
     case Frame::Kind::kEnd:
       if (frame.consumed > 0) frames_ += "dropped a part\n";
       if (frame.consumed < input.size()) fail("it ends, and leaves bytes that it has not consumed");
+      is_over_ = true;
+      return false;
+    case Frame::Kind::kGoodbye:
+      frames_ += "goodbye\n";
       is_over_ = true;
       return false;
     case Frame::Kind::kRefused:

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,8 +21,7 @@ class CodecFeed {
  public:
   // `batches` is not null: requests behind a request are taken by decode_requests(), as many at
   // once as it says.
-  CodecFeed(const Codec& codec, size_t frame_bytes_max, Random* batches = nullptr)
-      : codec_(codec), frame_bytes_max_(frame_bytes_max), batches_(batches) {}
+  CodecFeed(const Codec& codec, size_t frame_bytes_max, Random* batches = nullptr);
 
   // The next bytes; `ended`: they are the last ones. Nothing behind a fatal frame, the end or a
   // mistake.
@@ -36,6 +36,8 @@ class CodecFeed {
 
  private:
   void pump(std::string_view& input, bool ended);
+  void pump_decoder(std::string_view& input, bool ended);
+  DecodedFrame ask_decoders(std::string_view input, bool ended);
   bool take_frame(const Frame& frame, std::string_view input, bool ended);
   Frame decode(std::string_view input, bool ended);
   size_t take_batch(std::string_view input, bool ended, uint32_t kind);
@@ -46,6 +48,8 @@ class CodecFeed {
   const size_t frame_bytes_max_;
   Random* const batches_;
   DecodeState state_;
+  // Of a codec that makes them: two, which must find the same.
+  std::unique_ptr<ConnectionDecoder> decoder_, twin_;
   std::string waiting_;
   std::string frames_;
   std::vector<std::string> requests_;

@@ -60,17 +60,20 @@ class DelimiterCodec final : public TestedCodec {
 
   Envelope envelope(size_t) const override { return envelope_; }
   bool has_fixed_envelope() const override { return true; }
-  ErrorReply error_reply(std::string_view sentence) const override {
-    return text("ERR " + std::string(sentence));
+  ErrorReply error_reply(const FailedRequest& failed) const override {
+    if (failed.failure == Failure::kBusy) return text("BUSY");
+    return text("ERR " + std::string(failed.sentence));
   }
-  ErrorReply busy_reply() const override { return text("BUSY"); }
 
  private:
   std::string_view payload_of(std::string_view input, const Delimiters::Found& found) const {
     return input.substr(0, include_ ? found.end : found.begin);
   }
   static Frame too_long(size_t consumed) {
-    return {.kind = Frame::Kind::kRefused, .consumed = consumed, .payload = "the line is too long"};
+    return {.kind = Frame::Kind::kRefused,
+            .consumed = consumed,
+            .payload = "the line is too long",
+            .failure = Failure::kTooLong};
   }
 
   Frame unterminated(DecodeState& state, std::string_view input, bool ended,

@@ -18,7 +18,10 @@ class FixedCodec final : public TestedCodec {
   Frame decode(DecodeState&, std::string_view input, bool ended,
                size_t frame_bytes_max) const override {
     if (bytes_ > frame_bytes_max && !input.empty()) [[unlikely]]
-      return {.kind = Frame::Kind::kFatal, .consumed = 1, .payload = "the frame is too long"};
+      return {.kind = Frame::Kind::kFatal,
+              .consumed = 1,
+              .payload = "the frame is too long",
+              .failure = Failure::kTooLong};
     if (input.size() >= bytes_) {
       return {.kind = Frame::Kind::kRequest, .consumed = bytes_, .payload = {input.data(), bytes_}};
     }
@@ -37,10 +40,10 @@ class FixedCodec final : public TestedCodec {
     return count;
   }
 
-  Envelope envelope(size_t) const override { return {}; }
   bool has_fixed_envelope() const override { return true; }
-  ErrorReply error_reply(std::string_view) const override { return {.body = {}, .close = true}; }
-  ErrorReply busy_reply() const override { return {.body = {}, .close = true}; }
+  ErrorReply error_reply(const FailedRequest&) const override {
+    return {.body = {}, .close = true};
+  }
   std::string problem(size_t frame_bytes_max) const override {
     if (bytes_ <= frame_bytes_max) return {};
     return "fixed: its " + std::to_string(bytes_) + " bytes are over frame_bytes_max, which is " +

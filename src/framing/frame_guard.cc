@@ -6,6 +6,19 @@ namespace trireme { inline namespace v0 {
 
 bool is_tested(const Codec& codec) { return dynamic_cast<const TestedCodec*>(&codec) != nullptr; }
 
+const char* mistake_in(const DecodedFrame& frame, std::string_view input, bool ended,
+                       size_t frame_bytes_max, size_t bytes_held) {
+  const size_t limit = frame_bytes_limit(frame_bytes_max);
+  if (frame.owned.size() > limit) return "its frame is longer than frame_bytes_max";
+  if (bytes_held > limit) return "it keeps more than frame_bytes_max";
+  if (frame.reply.size() > limit || frame.at_once.size() > limit)
+    return "what it answers by itself is longer than frame_bytes_max";
+  Frame base = frame;
+  if (!frame.owned.empty()) base.payload = {};  // which nobody looks at
+  if (base.kind == Frame::Kind::kGoodbye) base.kind = Frame::Kind::kRefused;
+  return mistake_in(base, input, ended, frame_bytes_max);
+}
+
 const char* mistake_in(const Frame& frame, std::string_view input, bool ended,
                        size_t frame_bytes_max) {
   if (frame.consumed > input.size()) return "it consumed more than there was";
@@ -28,6 +41,8 @@ const char* mistake_in(const Frame& frame, std::string_view input, bool ended,
       return ended ? nullptr : "it told the end of a stream that has not ended";
     case Frame::Kind::kSkip:
       return frame.consumed > 0 ? nullptr : "it skips, and consumes nothing";
+    case Frame::Kind::kGoodbye:
+      break;
   }
   return "its frame is of no kind";
 }

@@ -45,6 +45,9 @@ bool is_tested(const Codec& codec);
 // What is wrong with a frame that a codec has found at the front of `input`; null: nothing.
 const char* mistake_in(const Frame& frame, std::string_view input, bool ended,
                        size_t frame_bytes_max);
+// The same of a decoder with a memory of its own, which keeps `bytes_held` now.
+const char* mistake_in(const DecodedFrame& frame, std::string_view input, bool ended,
+                       size_t frame_bytes_max, size_t bytes_held);
 
 // True if the requests follow each other at the front of `input`, and each lies in the bytes of its
 // frame, of which there are 1 to `frame_bytes_limit`.

@@ -20,11 +20,11 @@ LengthField::LengthField(const Layout& layout)
 }
 
 // Fewer bytes than a word are there: one by one.
-uint64_t LengthField::read_at_the_end(const char* field) const {
+uint64_t LengthField::read_at_the_end(const char* field, uint8_t width, bool is_little) {
   uint64_t length = 0;
-  for (unsigned i = 0; i < layout_.width; ++i) {
+  for (unsigned i = 0; i < width; ++i) {
     const uint64_t byte = static_cast<unsigned char>(field[i]);
-    length = layout_.is_little ? length | byte << (8 * i) : length << 8 | byte;
+    length = is_little ? length | byte << (8 * i) : length << 8 | byte;
   }
   return length;
 }

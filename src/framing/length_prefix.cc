@@ -36,23 +36,28 @@ class LengthPrefixCodec final : public TestedCodec {
     const bool is_long = cut.found == LengthField::Found::kTooLong;
     return {.kind = Frame::Kind::kFatal,
             .consumed = field_.head_bytes(),
-            .payload = is_long ? "the frame is too long" : "the length is too small"};
+            .payload = is_long ? "the frame is too long" : "the length is too small",
+            .failure = is_long ? Failure::kTooLong : Failure::kRefused};
   }
 
   size_t decode_requests(DecodeState&, std::string_view input, bool, size_t frame_bytes_max,
                          uint32_t kind, std::span<DecodedRequest> into) const override {
     if (kind != 0) return 0;
+    const LengthField::Cutter cutter(field_, frame_bytes_max);
     const size_t strip = field_.strip();
-    size_t count = 0;
-    while (count < into.size()) {
-      const LengthField::Cut cut = field_.cut(input, frame_bytes_max);
-      if (cut.found != LengthField::Found::kFrame) break;
-      if (skip_empty_ && cut.frame_bytes == strip) break;
-      const char* const end = input.data() + cut.frame_bytes;
-      into[count++] = {{input.data() + strip, cut.frame_bytes - strip}, end, DecodeState(), 0};
-      input.remove_prefix(cut.frame_bytes);
+    const size_t skipped = skip_empty_ ? strip : 0;
+    const char* begin = input.data();
+    size_t left = input.size();
+    DecodedRequest* next = into.data();
+    DecodedRequest* const end = next + into.size();
+    while (next != end) {
+      const size_t bytes = cutter.whole_frame(begin, left);
+      if (bytes == 0 || bytes == skipped) break;
+      *next++ = {{begin + strip, bytes - strip}, begin + bytes, DecodeState(), 0};
+      begin += bytes;
+      left -= bytes;
     }
-    return count;
+    return static_cast<size_t>(next - into.data());
   }
 
   Envelope envelope(size_t body_bytes) const override {
@@ -66,10 +71,16 @@ class LengthPrefixCodec final : public TestedCodec {
   }
   // Without a length in it: what was stripped are zeros.
   bool has_fixed_envelope() const override { return !field_.is_stripped(); }
-  ErrorReply error_reply(std::string_view sentence) const override {
-    return text("ERR " + std::string(sentence));
+  bool envelope_recipe(EnvelopeRecipe& into) const override {
+    into = {};
+    into.around.head_bytes = static_cast<uint8_t>(field_.strip());
+    if (field_.is_stripped()) field_.describe(into);
+    return true;
   }
-  ErrorReply busy_reply() const override { return text("BUSY"); }
+  ErrorReply error_reply(const FailedRequest& failed) const override {
+    if (failed.failure == Failure::kBusy) return text("BUSY");
+    return text("ERR " + std::string(failed.sentence));
+  }
 
  private:
   // As much of a text as there is a length for.

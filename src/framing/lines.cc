@@ -64,14 +64,17 @@ class LinesCodec final : public TestedCodec {
     return envelope;
   }
   bool has_fixed_envelope() const override { return true; }
-  ErrorReply error_reply(std::string_view sentence) const override {
-    return {.body = "ERR " + std::string(sentence)};
+  ErrorReply error_reply(const FailedRequest& failed) const override {
+    if (failed.failure == Failure::kBusy) return {.body = "BUSY"};
+    return {.body = "ERR " + std::string(failed.sentence)};
   }
-  ErrorReply busy_reply() const override { return {.body = "BUSY"}; }
 
  private:
   static Frame too_long(size_t consumed) {
-    return {.kind = Frame::Kind::kRefused, .consumed = consumed, .payload = "the line is too long"};
+    return {.kind = Frame::Kind::kRefused,
+            .consumed = consumed,
+            .payload = "the line is too long",
+            .failure = Failure::kTooLong};
   }
 
   static Frame unterminated(DecodeState& state, std::string_view input, bool ended,

@@ -13,9 +13,9 @@ class RefusedOptions final : public Codec {
     if (input.empty()) return {.kind = ended ? Frame::Kind::kEnd : Frame::Kind::kIncomplete};
     return {.kind = Frame::Kind::kFatal, .consumed = input.size(), .payload = "internal"};
   }
-  Envelope envelope(size_t) const override { return {}; }
-  ErrorReply error_reply(std::string_view) const override { return {.body = {}, .close = true}; }
-  ErrorReply busy_reply() const override { return {.body = {}, .close = true}; }
+  ErrorReply error_reply(const FailedRequest&) const override {
+    return {.body = {}, .close = true};
+  }
   std::string problem(size_t) const override { return problem_; }
 
  private:

@@ -17,11 +17,13 @@ class VarintCodec final : public TestedCodec {
   Frame decode(DecodeState&, std::string_view input, bool ended,
                size_t frame_bytes_max) const override {
     const Varint length = read_varint(input, options_.bytes_max);
-    if (length.found == Varint::Found::kMalformed) return fatal("the length has no end", 1);
+    if (length.found == Varint::Found::kMalformed)
+      return fatal("the length has no end", 1, Failure::kRefused);
     if (length.found == Varint::Found::kNumber) {
       if (length.is_overlong && options_.refuse_overlong)
-        return fatal("the length is longer than need be", length.bytes);
-      if (length.number > frame_bytes_max) return fatal("the frame is too long", length.bytes);
+        return fatal("the length is longer than need be", length.bytes, Failure::kRefused);
+      if (length.number > frame_bytes_max)
+        return fatal("the frame is too long", length.bytes, Failure::kTooLong);
       if (length.number == 0 && options_.skip_empty)
         return {.kind = Frame::Kind::kSkip, .consumed = length.bytes};
       if (length.number <= input.size() - length.bytes) {
@@ -58,17 +60,18 @@ class VarintCodec final : public TestedCodec {
     envelope.head_bytes = write_varint(body_bytes, envelope.head.data());
     return envelope;
   }
-  ErrorReply error_reply(std::string_view sentence) const override {
-    std::string body = "ERR " + std::string(sentence);
+  ErrorReply error_reply(const FailedRequest& failed) const override {
+    if (failed.failure == Failure::kBusy) return {.body = "BUSY"};
+    std::string body = "ERR " + std::string(failed.sentence);
     const uint64_t most = varint_max(options_.bytes_max);
     if (body.size() > most) body.resize(most);
     return {.body = std::move(body)};
   }
-  ErrorReply busy_reply() const override { return {.body = "BUSY"}; }
 
  private:
-  static Frame fatal(std::string_view sentence, size_t consumed) {
-    return {.kind = Frame::Kind::kFatal, .consumed = consumed, .payload = sentence};
+  static Frame fatal(std::string_view sentence, size_t consumed, Failure failure) {
+    return {
+        .kind = Frame::Kind::kFatal, .consumed = consumed, .payload = sentence, .failure = failure};
   }
 
   const VarintOptions options_;

@@ -18,7 +18,8 @@ class CancelSignal {
   // The holder, before the job is handed over or lent.
   void reset() {
     deadline_ = kNever;
-    reason_.store(0, std::memory_order_relaxed);
+    state_.cancelled.store(0, std::memory_order_relaxed);
+    state_.view = nullptr;
     runs_no_more_.store(false, std::memory_order_relaxed);
   }
   // The same. The deadline of the request, which is the only one of its job then.
@@ -34,16 +35,20 @@ class CancelSignal {
   bool has_expired(TimePoint now) const { return deadline_ <= now; }
   // Its handler was told that the deadline has passed, so the client is, too.
   bool missed_deadline() const {
-    return reason_.load(std::memory_order_relaxed) == static_cast<uint8_t>(CancelReason::kDeadline);
+    return state_.cancelled.load(std::memory_order_relaxed) ==
+           static_cast<uint8_t>(CancelReason::kDeadline);
   }
   // A handler, through trireme::wait_for(). False: it was cancelled before `until`, or the deadline
   // has passed: that is seen here, too, for the loop may not turn.
   bool wait_until(Threads& threads, Clock& clock, TimePoint until);
-  const std::atomic<uint8_t>& reason() const { return reason_; }  // CancelReason; 0: none
+  // For the Request.
+  const detail::RequestState& state() const { return state_; }
+  // The holder, before the job is handed over or lent.
+  void set_view(const RequestView* view) { state_.view = view; }
 
  private:
   TimePoint deadline_ = kNever;
-  std::atomic<uint8_t> reason_{0};
+  detail::RequestState state_;
   std::atomic<bool> runs_no_more_{false};
   ParkSpot spot_;  // of a handler in wait_until
 };

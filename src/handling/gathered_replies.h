@@ -11,16 +11,10 @@
 #include <string_view>
 
 #include "handling/published_replies.h"
-#include "reply/envelope_guard.h"
-#include "trireme/answer.h"
+#include "reply/envelope_maker.h"
 #include "trireme/codec.h"
 
 namespace trireme { inline namespace v0 {
-
-inline bool is_plain(const Answer& answer) {
-  return answer.kind() == Answer::Kind::kBytes && !answer.closes() &&
-         answer.next_codec() == nullptr;
-}
 
 class GatheredReplies {
  public:
@@ -42,9 +36,9 @@ class GatheredReplies {
   void switch_on() { is_on_ = true; }
   bool is_on() const { return is_on_; }
 
-  // The thread that runs the job. Frames an answer behind the others. `fixed`: what goes around
-  // every answer; null: `codec` is asked. False: it does not fit, or the codec has made a mistake.
-  bool add(std::string_view body, const Envelope* fixed, const Codec& codec);
+  // The thread that runs the job. Frames an answer behind the others. False: it does not fit, or
+  // the codec has made a mistake.
+  bool add(std::string_view body, const EnvelopeMaker& envelopes, const Codec& codec);
   // The same, before the next handler: the holder may send them.
   void publish() { published_.publish(all_.count, all_.bytes); }
 
@@ -72,6 +66,8 @@ class GatheredReplies {
 
  private:
   static void copy(char* to, std::string_view bytes);
+  void put(std::string_view body, const Envelope& around);
+  bool add_asked(std::string_view body, const Codec& codec);
 
   Part all_;
   Part left_;  // only the holder, even while the handler runs
@@ -83,7 +79,7 @@ class GatheredReplies {
 
 // Most answers are short, and then a call costs more than the copy: the first and the last bytes,
 // which may overlap.
-inline void GatheredReplies::copy(char* to, std::string_view bytes) {
+[[gnu::always_inline]] inline void GatheredReplies::copy(char* to, std::string_view bytes) {
   const size_t size = bytes.size();
   const char* from = bytes.data();
   const auto ends = [&](auto part) {
@@ -109,23 +105,29 @@ inline void GatheredReplies::copy(char* to, std::string_view bytes) {
 }
 
 // Inline: run once a request, from one place.
-inline bool GatheredReplies::add(std::string_view body, const Envelope* fixed, const Codec& codec) {
-  constexpr size_t kEnvelopeBytesMax = sizeof(Envelope::head) + sizeof(Envelope::tail);
-  if (body.size() + kEnvelopeBytesMax > bytes_.size() - all_.bytes) return false;
-  Envelope made;
-  if (fixed == nullptr && !ask_envelope(codec, body.size(), made)) return false;
+[[gnu::always_inline]] inline bool GatheredReplies::add(std::string_view body,
+                                                        const EnvelopeMaker& envelopes,
+                                                        const Codec& codec) {
+  constexpr size_t kRoom = EnvelopeMaker::kHeadRoom + EnvelopeMaker::kTailRoom;
+  if (body.size() + kRoom > bytes_.size() - all_.bytes) return false;
+  static_assert(kBytes <= EnvelopeMaker::kSmallBytes);
+  if (!envelopes.knows_small()) [[unlikely]]
+    return add_asked(body, codec);
+  put(body, envelopes.put_head(body.size(), bytes_.data() + all_.bytes));
+  return true;
+}
+
+// With its head, which is there, and its tail. There is room.
+[[gnu::always_inline]] inline void GatheredReplies::put(std::string_view body,
+                                                        const Envelope& around) {
   last_begin_ = all_.bytes;
   ++all_.count;
-  const Envelope& around = fixed != nullptr ? *fixed : made;
   char* const begin = bytes_.data() + all_.bytes;
-  // There is room for head and tail at their full size: copies of a constant size are no calls.
-  std::memcpy(begin, around.head.data(), around.head.size());
   char* const text = begin + around.head_bytes;
   copy(text, body);
   char* const tail = text + body.size();
   std::memcpy(tail, around.tail.data(), around.tail.size());
   all_.bytes += static_cast<uint32_t>(tail + around.tail_bytes - begin);
-  return true;
 }
 
 }}  // namespace trireme

@@ -32,7 +32,7 @@ inline void Job::run_request() {
   outbox.request_number = requests.number + requests.run;
   ++requests.run;
   run.service->on_request(
-      run.session, Request(asked.payload, asked.kind, run.id, run.context, cancellation.reason()),
+      run.session, Request(asked.payload, asked.kind, run.id, run.context, cancellation.state()),
       *this);
   if (run.reply_taken) gather_early_reply();
 }
@@ -70,7 +70,7 @@ bool Job::run_next() noexcept {
     run.threw = true;
     log_thrown();
     if (run.kind == JobKind::kRequest && !run.reply_taken && replies.count() < requests.run) {
-      outbox.put(error("internal"));
+      outbox.put(detail::failed(Failure::kInternal, "internal"));
     }
   }
   if (requests.run == requests.count || cancellation.runs_no_more() || run.threw ||
@@ -81,12 +81,12 @@ bool Job::run_next() noexcept {
   return true;
 }
 
-// Frames a small plain answer behind the others.
-inline bool Job::gather(const Answer& given) {
-  if (!replies.is_on() || !is_plain(given) || outbox.has_mail()) return false;
+// Frames a small plain answer behind the others. Inline: run once a request, from `answer`.
+[[gnu::always_inline]] inline bool Job::gather(const Answer& given) {
+  if (!replies.is_on() || !given.is_plain() || outbox.has_mail()) return false;
   const std::string_view body = given.text();
   if (body.size() >= kAloneBytesMin && requests.count == 1) return false;
-  return replies.add(body, run.fixed_envelope, *run.codec);
+  return replies.add(body, *run.envelopes, *run.codec);
 }
 
 // It was answered through its Reply before its handler returned.
@@ -96,8 +96,8 @@ void Job::gather_early_reply() {
   run.reply_taken = false;
 }
 
-// Directly after the handler has returned, on its thread. A view is copied here, unless it is of
-// the request, whose bytes live on: other bytes may change or go as soon as user code runs again.
+// Directly after the handler has returned, on its thread. Borrowed bytes are copied here, unless
+// they are of the request, which live on: others may change or go as soon as user code runs again.
 void Job::answer(Answer&& given) {
   CHECK(replies.count() < requests.run && !outbox.has_answer(), "a request is answered twice");
   if (!gather(given)) keep_answer(std::move(given));
@@ -136,7 +136,7 @@ bool Job::has_simple_answers() const {
   if (run.threw || requests.count == 0 || outbox.has_mail()) return false;
   if (!outbox.has_answer()) return replies.count() == requests.count && !replies.text().empty();
   const Answer& alone = outbox.answer();
-  return requests.count == 1 && is_plain(alone) && alone.text().size() >= kAloneBytesMin;
+  return requests.count == 1 && alone.is_plain() && alone.text().size() >= kAloneBytesMin;
 }
 
 bool Job::write_directly(Kernel& kernel) {
@@ -145,7 +145,7 @@ bool Job::write_directly(Kernel& kernel) {
   const bool all =
       requests.run > 0 && replies.count() + (outbox.has_answer() ? 1 : 0) == requests.run;
   const bool plain =
-      all && !outbox.has_mail() && (!outbox.has_answer() || is_plain(outbox.answer()));
+      all && !outbox.has_mail() && (!outbox.has_answer() || outbox.answer().is_plain());
   if (!plain || cancellation.missed_deadline()) return false;
   Envelope envelope;
   DirectWrite::Pieces left;

@@ -73,7 +73,7 @@ class alignas(64) Job final : public QueuedJob, public OutboxOwner, private deta
     detail::Service* service = nullptr;
     SessionPointer session = nullptr;  // kOpen: the result
     const Codec* codec = nullptr;
-    const Envelope* fixed_envelope = nullptr;  // of all its answers; null: depends on their size
+    const EnvelopeMaker* envelopes = nullptr;
     ConnectionId id;
   };
   // For the holder that finishes it.

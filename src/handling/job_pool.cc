@@ -16,7 +16,9 @@ bool JobPool::own_requests(Job& job) {
   job.home.on_data_worker = true;
   job.home.in_read_buffer = false;
   if (job.requests.count == 0) return true;
+  if (job.requests.has_attached && !job.requests.attached.frame.empty()) return true;
   const std::string_view bytes = job.requests.bytes();
+  if (bytes.empty()) return true;  // all of them own their bytes
   char* copy = job.requests.room_for(bytes.size());
   if (copy == nullptr) {
     if (bytes.size() > kStorageMax) {
@@ -30,17 +32,21 @@ bool JobPool::own_requests(Job& job) {
   std::memcpy(copy, bytes.data(), bytes.size());
   for (uint32_t i = 0; i < job.requests.count; ++i) {
     DecodedRequest& asked = job.requests.all[i];
-    if (!asked.payload.empty()) {
+    const bool is_owned = job.requests.has_attached && !job.requests.attached.owned.empty();
+    if (!asked.payload.empty() && !is_owned) {
       asked.payload = {copy + (asked.payload.data() - bytes.data()), asked.payload.size()};
     }
     asked.end = copy + (asked.end - bytes.data());
   }
+  job.requests.begin = copy;
+  if (job.requests.has_attached) job.requests.place_view();
   return true;
 }
 
 void JobPool::recycle(Job& job) {
   job.outbox.clear();
   job.requests.kept.reset();
+  job.requests.detach();
   job.home.charge = Charge();
   job.home.owner = nullptr;
   if (job.requests.storage.capacity() > kStorageMax) {

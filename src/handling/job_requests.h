@@ -8,13 +8,25 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "runtime/memory/buffers.h"
 #include "trireme/codec.h"
+#include "trireme/request.h"
 
 namespace trireme { inline namespace v0 {
+
+// What a decoder with a memory of its own has left with a request, the only one of its job.
+struct AttachedToRequest {
+  std::string owned{};  // the payload, if it is not empty
+  std::string frame{};  // the frame, if it had to wait before its job was made
+  std::shared_ptr<RequestView> view{};
+  ReplyTag tag{};
+  Charge charge{};  // of its bytes
+};
 
 struct JobRequests {
   static constexpr uint32_t kMax = 16;
@@ -39,6 +51,15 @@ struct JobRequests {
   const DecodedRequest& last_run() const { return all[run - 1]; }
   uint64_t last_run_number() const { return number + run - 1; }
 
+  // The holder, before the job is handed over or lent: the bytes are where they are to stay.
+  void place_view() {
+    if (attached.view != nullptr) attached.view->place(bytes().empty() ? nullptr : begin);
+  }
+  // The holder. Forgets what was attached.
+  void detach() {
+    if (std::exchange(has_attached, false)) attached = {};
+  }
+
   // Their own copy for a data worker, where it does not fit behind them; kept for the next ones
   // while it is small (JobPool).
   Block storage;
@@ -49,7 +70,9 @@ struct JobRequests {
   uint32_t count = 0;
   uint32_t run = 0;  // of them, started
   const char* begin = nullptr;
+  bool has_attached = false;
   std::array<DecodedRequest, kMax> all;
+  AttachedToRequest attached;
 };
 
 }}  // namespace trireme

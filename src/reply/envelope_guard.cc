@@ -11,12 +11,4 @@ bool ask_envelope(const Codec& codec, size_t body_bytes, Envelope& into) noexcep
   return is_within_bounds(into);
 }
 
-bool ask_fixed_envelope(const Codec& codec, Envelope& into) noexcept {
-  try {
-    return codec.has_fixed_envelope() && ask_envelope(codec, 0, into);
-  } catch (...) {
-    return false;
-  }
-}
-
 }}  // namespace trireme

@@ -18,8 +18,4 @@ inline bool is_within_bounds(const Envelope& envelope) {
 // What goes around an answer of `body_bytes`. False: the codec has made a mistake.
 [[nodiscard]] bool ask_envelope(const Codec& codec, size_t body_bytes, Envelope& into) noexcept;
 
-// What goes around every answer. False: that depends on the answer, or the codec has made a
-// mistake, and makes it again when it is asked about an answer.
-[[nodiscard]] bool ask_fixed_envelope(const Codec& codec, Envelope& into) noexcept;
-
 }}  // namespace trireme

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -49,8 +50,19 @@ struct AnswerMail final : ConnectionMail {
 struct PushMail final : ConnectionMail {
   PushMail(ConnectionId to, ChargedBytes data, Overflow policy)
       : ConnectionMail(kMailPush, to), bytes(std::move(data)), overflow(policy) {}
+  PushMail(ConnectionId to, Answer given, Charge of_answer, Overflow policy)
+      : ConnectionMail(kMailPush, to),
+        overflow(policy),
+        answer(std::move(given)),
+        charge(std::move(of_answer)) {}
+
+  // What is counted as on its way.
+  size_t size() const { return answer ? answer->text().size() : bytes.bytes().size(); }
+
   ChargedBytes bytes;
   Overflow overflow;
+  std::optional<Answer> answer;  // to be framed, in place of `bytes`; owned bytes only
+  Charge charge;                 // of the answer
 };
 
 struct CloseMail final : ConnectionMail {

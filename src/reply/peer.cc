@@ -26,29 +26,57 @@ namespace {
   return true;
 }
 
-}  // namespace
-
-SendResult Peer::send(std::string bytes, Overflow overflow) const {
-  ServerContext* context = context_.get();
+// Charges `size` bytes for a push. If that may not be: why.
+std::optional<SendResult> may_send(ServerContext* context, ConnectionId id, size_t size,
+                                   Overflow overflow) {
   if (context == nullptr) return SendResult::kClosed;
-  if (!context->roster.connected(id_)) {
+  if (!context->roster.connected(id)) {
     context->stale_ids.add();
     return SendResult::kClosed;
   }
-  SlotRecord& record = *context->roster.record(id_);
+  const SlotRecord& record = *context->roster.record(id);
   if (overflow == Overflow::kReject) {
     const uint64_t unsent = uint64_t{record.unsent_bytes.load(std::memory_order_relaxed)} +
                             record.transit_bytes.load(std::memory_order_relaxed);
     if (unsent > context->roster.listener(record).write_bytes_high) return SendResult::kFull;
   }
-  if (!context->buffers.charge(bytes.size())) return SendResult::kFull;
-  const size_t size = bytes.size();
-  ChargedBytes charged(std::move(bytes), context->buffers);
+  if (!context->buffers.charge(size)) return SendResult::kFull;
+  return {};
+}
+
+// `mail` null: there was no memory for it.
+SendResult send_push(ServerContext& context, ConnectionId id, size_t size,
+                     std::unique_ptr<Mail> mail) {
+  SlotRecord& record = *context.roster.record(id);
   record.transit_bytes.fetch_add(size, std::memory_order_relaxed);
-  std::unique_ptr<Mail> mail(new (std::nothrow) PushMail(id_, std::move(charged), overflow));
-  if (send_mail(*context, id_, std::move(mail))) return SendResult::kQueued;
+  if (send_mail(context, id, std::move(mail))) return SendResult::kQueued;
   record.transit_bytes.fetch_sub(size, std::memory_order_relaxed);
   return SendResult::kFull;
+}
+
+}  // namespace
+
+SendResult Peer::send(std::string bytes, Overflow overflow) const {
+  ServerContext* const context = context_.get();
+  const size_t size = bytes.size();
+  if (const auto refused = may_send(context, id_, size, overflow)) return *refused;
+  ChargedBytes charged(std::move(bytes), context->buffers);
+  std::unique_ptr<Mail> mail(new (std::nothrow) PushMail(id_, std::move(charged), overflow));
+  return send_push(*context, id_, size, std::move(mail));
+}
+
+SendResult Peer::push(Answer answer, Overflow overflow) const {
+  CHECK(answer.next_codec() == nullptr && !answer.closes(),
+        "an answer with then() or close_after() cannot be pushed");
+  if (answer.kind() == Answer::Kind::kNone) return SendResult::kQueued;
+  ServerContext* const context = context_.get();
+  const size_t size = answer.text().size();
+  if (const auto refused = may_send(context, id_, size, overflow)) return *refused;
+  Charge charge(context->buffers, size);
+  if (!with_memory([&] { answer = std::move(answer).with_copy(); })) return SendResult::kFull;
+  std::unique_ptr<Mail> mail(new (std::nothrow)
+                                 PushMail(id_, std::move(answer), std::move(charge), overflow));
+  return send_push(*context, id_, size, std::move(mail));
 }
 
 void Peer::close() const {

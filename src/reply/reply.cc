@@ -16,7 +16,7 @@ Reply::Reply(Reply&& other) noexcept
 
 Reply& Reply::operator=(Reply&& other) noexcept {
   if (this == &other) return *this;
-  if (context_.get() != nullptr) deliver(error("internal"));
+  if (context_.get() != nullptr) deliver(detail::failed(Failure::kInternal, "internal"));
   id_ = other.id_;
   request_number_ = other.request_number_;
   context_ = std::move(other.context_);
@@ -24,7 +24,7 @@ Reply& Reply::operator=(Reply&& other) noexcept {
 }
 
 Reply::~Reply() {
-  if (context_.get() != nullptr) deliver(error("internal"));
+  if (context_.get() != nullptr) deliver(detail::failed(Failure::kInternal, "internal"));
 }
 
 void Reply::send(Answer answer) && {
@@ -39,7 +39,7 @@ void Reply::deliver(Answer answer) {
     return answer.is_owned() ? outbox->put(std::move(answer)) : outbox->put_copy(std::move(answer));
   }
   if (!answer.is_owned() && !with_memory([&] { answer = std::move(answer).with_copy(); })) {
-    answer = error("internal");  // no memory for the copy
+    answer = detail::failed(Failure::kInternal, "internal");  // no memory for the copy
   }
   auto mail = std::make_unique<AnswerMail>(id_, request_number_, std::move(answer));
   if (outbox != nullptr && context.get()->roster.owns(outbox->connection)) {

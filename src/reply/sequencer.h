@@ -1,4 +1,4 @@
-// Puts the replies of one connection back into request order.
+// Puts the replies of one connection back into request order, and counts them where they have none.
 //
 // Step 5. Thread: the holder of the loop. Every request gets a number when it is decoded; the reply
 // with the lowest open number may leave, later ones are held. Serial connections never hold any.
@@ -30,6 +30,9 @@ class Sequencer {
     ++in_flight_;
     return ++opened_;
   }
+
+  // Of the request that is opened next.
+  uint64_t next_number() const { return opened_ + 1; }
 
   // The latest `count` requests are given back: they have not been started.
   void take_back(uint64_t count) {

@@ -2,6 +2,7 @@
 // the same frames. Aborts where they are not, and where a frame breaks a rule of trireme/codec.h.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "framing/codec_feed.h"
 #include "framing/frame_guard.h"
 #include "runtime/system/random.h"
 #include "trireme/codec.h"
@@ -87,6 +89,26 @@ inline void whole_and_cut(const trireme::Codec& codec, std::string_view stream,
   const std::string cut = decode(codec, stream, frame_bytes_max, &random);
   if (whole == cut) return;
   std::fprintf(stderr, "whole:\n%s\ncut:\n%s\n", whole.c_str(), cut.c_str());
+  require(false, "the frames depend on where the stream is cut");
+}
+
+// The same for a codec with decoders.
+inline void whole_and_cut_decoder(const trireme::Codec& codec, std::string_view stream,
+                                  size_t frame_bytes_max, uint64_t seed) {
+  trireme::CodecFeed whole(codec, frame_bytes_max), cut(codec, frame_bytes_max);
+  whole.take(stream, false);
+  whole.take({}, true);
+  trireme::Random random(seed);
+  for (std::string_view rest = stream; !rest.empty();) {
+    const size_t piece = std::min<size_t>(rest.size(), 1 + random.below(7));
+    cut.take(rest.substr(0, piece), piece == rest.size());
+    rest.remove_prefix(piece);
+  }
+  cut.take({}, true);
+  require(whole.mistake().empty(), whole.mistake().c_str());
+  require(cut.mistake().empty(), cut.mistake().c_str());
+  if (whole.frames() == cut.frames()) return;
+  std::fprintf(stderr, "whole:\n%s\ncut:\n%s\n", whole.frames().c_str(), cut.frames().c_str());
   require(false, "the frames depend on where the stream is cut");
 }
 

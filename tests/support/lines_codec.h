@@ -17,10 +17,9 @@ class LinesCodec : public trireme::Codec {
   trireme::Envelope envelope(size_t body_bytes) const override {
     return lines_->envelope(body_bytes);
   }
-  trireme::ErrorReply error_reply(std::string_view sentence) const override {
-    return lines_->error_reply(sentence);
+  trireme::ErrorReply error_reply(const trireme::FailedRequest& failed) const override {
+    return lines_->error_reply(failed);
   }
-  trireme::ErrorReply busy_reply() const override { return lines_->busy_reply(); }
 
  private:
   const std::shared_ptr<const trireme::Codec> lines_ = trireme::lines();

@@ -20,9 +20,8 @@ struct CodecScript {
   std::function<size_t(std::string_view, std::span<trireme::DecodedRequest>)> decode_requests{};
   std::function<trireme::Envelope(size_t)> envelope{};
   bool has_fixed_envelope = false;
-  std::function<trireme::ErrorReply(std::string_view)> error_reply{};
-  std::function<trireme::ErrorReply()> busy_reply{};
-  std::function<std::string()> goodbye{};
+  std::function<trireme::ErrorReply(const trireme::FailedRequest&)> error_reply{};
+  std::function<std::string(trireme::CloseReason)> last_words{};
 };
 
 class ScriptedCodec final : public trireme::Codec {
@@ -45,13 +44,12 @@ class ScriptedCodec final : public trireme::Codec {
     return script_.envelope ? script_.envelope(body_bytes) : lines_->envelope(body_bytes);
   }
   bool has_fixed_envelope() const override { return script_.has_fixed_envelope; }
-  trireme::ErrorReply error_reply(std::string_view sentence) const override {
-    return script_.error_reply ? script_.error_reply(sentence) : lines_->error_reply(sentence);
+  trireme::ErrorReply error_reply(const trireme::FailedRequest& failed) const override {
+    return script_.error_reply ? script_.error_reply(failed) : lines_->error_reply(failed);
   }
-  trireme::ErrorReply busy_reply() const override {
-    return script_.busy_reply ? script_.busy_reply() : lines_->busy_reply();
+  std::string last_words(trireme::CloseReason reason) const override {
+    return script_.last_words ? script_.last_words(reason) : "";
   }
-  std::string goodbye() const override { return script_.goodbye ? script_.goodbye() : ""; }
 
  private:
   const CodecScript script_;

@@ -34,7 +34,7 @@ class Responder {
 };
 
 // What a listener serves. Several threads call the functions at once for different connections.
-// Calls for one connection come one at a time; with Ordering::kPipelined, several calls of
+// Calls for one connection come one at a time; with kPipelined and kUnordered, several calls of
 // on_request() may run at once, and beside them one of on_timer(), or a function of Peer::call.
 //
 // A session travels as `void*`, because the server knows no user's class. Only the service that has

@@ -307,11 +307,12 @@ TEST(CodecMistakes, OfAnEnvelopeComeBehindTheRepliesBefore) {
 }
 
 TEST(CodecMistakes, OfErrorRepliesAndLastWords) {
-  const auto error_reply = [](std::string_view) -> ErrorReply { throw std::runtime_error("bad"); };
-  const auto busy_reply = []() -> ErrorReply { throw 7; };
-  const auto goodbye = []() -> std::string { throw std::runtime_error("bad"); };
-  const auto codec =
-      scripted({.error_reply = error_reply, .busy_reply = busy_reply, .goodbye = goodbye});
+  const auto error_reply = [](const FailedRequest& failed) -> ErrorReply {
+    if (failed.failure == Failure::kBusy) throw 7;
+    throw std::runtime_error("bad");
+  };
+  const auto last_words = [](CloseReason) -> std::string { throw std::runtime_error("bad"); };
+  const auto codec = scripted({.error_reply = error_reply, .last_words = last_words});
   for (const std::string request : {"error", "busy"}) {
     Conversation talk(codec, reply_to);
     EXPECT_EQ(talk.say("a\n" + request + "\nb\n"), "a\n");
@@ -320,7 +321,7 @@ TEST(CodecMistakes, OfErrorRepliesAndLastWords) {
   Conversation drained(codec, reply_to);
   EXPECT_EQ(drained.say("a\n"), "a\n");
   EXPECT_EQ(drained.drain(), "");
-  expect_codec_error(drained, "goodbye");
+  expect_codec_error(drained, "last words");
   // A client that is told why its line was refused.
   Conversation refused(codec, reply_to, {.limits = {.frame_bytes_max = 4}});
   EXPECT_EQ(refused.say("toolong\n"), "");

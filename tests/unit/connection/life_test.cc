@@ -74,8 +74,8 @@ TEST(Life, AStepWaitsForWorkAndForTheCallbackOfADrain) {
   EXPECT_EQ(life_in(Phase::kGivenUp).step(false), Step::kWait);
   EXPECT_EQ(life_in(Phase::kDecoded).step(true), Step::kFinish);
   EXPECT_EQ(life_in(Phase::kFinishing).step(true), Step::kWait);
-  EXPECT_EQ(life_in(Phase::kFinishing).step(false), Step::kSendRest);
-  EXPECT_EQ(life_in(Phase::kMuted).step(false), Step::kSendRest);
+  EXPECT_EQ(life_in(Phase::kFinishing).step(false), Step::kSayGoodbye);
+  EXPECT_EQ(life_in(Phase::kMuted).step(false), Step::kSayGoodbye);
   EXPECT_EQ(life_in(Phase::kLingering).step(false), Step::kWait);
   Life life = open_life();
   ASSERT_TRUE(life.drain(true));
@@ -86,6 +86,26 @@ TEST(Life, AStepWaitsForWorkAndForTheCallbackOfADrain) {
   EXPECT_EQ(life.step(false), Step::kSayGoodbye);
   life.note_goodbye();
   EXPECT_EQ(life.step(false), Step::kSendRest);
+}
+
+TEST(Life, LastWordsAreSaidOnceAndForAReasonOfOurs) {
+  for (int i = 0; i < kCloseReasonCount; ++i) {
+    const auto reason = static_cast<CloseReason>(i);
+    const bool is_ours =
+        reason == CloseReason::kClosedByHandler || reason == CloseReason::kIdleTimeout ||
+        reason == CloseReason::kSilentTimeout || reason == CloseReason::kRequestTimeout;
+    for (const bool drains : {false, true}) {
+      Life life = open_life();
+      if (drains) {
+        ASSERT_TRUE(life.drain(false));
+      }
+      ASSERT_TRUE(life.finish(reason));
+      EXPECT_EQ(life.step(false), is_ours || drains ? Step::kSayGoodbye : Step::kSendRest) << i;
+      EXPECT_EQ(life.farewell(), drains ? CloseReason::kDrained : reason);
+      life.note_goodbye();
+      EXPECT_EQ(life.step(false), Step::kSendRest) << i;
+    }
+  }
 }
 
 TEST(Life, LingersUnlessThePeerHasEndedItsStream) {

@@ -190,11 +190,11 @@ TEST(Lines, FramesItsRepliesAndErrors) {
   const Envelope envelope = codec->envelope(77);
   EXPECT_EQ(envelope.head_bytes, 0);
   EXPECT_EQ(std::string(envelope.tail.data(), envelope.tail_bytes), "\n");
-  EXPECT_EQ(codec->error_reply("it broke").body, "ERR it broke");
-  EXPECT_FALSE(codec->error_reply("it broke").close);
-  EXPECT_EQ(codec->busy_reply().body, "BUSY");
-  EXPECT_FALSE(codec->busy_reply().close);
-  EXPECT_EQ(codec->goodbye(), "");
+  EXPECT_EQ(codec->error_reply({.sentence = "it broke"}).body, "ERR it broke");
+  EXPECT_FALSE(codec->error_reply({.sentence = "it broke"}).close);
+  EXPECT_EQ(codec->error_reply({.failure = Failure::kBusy, .sentence = "busy"}).body, "BUSY");
+  EXPECT_FALSE(codec->error_reply({.failure = Failure::kBusy}).close);
+  EXPECT_EQ(codec->last_words(CloseReason::kDrained), "");
 }
 
 // The reference sees the whole stream.
@@ -260,9 +260,9 @@ TEST(BytesProperty, TheRequestsJoinedAreTheStream) {
 }
 
 TEST(Bytes, HasNoErrorReplyAndCloses) {
-  EXPECT_EQ(bytes()->error_reply("x").body, "");
-  EXPECT_TRUE(bytes()->error_reply("x").close);
-  EXPECT_TRUE(bytes()->busy_reply().close);
+  EXPECT_EQ(bytes()->error_reply({.sentence = "x"}).body, "");
+  EXPECT_TRUE(bytes()->error_reply({.sentence = "x"}).close);
+  EXPECT_TRUE(bytes()->error_reply({.failure = Failure::kBusy}).close);
   EXPECT_EQ(bytes()->envelope(5).head_bytes + bytes()->envelope(5).tail_bytes, 0);
 }
 

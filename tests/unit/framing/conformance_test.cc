@@ -2,9 +2,13 @@
 // not. Method: streams of each codec; mutants made of `lines`.
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include "support/scripted_codec.h"
+#include "support/talk_codec.h"
 #include "trireme/codecs.h"
 #include "trireme/testing/codec_conformance.h"
 
@@ -101,6 +105,14 @@ TEST(CodecConformance, Varint) {
       EXPECT_EQ(wrong(codec, {stream, bytes_of({255, 255, 255, 255, 255, 255})}), "") << bytes_max;
     }
   }
+}
+
+TEST(CodecConformance, DecodersAndEncoders) {
+  const std::vector<std::string> streams{
+      "#1 one\n~2 ab c\nping x\n>3\n>first\n>second\n.\nwhat\n#4 a\nbye\n#6 x\n", "#1 x\n>2\n>part",
+      ">1\n.\n#2", ""};
+  EXPECT_EQ(wrong(support::talk_codec(), streams), "");
+  EXPECT_EQ(wrong(support::talk_codec(support::TalkCodec::Ahead::kYes), streams), "");
 }
 
 // Mutants.
@@ -208,6 +220,77 @@ TEST(CodecConformanceMutants, BatchesOtherwise) {
                           }})
                 .find("by decode_requests()"),
             std::string::npos);
+}
+
+// Of codecs with decoders: lines, by a decoder that a test spoils.
+struct DecoderScript {
+  std::function<void(std::span<char>, DecodedFrame&)> spoil = [](std::span<char>, DecodedFrame&) {};
+  size_t held = 0;
+  size_t head_bytes = 0;
+};
+
+class SpoiltCodec final : public Codec {
+ public:
+  explicit SpoiltCodec(DecoderScript script) : script_(std::move(script)) {}
+
+  std::unique_ptr<ConnectionDecoder> make_decoder() const override {
+    return std::make_unique<Spoilt>(script_);
+  }
+  bool has_encoder() const override { return true; }
+  void encode(const OutgoingReply&, EncodedReply& into) const override {
+    into.head = std::string(script_.head_bytes, 'h');
+    into.tail = "\n";
+  }
+  ErrorReply error_reply(const FailedRequest&) const override { return {.body = "E"}; }
+
+ private:
+  class Spoilt final : public ConnectionDecoder {
+   public:
+    explicit Spoilt(const DecoderScript& script) : script_(script) {}
+    void decode(std::span<char> input, bool ended, size_t max, DecodedFrame& out) override {
+      DecodeState state;
+      static_cast<Frame&>(out) = line(state, {input.data(), input.size()}, ended, max);
+      script_.spoil(input, out);
+    }
+    size_t bytes_held() const override { return script_.held; }
+
+   private:
+    const DecoderScript& script_;
+  };
+
+  const DecoderScript script_;
+};
+
+std::string found_in(DecoderScript script) {
+  return wrong(std::make_shared<SpoiltCodec>(std::move(script)), {"a\nbc\nd", "xyz\n"});
+}
+
+TEST(CodecConformanceMutants, OfDecoders) {
+  EXPECT_EQ(found_in(DecoderScript{}), "");
+  int calls = 0;
+  const auto is_told = [](const std::string& findings, const char* what) {
+    EXPECT_NE(findings.find(what), std::string::npos) << findings;
+  };
+  is_told(found_in(DecoderScript{.spoil =
+                                     [&](std::span<char>, DecodedFrame& out) {
+                                       if (++calls % 5 == 0) out.code = 1;
+                                     }}),
+          "two decoders find two things");
+  is_told(found_in(DecoderScript{.spoil =
+                                     [&](std::span<char> in, DecodedFrame&) {
+                                       if (!in.empty() && ++calls % 5 == 0) in[0] = '?';
+                                     }}),
+          "two decoders find two things");
+  is_told(found_in(DecoderScript{.spoil =
+                                     [](std::span<char> in, DecodedFrame& out) {
+                                       if (in.size() == 1) out.at_once = "cut";
+                                     }}),
+          "are not those of the whole stream");
+  is_told(found_in(DecoderScript{
+              .spoil = [](std::span<char>, DecodedFrame&) { throw std::runtime_error("oh"); }}),
+          "its decoder threw: std::runtime_error: oh");
+  is_told(found_in(DecoderScript{.held = 1 << 20}), "it keeps more than frame_bytes_max");
+  is_told(found_in(DecoderScript{.head_bytes = 20'000}), "what it has encoded is overfilled");
 }
 
 }  // namespace

@@ -123,8 +123,8 @@ TEST(DelimiterCodec, TheOneThatIsCompleteFirstEndsTheRequest) {
 }
 
 TEST(DelimiterCodec, AnErrorNeverHoldsADelimiter) {
-  EXPECT_EQ(delimiter(" ")->error_reply("it broke").body, "ERR_it_broke");
-  EXPECT_EQ(delimiter("\n", {.include = true})->error_reply("no").body, "ERR no\n");
+  EXPECT_EQ(delimiter(" ")->error_reply({.sentence = "it broke"}).body, "ERR_it_broke");
+  EXPECT_EQ(delimiter("\n", {.include = true})->error_reply({.sentence = "no"}).body, "ERR no\n");
 }
 
 TEST(DelimiterCodec, ATooLongRequestIsSkippedToItsEnd) {

@@ -7,19 +7,25 @@
 #include <memory>
 #include <string>
 
+#include "support/lines_codec.h"
+
 namespace trireme { inline namespace v0 { namespace {
+
+class AngleBrackets final : public support::LinesCodec {
+ public:
+  Envelope envelope(size_t) const override {
+    return {.head = {'<'}, .tail = {'>'}, .head_bytes = 1, .tail_bytes = 1};
+  }
+  bool has_fixed_envelope() const override { return true; }
+};
 
 class Gathered : public ::testing::Test {
  protected:
-  Gathered() {
-    envelope_.head[0] = '<';
-    envelope_.tail[0] = '>';
-    envelope_.head_bytes = envelope_.tail_bytes = 1;
-    replies_->reset();
-  }
-  bool add(const std::string& body) { return replies_->add(body, &envelope_, *lines()); }
+  Gathered() { replies_->reset(); }
+  bool add(const std::string& body) { return replies_->add(body, envelopes_, codec_); }
 
-  Envelope envelope_;
+  const AngleBrackets codec_;
+  const EnvelopeMaker envelopes_{codec_};
   std::unique_ptr<GatheredReplies> replies_ = std::make_unique<GatheredReplies>();
 };
 

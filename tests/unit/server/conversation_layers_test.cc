@@ -164,7 +164,7 @@ TEST(ConversationLayers, ADrainClosesAHandshakeWithoutAByte) {
 
 class Goodbye final : public support::LinesCodec {
  public:
-  std::string goodbye() const override { return "bye\n"; }
+  std::string last_words(CloseReason) const override { return "bye\n"; }
 };
 
 TEST(ConversationLayers, ADrainSaysGoodbyeThroughThem) {

@@ -24,8 +24,8 @@ TEST(ConversationLines, AnErrorIsOneLineWhateverItsSentence) {
   // Every codec is promised that: its error reply may depend on it.
   class Told final : public support::LinesCodec {
    public:
-    ErrorReply error_reply(std::string_view told) const override {
-      EXPECT_EQ(told.find_first_of("\r\n"), std::string_view::npos) << told;
+    ErrorReply error_reply(const FailedRequest& failed) const override {
+      EXPECT_EQ(failed.sentence.find_first_of("\r\n"), std::string_view::npos) << failed.sentence;
       return {.body = "E"};
     }
     Frame decode(DecodeState& state, std::string_view input, bool ended,

@@ -338,11 +338,13 @@ class Brackets final : public Codec {
     around.head_bytes = around.tail_bytes = 1;
     return around;
   }
-  ErrorReply error_reply(std::string_view sentence) const override {
-    return {.body = "E:" + std::string(sentence)};
+  ErrorReply error_reply(const FailedRequest& failed) const override {
+    if (failed.failure == Failure::kBusy) return {.body = "B"};
+    return {.body = "E:" + std::string(failed.sentence)};
   }
-  ErrorReply busy_reply() const override { return {.body = "B"}; }
-  std::string goodbye() const override { return "(bye)"; }
+  std::string last_words(CloseReason reason) const override {
+    return reason == CloseReason::kDrained ? "(bye)" : "";
+  }
 };
 
 TEST(Conversation, ThenSwitchesTheCodecBehindTheAnswer) {

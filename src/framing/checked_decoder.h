@@ -1,4 +1,5 @@
-// The decoder of one connection: its codec, and what that remembers between two calls.
+// The codec of one connection, with what it remembers between two calls. Codecs that make decoders
+// of their own are asked in framing/guarded_decoder.h.
 //
 // Step 3. Thread: the holder of the loop. It knows no connection: bytes in, frames out. A codec is
 // the user's code that meets the bytes of hostile clients, so what it finds is believed only after
@@ -31,7 +32,7 @@ struct DecodeNotes {
   bool lost_part = false;  // the stream ends in a request of which the codec has kept no byte
 };
 
-class Decoder {
+class CheckedDecoder {
  public:
   void use(const Codec* codec) {
     codec_ = codec;
@@ -73,8 +74,9 @@ class Decoder {
 
 // Inlined, for every request pays for them.
 
-[[gnu::always_inline]] inline Frame Decoder::ask(const FrameRules& rules, std::string_view input,
-                                                 bool ended, DecodeNotes& notes) {
+[[gnu::always_inline]] inline Frame CheckedDecoder::ask(const FrameRules& rules,
+                                                        std::string_view input, bool ended,
+                                                        DecodeNotes& notes) {
   try {
     return codec_->decode(state_, input, ended, rules.frame_bytes_max);
   } catch (...) {
@@ -83,9 +85,10 @@ class Decoder {
   }
 }
 
-[[gnu::always_inline]] inline Frame Decoder::decode(const FrameRules& rules, std::string_view input,
-                                                    bool ended, size_t consumed_max,
-                                                    DecodeNotes& notes) {
+[[gnu::always_inline]] inline Frame CheckedDecoder::decode(const FrameRules& rules,
+                                                           std::string_view input, bool ended,
+                                                           size_t consumed_max,
+                                                           DecodeNotes& notes) {
   Frame frame = ask(rules, input, ended, notes);
   const bool is_request = frame.kind == Frame::Kind::kRequest;
   const bool is_believed = codec_ == rules.tested_codec;
@@ -97,11 +100,11 @@ class Decoder {
   return frame;
 }
 
-[[gnu::always_inline]] inline size_t Decoder::decode_requests(const FrameRules& rules,
-                                                              std::string_view input, bool ended,
-                                                              uint32_t kind,
-                                                              std::span<DecodedRequest> into,
-                                                              DecodeNotes& notes) {
+[[gnu::always_inline]] inline size_t CheckedDecoder::decode_requests(const FrameRules& rules,
+                                                                     std::string_view input,
+                                                                     bool ended, uint32_t kind,
+                                                                     std::span<DecodedRequest> into,
+                                                                     DecodeNotes& notes) {
   size_t found = 0;
   try {
     found = codec_->decode_requests(state_, input, ended, rules.frame_bytes_max, kind, into);

@@ -1,12 +1,12 @@
-#include "framing/decoder.h"
+#include "framing/checked_decoder.h"
 
 #include "runtime/thrown.h"
 
 namespace trireme { inline namespace v0 {
 
 // A frame that is not a request of the usual kind: it is what the codec meant, or a mistake.
-void Decoder::judge(const FrameRules& rules, std::string_view input, bool ended, Frame& frame,
-                    DecodeNotes& notes) {
+void CheckedDecoder::judge(const FrameRules& rules, std::string_view input, bool ended,
+                           Frame& frame, DecodeNotes& notes) {
   if (!notes.mistake.empty()) return;  // the codec threw
   const char* mistake = mistake_in(frame, input, ended, rules.frame_bytes_max);
   const bool waits = frame.kind == Frame::Kind::kIncomplete || frame.kind == Frame::Kind::kEnd;
@@ -25,7 +25,7 @@ void Decoder::judge(const FrameRules& rules, std::string_view input, bool ended,
 }
 
 // In a catch block.
-void Decoder::note_thrown(const char* function, DecodeNotes& notes) {
+void CheckedDecoder::note_thrown(const char* function, DecodeNotes& notes) {
   notes.mistake = std::string(function) + " threw: " + describe_thrown();
 }
 

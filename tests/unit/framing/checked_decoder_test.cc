@@ -1,7 +1,7 @@
 // Goal: a decoder tells the mistakes of its codec as values, believes no frame of a codec that was
 // not tested, and consumes nothing of what it does not believe. Method: codecs that do as they are
 // told.
-#include "framing/decoder.h"
+#include "framing/checked_decoder.h"
 
 #include <gtest/gtest.h>
 
@@ -25,8 +25,7 @@ class Scripted final : public Codec {
                      : Codec::decode_requests(state, input, ended, max, kind, into);
   }
   Envelope envelope(size_t) const override { return {}; }
-  ErrorReply error_reply(std::string_view) const override { return {}; }
-  ErrorReply busy_reply() const override { return {}; }
+  ErrorReply error_reply(const FailedRequest&) const override { return {}; }
 
   std::function<size_t(std::string_view, std::span<DecodedRequest>)> requests_;
 
@@ -40,13 +39,13 @@ Frame one_byte(std::string_view input) {
   return {.kind = Frame::Kind::kRequest, .consumed = 1, .payload = input.substr(0, 1)};
 }
 
-Frame ask(Decoder& decoder, std::string_view input, bool ended, DecodeNotes& notes) {
+Frame ask(CheckedDecoder& decoder, std::string_view input, bool ended, DecodeNotes& notes) {
   return decoder.decode(kRules, input, ended, input.size(), notes);
 }
 
-TEST(Decoder, PassesASoundFrameOn) {
+TEST(CheckedDecoder, PassesASoundFrameOn) {
   Scripted codec([](DecodeState&, std::string_view input) { return one_byte(input); });
-  Decoder decoder;
+  CheckedDecoder decoder;
   decoder.use(&codec);
   DecodeNotes notes;
   const Frame frame = ask(decoder, "ab", false, notes);
@@ -55,10 +54,10 @@ TEST(Decoder, PassesASoundFrameOn) {
   EXPECT_EQ(notes.mistake, "");
 }
 
-TEST(Decoder, WhatACodecThrowsIsAMistake) {
+TEST(CheckedDecoder, WhatACodecThrowsIsAMistake) {
   Scripted codec([](DecodeState&, std::string_view) -> Frame { throw std::runtime_error("oh"); });
   codec.requests_ = [](std::string_view, std::span<DecodedRequest>) -> size_t { throw 1; };
-  Decoder decoder;
+  CheckedDecoder decoder;
   decoder.use(&codec);
   DecodeNotes notes;
   const Frame frame = ask(decoder, "ab", false, notes);
@@ -71,11 +70,11 @@ TEST(Decoder, WhatACodecThrowsIsAMistake) {
   EXPECT_TRUE(notes.mistake.starts_with("decode_requests() threw")) << notes.mistake;
 }
 
-TEST(Decoder, NothingIsConsumedOfAFrameThatIsNotBelieved) {
+TEST(CheckedDecoder, NothingIsConsumedOfAFrameThatIsNotBelieved) {
   Scripted codec([](DecodeState&, std::string_view input) {
     return Frame{.kind = Frame::Kind::kRequest, .consumed = input.size() + 1};
   });
-  Decoder decoder;
+  CheckedDecoder decoder;
   decoder.use(&codec);
   DecodeNotes notes;
   const Frame frame = ask(decoder, "ab", false, notes);
@@ -84,11 +83,11 @@ TEST(Decoder, NothingIsConsumedOfAFrameThatIsNotBelieved) {
   EXPECT_EQ(notes.mistake, "it consumed more than there was");
 }
 
-TEST(Decoder, FramesThatConsumeNothingAreBounded) {
+TEST(CheckedDecoder, FramesThatConsumeNothingAreBounded) {
   Scripted codec([](DecodeState&, std::string_view) {
     return Frame{.kind = Frame::Kind::kRefused, .payload = "no"};
   });
-  Decoder decoder;
+  CheckedDecoder decoder;
   decoder.use(&codec);
   DecodeNotes notes;
   int frames = 0;
@@ -98,13 +97,13 @@ TEST(Decoder, FramesThatConsumeNothingAreBounded) {
   EXPECT_EQ(notes.mistake, "it finds frame after frame and consumes nothing");
 }
 
-TEST(Decoder, AtTheEndOfTheStreamAPartIsDroppedAndTold) {
+TEST(CheckedDecoder, AtTheEndOfTheStreamAPartIsDroppedAndTold) {
   bool keeps_bytes = true;
   Scripted codec([&](DecodeState& state, std::string_view) {
     state.flags = 1;
     return Frame{.kind = Frame::Kind::kIncomplete, .consumed = keeps_bytes ? 0u : 2u};
   });
-  Decoder decoder;
+  CheckedDecoder decoder;
   decoder.use(&codec);
   DecodeNotes notes;
   const Frame dropped = ask(decoder, "ab", true, notes);
@@ -116,9 +115,9 @@ TEST(Decoder, AtTheEndOfTheStreamAPartIsDroppedAndTold) {
   EXPECT_TRUE(notes.lost_part);
 }
 
-TEST(Decoder, RequestsThatDoNotFollowEachOtherAreAMistake) {
+TEST(CheckedDecoder, RequestsThatDoNotFollowEachOtherAreAMistake) {
   Scripted codec([](DecodeState&, std::string_view input) { return one_byte(input); });
-  Decoder decoder;
+  CheckedDecoder decoder;
   decoder.use(&codec);
   std::array<DecodedRequest, 2> into;
   DecodeNotes notes;
@@ -135,12 +134,12 @@ TEST(Decoder, RequestsThatDoNotFollowEachOtherAreAMistake) {
   EXPECT_EQ(notes.mistake, "decode_requests() found what does not follow each other");
 }
 
-TEST(Decoder, AnotherCodecBeginsAnew) {
+TEST(CheckedDecoder, AnotherCodecBeginsAnew) {
   Scripted codec([](DecodeState& state, std::string_view) {
     state.flags = 1;
     return Frame{.kind = Frame::Kind::kRefused, .payload = "no"};
   });
-  Decoder decoder;
+  CheckedDecoder decoder;
   decoder.use(&codec);
   DecodeNotes notes;
   ask(decoder, "ab", false, notes);
