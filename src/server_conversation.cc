@@ -39,6 +39,7 @@ class InstantThreads final : public Threads {
   void sleep_until(TimePoint until) override {
     if (until > clock_.now()) clock_.advance(until - clock_.now());
   }
+  bool waiting_moves_the_clock() const override { return true; }
   void relax() override { real_.relax(); }
   void set_name(std::string_view) override {}
   uint64_t current_id() override { return real_.current_id(); }

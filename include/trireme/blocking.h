@@ -7,6 +7,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 namespace trireme { inline namespace v0 {
 
@@ -22,5 +23,20 @@ void blocking();
 // policy, also while the loop stands still. The simulator and testing::Conversation wait by their
 // own clocks. On threads of others it sleeps. A codec must not call it: the call ends the process.
 bool wait_for(std::chrono::nanoseconds time);
+
+// What has ended a wait.
+enum class WaitResult : uint8_t {
+  kReady,     // the descriptor is; or it has an error or an end, which the next read or write tells
+  kTimeOver,  // it is not
+  kCancelled,  // the request is no longer wanted, as with wait_for()
+};
+
+// Any thread. Blocks until `fd` can be read, or written, without blocking, for `time` at most, and
+// ends when the request is no longer wanted: the way to wait for a database or another server in a
+// handler. `fd` is borrowed. Otherwise as wait_for(): gives the loop away first, ends with the
+// deadline under every dispatch policy, and on threads of others waits for the descriptor alone. A
+// codec must not call it: the call ends the process.
+WaitResult wait_readable(int fd, std::chrono::nanoseconds time);
+WaitResult wait_writable(int fd, std::chrono::nanoseconds time);
 
 }}  // namespace trireme

@@ -9,8 +9,10 @@
 namespace trireme { inline namespace v0 {
 
 enum class CloseReason : uint8_t {
-  kPeerClosed,  // the peer ended its stream, or said goodbye, and got all its replies
-  kReset,       // the peer reset the connection, or the network did
+  // The peer ended its stream, or said goodbye, and got all its replies; or it ended, with
+  // HalfClose::kGone.
+  kPeerClosed,
+  kReset,  // the peer reset the connection, or the network did
   // Peer::close(), Answer::close_after(), an encoder that ends it, or a session's constructor that
   // threw.
   kClosedByHandler,

@@ -15,6 +15,8 @@
 //   Session(Peer peer, Shared&... shared);       // when a client comes; or without the Peer
 //   Answer on_request(const Request& request);   // or void on_request(const Request&, Reply)
 //   void on_timer(uint64_t tag);                 // a timer that Peer::after has set is due
+//   void on_end();                               // the client has ended its direction
+//   void on_writable();                          // there is room again, after a kFull
 //   void on_drain();                             // say goodbye: the server drains
 //   void on_close(CloseReason reason);           // the last call; then it is destroyed
 //   static constexpr bool concurrent = true;

@@ -50,6 +50,21 @@ enum class Ordering : uint8_t {
   kUnordered,
 };
 
+// What the end of a client's stream means (FIN, or the last word of a transport layer). Which of
+// them is right is a matter of the protocol.
+enum class HalfClose : uint8_t {
+  // A request to finish: what has arrived is answered, then the connection ends. As in HTTP/1.0, or
+  // with `printf ... | nc`.
+  kFinish,
+  // The client is gone, for nobody of this protocol ends one direction alone: the connection is
+  // closed at once, running handlers are cancelled, requests that have not begun never do.
+  kGone,
+  // The connection stays until the server ends it, by Peer::end, Peer::close or a clock. For
+  // proxies
+  // and protocols whose directions are independent.
+  kStay,
+};
+
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
 
 // Makes the layers of connections (transport_layer.h).
@@ -141,6 +156,9 @@ struct Limits {
   // The same until the first byte in either direction. A client that says nothing holds a place
   // among all connections, so it gets less time. A greeting or a push of the server counts.
   std::chrono::nanoseconds first_byte_time_max = std::chrono::seconds(60);
+  // Whether a push restarts these two clocks, as all other bytes do. False: only what the client
+  // sends, and replies, keep its connection; so one that merely listens is closed some time.
+  bool push_is_activity = true;
   // The same until the handshakes of all transport layers are done, of which the PROXY header is
   // one. `first_byte_time_max` begins anew behind them. Nothing runs where there are no layers.
   std::chrono::nanoseconds handshake_time_max = std::chrono::seconds(5);
@@ -194,6 +212,7 @@ struct ListenOptions {
   // says kDeadline. The connection goes on when the handler has returned. Zero: no deadline.
   std::chrono::nanoseconds handler_time_max{0};
   Ordering ordering = Ordering::kSerial;
+  HalfClose half_close = HalfClose::kFinish;
   Limits limits{};
   // Of listen(2), at least 1; the kernel cuts it to net.core.somaxconn. An inherited socket keeps
   // the one that it has.

@@ -51,7 +51,8 @@ class ContextRef {
 enum class SendResult : uint8_t {
   kQueued,  // will be sent unless the connection ends first
   // Nothing was queued. Either the queue of the connection is over its watermark and the policy was
-  // kReject, or, under every policy, the byte budget of the server is used up.
+  // kReject, or, under every policy, the byte budget of the server is used up. The session of that
+  // connection is told when there is room again: on_writable().
   kFull,
   kClosed,  // the connection is gone, or this Peer was never connected
 };
@@ -101,6 +102,11 @@ class Peer {
   // Any thread. Closes in good order: the server reads no further request, answers those that it
   // has read, and sends what is queued.
   void close() const;
+  // Any thread. Ends our direction alone: the client hears its end of stream behind what is queued,
+  // and behind the replies to requests that were read before. The server reads on: further requests
+  // are handled, their replies and later pushes are dropped. The connection ends when the client
+  // ends its direction, too. Transport layers say their last words first.
+  void end() const;
   // Any thread. Runs `f(session)` in the turn of the session, which is of class S: never beside
   // another callback of it, on the thread that the dispatch policy chooses. So `f` may use the
   // session as its own callbacks do, may block and may throw. It runs while a reply is outstanding,

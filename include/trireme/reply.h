@@ -3,10 +3,12 @@
 // Thread: any.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "trireme/answer.h"
 #include "trireme/peer.h"
+#include "trireme/request.h"
 
 namespace trireme { inline namespace v0 {
 
@@ -15,7 +17,10 @@ namespace trireme { inline namespace v0 {
 // may outlive the connection and the server; then the answer is dropped and counted.
 class Reply {
  public:
-  Reply(ConnectionId id, uint64_t request_number, detail::ContextRef context);
+  // Any thread. For the server; `deadline` is that of the request.
+  Reply(ConnectionId id, uint64_t request_number, detail::ContextRef context,
+        std::chrono::steady_clock::time_point deadline =
+            std::chrono::steady_clock::time_point::max());
   Reply(Reply&& other) noexcept;
   Reply& operator=(Reply&& other) noexcept;
   Reply(const Reply&) = delete;
@@ -26,6 +31,12 @@ class Reply {
   // the call returns.
   void send(Answer answer) &&;
 
+  // Any thread. Whether anybody still waits for the answer, at this moment: the client is gone, the
+  // deadline of the request has passed, or the server drains. Nothing after send().
+  Cancellation cancelled() const;
+  // Any thread. As Request::time_left().
+  std::chrono::nanoseconds time_left() const;
+
   // Any thread. The client of the request; after send() a Peer that is connected to nothing.
   Peer peer() const { return Peer(id_, context_); }
 
@@ -35,6 +46,7 @@ class Reply {
   ConnectionId id_;
   uint64_t request_number_ = 0;
   detail::ContextRef context_;  // empty once answered or moved from
+  std::chrono::steady_clock::time_point deadline_;
 };
 
 }}  // namespace trireme

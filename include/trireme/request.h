@@ -4,13 +4,16 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <typeinfo>
 
 #include "trireme/borrowed.h"
+#include "trireme/detail/stop.h"
 #include "trireme/peer.h"
 #include "trireme/request_view.h"
 
@@ -20,29 +23,23 @@ namespace trireme { inline namespace v0 {
 // still reads), the deadline of its listener is over, or the server drains.
 enum class CancelReason : uint8_t { kNone = 0, kPeerGone, kDeadline, kDrain };
 
-namespace detail {
-
-// What stands beside a request while its handler runs, in memory of the server.
-struct RequestState {
-  std::atomic<uint8_t> cancelled{0};  // CancelReason. Relaxed: a hint, it publishes nothing
-  const RequestView* view = nullptr;  // null: its decoder has made none
-};
-
-}  // namespace detail
-
-// Whether the answer is still wanted. Borrowed with the request it came from.
+// Whether the answer is still wanted. Of a request it is live, and borrowed with it; of a Reply it
+// is what was so when it was asked.
 class Cancellation {
  public:
-  explicit Cancellation(const std::atomic<uint8_t>& reason) : reason_(reason) {}
+  explicit Cancellation(const std::atomic<uint8_t>& reason) : live_(&reason) {}
+  explicit Cancellation(CancelReason reason) : known_(reason) {}
 
   // Any thread. A hint to look at between two steps that block; kNone while the answer is wanted.
   bool stop_requested() const { return reason() != CancelReason::kNone; }
   CancelReason reason() const {
-    return static_cast<CancelReason>(reason_.load(std::memory_order_relaxed));
+    if (live_ == nullptr) return known_;
+    return static_cast<CancelReason>(live_->load(std::memory_order_relaxed));
   }
 
  private:
-  const std::atomic<uint8_t>& reason_;  // relaxed: a hint, it publishes nothing
+  const std::atomic<uint8_t>* live_ = nullptr;  // relaxed: a hint, it publishes nothing
+  CancelReason known_ = CancelReason::kNone;
 };
 
 // One request. The handler borrows the object and its bytes until it returns; own() makes a copy
@@ -51,8 +48,8 @@ class Request {
  public:
   // Any thread. For the server.
   Request(std::string_view bytes, uint32_t kind, ConnectionId id, detail::ServerContext* context,
-          const detail::RequestState& state)
-      : bytes_(bytes), context_(context), id_(id), kind_(kind), state_(state) {}
+          CancelSignal& signal, const RequestView* view)
+      : bytes_(bytes), context_(context), id_(id), kind_(kind), signal_(signal), view_(view) {}
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
@@ -65,25 +62,43 @@ class Request {
   // std::bad_cast if that is nothing, or something else. view(): null if there is nothing.
   template <class T>
   const T& as() const {
-    const T* const view = dynamic_cast<const T*>(state_.view);
+    const T* const view = dynamic_cast<const T*>(view_);
     if (view == nullptr) throw std::bad_cast();
     return *view;
   }
-  const RequestView* view() const { return state_.view; }
+  const RequestView* view() const { return view_; }
 
   // Any thread. Whether the answer is still wanted; the client, which costs one atomic increment
   // and may be kept; its id; the codec's tag of the kind of request.
-  Cancellation cancelled() const { return Cancellation(state_.cancelled); }
+  Cancellation cancelled() const;
   Peer peer() const { return Peer(id_, detail::ContextRef(context_)); }
   ConnectionId connection() const { return id_; }
   uint32_t kind() const { return kind_; }
+
+  // Any thread. Until the deadline, `ListenOptions::handler_time_max`; 0 when it has passed,
+  // nanoseconds::max() if there is none.
+  std::chrono::nanoseconds time_left() const;
+  // Any thread. A token that is stopped when the answer is no longer wanted, for
+  // std::stop_callback: what it calls may interrupt whoever the handler waits for, such as
+  // PQcancel. It is made when it is first asked for; throws std::bad_alloc. Callbacks never run on
+  // a thread that holds a loop: a job runs them, beside the handler; or the handler's own thread,
+  // if that makes the callback too late, or waits (blocking.h) when the deadline passes. They must
+  // not throw. The token lives on with a Reply that is kept, until that is answered.
+  std::stop_token stop_token() const {
+    bool cancelled = false;
+    auto& stop = static_cast<detail::StopSource&>(
+        detail::open_stop(signal_, &detail::StopSource::make, cancelled));
+    if (cancelled) stop.fire();
+    return stop.source.get_token();
+  }
 
  private:
   std::string_view bytes_;
   detail::ServerContext* context_;
   ConnectionId id_;
   uint32_t kind_;
-  const detail::RequestState& state_;
+  CancelSignal& signal_;
+  const RequestView* view_;
 };
 
 }}  // namespace trireme

@@ -21,6 +21,8 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   connection->listening = &listening;
   connection->decoder.use(listening.codec.get());
   if (listening.has_session) connection->life.note_session_due();
+  if (listening.has_on_end) connection->life.want_end_callback();
+  if (listening.options.half_close == HalfClose::kStay) connection->life.stay_open();
   connection->times.last_activity = loop_.now();
   connection->clocks.silent = listening.options.limits.first_byte_time_max > Duration(0);
   if (!listening.codec_traits.is_plain() && !with_memory([&] {
@@ -47,6 +49,7 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   connection->life.open();
   record.listener.store(static_cast<uint16_t>(listening.index), std::memory_order_relaxed);
   record.unsent_bytes.store(0, std::memory_order_relaxed);
+  record.asked_room.store(false, std::memory_order_relaxed);
   // Nobody knows of it before its layers are through.
   if (!listening.has_layers())
     record.generation.store(connection->id.generation(), std::memory_order_relaxed);

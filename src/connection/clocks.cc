@@ -118,6 +118,7 @@ void Clocks::start_lingering(Connection& connection) {
 void Clocks::on_timer(Connection& connection) {
   loop_.assume_held();
   connection.clocks.idle_armed = false;
+  if (connection.has_stops_due()) turn_.schedule(connection);  // there was no memory to fire them
   if (connection.life.is_closed() && !connection.life.is_session_done()) {
     return turn_.schedule(connection);  // there was no memory for its on_close
   }
@@ -185,7 +186,9 @@ void Clocks::judge_arrived(Connection& connection, CloseReason reason) {
 
 void Clocks::judge_idle(Connection& connection) {
   const Silence silence = silence_of(connection);
-  const Duration quiet = loop_.driver().quiet_time(connection);
+  // The kernel does not tell a push from a reply.
+  const bool asks = connection.listening->push_is_activity;
+  const Duration quiet = asks ? loop_.driver().quiet_time(connection) : silence.time_max;
   if (quiet < silence.time_max) {
     connection.times.last_activity = context_.platform.clock.now() - quiet;
     return arm(connection);

@@ -57,14 +57,19 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
     size_t late_bytes_left = 0;   // likewise, when the clock of its request ran out; with `late`
     size_t discarded_bytes = 0;   // since its ending began
     size_t linger_unsent = 0;     // what the client had not taken when we looked last
+    // Our direction ends in front of the reply to this request; 0: it does not end.
+    uint64_t end_before = 0;
     std::unique_ptr<LayerChain> layers;  // null: there are none, or they were taken off
     std::unique_ptr<SessionEvents> events;
+    StopList stops_due;   // a job is to fire them
+    StopList kept_stops;  // of requests whose handlers have returned
 
     bool is_empty() const {
       return switched_codec == nullptr && codec_switches == 0 && deferred == nullptr &&
              open_requests == nullptr && codec_state == nullptr && drain_bytes_left == 0 &&
              late_bytes_left == 0 && discarded_bytes == 0 && linger_unsent == 0 &&
-             layers == nullptr && events == nullptr;
+             end_before == 0 && layers == nullptr && events == nullptr && stops_due.empty() &&
+             kept_stops.empty();
     }
   };
 
@@ -77,7 +82,6 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   Life life;
   Reading reading;
   ClockFlags clocks;
-  bool callback_out = false;  // of its session, beside which no request starts
   Sequencer sequencer;
   InputBuffer input;
   WriteQueue out;
@@ -108,6 +112,15 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   }
   // What its session is to be called for; null: nothing, or requests alone.
   SessionEvents* events() const { return rare == nullptr ? nullptr : rare->events.get(); }
+  // Bytes of ours leave, and nobody knows of what.
+  void note_sent(TimePoint now) {
+    if (listening->push_is_activity) times.last_activity = now;
+  }
+  // A reply leaves, which counts in any case.
+  void note_replied(TimePoint now) {
+    if (!listening->push_is_activity) times.last_activity = now;
+  }
+  bool has_stops_due() const { return rare != nullptr && !rare->stops_due.empty(); }
   bool has_layers() const { return rare != nullptr && rare->layers != nullptr; }
   // Its layers are not through yet: nobody above knows of it.
   bool is_shaking() const { return has_layers() && !rare->layers->is_open(); }
@@ -117,9 +130,13 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   bool is_plain() const {
     return life.is_plain() && rare == nullptr && out.empty() &&
            reading.requests_a_job == JobRequests::kMax && !reading.paused && !reading.awaits_more &&
-           clocks.idle_armed && !callback_out && !decoder.stands_still();
+           clocks.idle_armed && !life.is_callback_out() && !decoder.stands_still();
   }
   bool is_live() const { return life.is_live(); }
+  // The reply to request `number` does not leave: our direction has ended in front of it.
+  bool drops_reply(uint64_t number) const {
+    return !life.is_output_open() && number >= rare->end_before;
+  }
 };
 
 }}  // namespace trireme

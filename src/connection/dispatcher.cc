@@ -50,9 +50,13 @@ Job* Dispatcher::find_callback(Connection& connection) {
   }
   if (connection.is_shaking()) return nullptr;
   if (!connection.life.is_session_open()) return make_callback(connection, JobKind::kOpen);
-  if (!connection.life.is_drain_callback_due()) return nullptr;
-  connection.life.note_drain_callback();
-  return make_callback(connection, JobKind::kDrain);
+  if (connection.life.is_drain_callback_due()) {
+    connection.life.note_drain_callback();
+    return make_callback(connection, JobKind::kDrain);
+  }
+  if (!connection.life.is_end_callback_due()) return nullptr;
+  connection.life.note_end_callback();
+  return make_callback(connection, JobKind::kEnd);
 }
 
 // Without memory the connection closes.

@@ -43,8 +43,8 @@ class Dispatcher {
   // Decides where a job runs. Returns it if that is here and now, with the loop lent. Null: it is
   // put aside for a data worker, or there is no memory for that, and the connection is closed.
   Job* dispatch(Job& job);
-  // A callback of the session that is due: on_open, on_close, on_drain. One thing at a time runs
-  // for a session. Null: none is due, or there is no memory for one.
+  // A callback of the session that is due: on_open, on_close, on_drain, on_end. One thing at a time
+  // runs for a session. Null: none is due, or there is no memory for one.
   Job* next_callback(Connection& connection) {
     if (!connection.listening->has_session || connection.running_count > 0) return nullptr;
     return find_callback(connection);
@@ -73,7 +73,7 @@ class Dispatcher {
     job.home.next_running = connection.running;
     job.home.service_name = listening.name;
     job.home.codec_switches = connection.codec_switches();
-    connection.callback_out = kind != JobKind::kRequest;
+    connection.life.note_callback_out(kind != JobKind::kRequest);
     if (connection.running != nullptr) connection.running->home.previous_running = &job;
     connection.running = &job;
     ++connection.running_count;

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "connection/cancels.h"
 #include "connection/clocks.h"
 #include "connection/finisher.h"
 #include "connection/sender.h"
@@ -12,6 +13,7 @@
 #include "connection/strand.h"
 #include "connection/turn.h"
 #include "runtime/check.h"
+#include "runtime/memory/scarce.h"
 #include "runtime/thrown.h"
 
 namespace trireme { inline namespace v0 {
@@ -19,7 +21,7 @@ namespace trireme { inline namespace v0 {
 void Ending::drain(Connection& connection) {
   loop_.assume_held();
   if (!connection.life.drain(connection.listening->has_session)) return;
-  cancel_jobs(connection, CancelReason::kDrain);
+  cancels_.cancel_all(connection, CancelReason::kDrain);
   if (!connection.life.is_open()) return;
   const bool ended = connection.life.peer_ended();
   const size_t waiting = ended ? 0 : loop_.driver().bytes_readable(connection);
@@ -42,6 +44,14 @@ void Ending::finish(Connection& connection, CloseReason reason) {
   for (Job* job = connection.running; job != nullptr; job = job->home.next_running) {
     job->cancellation.run_no_more();
   }
+  turn_.schedule(connection);
+}
+
+void Ending::end_output(Connection& connection) {
+  if (!connection.life.end_output()) return;
+  const uint64_t next = connection.sequencer.next_to_leave() + connection.sequencer.in_flight();
+  if (!with_memory([&] { connection.make_rare().end_before = next; }))
+    return close(connection, CloseReason::kOutOfMemory);
   turn_.schedule(connection);
 }
 
@@ -85,6 +95,12 @@ void Ending::note_layer_threw(Connection& connection) {
 
 void Ending::step(Connection& connection) {
   loop_.assume_held();
+  const Life& life = connection.life;
+  if (life.peer_ended() && life.is_open() &&
+      connection.listening->options.half_close == HalfClose::kGone) {
+    return close(connection, CloseReason::kPeerClosed);
+  }
+  if (life.is_output_ending()) send_output_end(connection);
   while (true) {
     const bool at_work = connection.sequencer.in_flight() > 0 || connection.running_count > 0;
     switch (connection.life.step(at_work)) {
@@ -102,14 +118,31 @@ void Ending::step(Connection& connection) {
   }
 }
 
-void Ending::send_rest(Connection& connection) {
+// All that is gathered or queued, and the last words of its layers. False: a part waits, or the
+// connection is closed.
+bool Ending::flush_all(Connection& connection) {
   sender_.flush(connection);
   sender_.settle(connection);
   if (connection.has_layers() && connection.is_live()) {
     sender_.finish_layers(connection);
     sender_.settle(connection);
   }
-  switch (connection.life.step_when_sent(connection.out.empty())) {
+  return connection.is_live() && connection.out.empty();
+}
+
+// If the time has come.
+void Ending::send_output_end(Connection& connection) {
+  const bool replies_due = connection.sequencer.in_flight() > 0 &&
+                           connection.sequencer.next_to_leave() < connection.rare->end_before;
+  if (replies_due) return;  // they leave first
+  if (!flush_all(connection)) return;
+  loop_.driver().shutdown_write(connection);
+  connection.life.note_output_ended();
+}
+
+void Ending::send_rest(Connection& connection) {
+  const bool all_sent = flush_all(connection);
+  switch (connection.life.step_when_sent(all_sent)) {
     case Life::Step::kClose:
       return close(connection, connection.life.reason());
     case Life::Step::kLinger:
@@ -120,7 +153,7 @@ void Ending::send_rest(Connection& connection) {
 }
 
 void Ending::linger(Connection& connection) {
-  loop_.driver().shutdown_write(connection);
+  if (!connection.life.has_output_ended()) loop_.driver().shutdown_write(connection);
   connection.life.linger();
   connection.clocks.late = false;
   connection.times.last_activity =
@@ -183,7 +216,7 @@ void Ending::close(Connection& connection, CloseReason reason) {
     // A data worker is in send(2) on this descriptor: end the stream now, close when its job has
     // come home.
     connection.life.close_later(reason);
-    cancel_jobs(connection, CancelReason::kPeerGone);
+    cancels_.cancel_all(connection, CancelReason::kPeerGone);
     loop_.driver().pause(connection);
     context_.platform.kernel.shutdown(connection.fd, SHUT_RDWR);
     return;
@@ -191,7 +224,7 @@ void Ending::close(Connection& connection, CloseReason reason) {
   books_.replies_dropped.add(connection.sequencer.in_flight());
   if (connection.life.is_open() && connection.reading.awaits_more)
     books_.partial_requests_dropped.add();
-  cancel_jobs(connection, CancelReason::kPeerGone);
+  cancels_.cancel_all(connection, CancelReason::kPeerGone);
   connection.sequencer = Sequencer();
   if (connection.open_requests() != nullptr) connection.open_requests()->clear();
   connection.out.clear();
@@ -242,15 +275,9 @@ void Ending::drop_input(Connection& connection) {
   if (connection.codec_state() != nullptr) connection.codec_state()->drop_ahead();
 }
 
-void Ending::cancel_jobs(Connection& connection, CancelReason reason) {
-  for (Job* job = connection.running; job != nullptr; job = job->home.next_running) {
-    job->cancellation.cancel(reason, context_.platform.threads);
-    job->cancellation.run_no_more();
-  }
-}
-
 void Ending::try_release(Connection& connection) {
   if (!connection.life.may_be_released()) return;
+  if (connection.has_stops_due()) return;
   if (connection.running_count > 0 || Turn::is_listed(connection) || turn_.is_at_hand(connection))
     return;
   CHECK(!connection.timer_armed() && connection.fd == -1, "a slot is given back in use");

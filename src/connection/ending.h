@@ -12,6 +12,7 @@
 
 namespace trireme { inline namespace v0 {
 
+class Cancels;
 class Clocks;
 class Finisher;
 class Sender;
@@ -22,7 +23,7 @@ class Turn;
 class Ending {
  public:
   Ending(ServerContext& context, EventLoop& loop, Slots& slots, Turn& turn, Sender& sender,
-         Clocks& clocks, Finisher& finisher, Strand& strand)
+         Clocks& clocks, Finisher& finisher, Strand& strand, Cancels& cancels)
       : context_(context),
         loop_(loop),
         books_(context.books(loop.index())),
@@ -31,13 +32,16 @@ class Ending {
         sender_(sender),
         clocks_(clocks),
         finisher_(finisher),
-        strand_(strand) {}
+        strand_(strand),
+        cancels_(cancels) {}
 
   // The server drains. What has arrived by now will be answered: bytes that wait in the kernel
   // count as arrived.
   void drain(Connection& connection);
   // In good order: no further requests, replies to those that were read, FIN.
   void finish(Connection& connection, CloseReason reason);
+  // Our direction alone, behind what is queued and the replies to requests that were read by now.
+  void end_output(Connection& connection);
   // The codec has made a mistake, of which `what` tells: nothing more is decoded, replies to what
   // was read leave.
   void fail_codec(Connection& connection, std::string_view what);
@@ -77,13 +81,14 @@ class Ending {
 
  private:
   void note_layer_threw(Connection& connection);
+  [[nodiscard]] bool flush_all(Connection& connection) REQUIRES(loop_);
+  void send_output_end(Connection& connection) REQUIRES(loop_);
   void send_rest(Connection& connection) REQUIRES(loop_);
   void linger(Connection& connection) REQUIRES(loop_);
   void say_goodbye(Connection& connection);
   std::string last_words(Connection& connection, CloseReason reason);
   void drop_input(Connection& connection);
   void note_gone(Connection& connection, CloseReason reason) REQUIRES(loop_);
-  void cancel_jobs(Connection& connection, CancelReason reason);
 
   ServerContext& context_;
   EventLoop& loop_;
@@ -94,6 +99,7 @@ class Ending {
   Clocks& clocks_;
   Finisher& finisher_;
   Strand& strand_;
+  Cancels& cancels_;
 };
 
 }}  // namespace trireme

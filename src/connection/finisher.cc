@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "connection/cancels.h"
 #include "connection/ending.h"
 #include "connection/pushes.h"
 #include "connection/replies.h"
@@ -30,6 +31,7 @@ void Finisher::finish(Job& job) {
   if (!job.is_unstarted()) parts_.placer.learn(job, parts_.loop.now());
   if (job.run.kind == JobKind::kRequest) {
     finish_requests(connection, job);
+    if (job.cancellation.has_stop()) parts_.cancels.keep(connection, job);
     if (at_once) parts_.sender.flush(connection);
   } else {
     finish_callback(connection, job);
@@ -40,8 +42,10 @@ void Finisher::finish(Job& job) {
 }
 
 void Finisher::finish_callback(Connection& connection, Job& job) {
-  connection.callback_out = false;
+  const bool is_beside = job.run.kind == JobKind::kStop;  // a callback may run on
+  if (!is_beside) connection.life.note_callback_out(false);
   if (job.outbox.has_mail()) open_outbox(job);
+  if (is_beside) return;
   if (job.run.kind == JobKind::kOpen) {
     connection.session = job.run.session;
     connection.life.note_session_open();
@@ -49,12 +53,13 @@ void Finisher::finish_callback(Connection& connection, Job& job) {
     connection.times.last_activity = parts_.context.platform.clock.now();
     if (!job.run.threw) return;
     connection.life.note_session_done();    // a session that was never made is never closed
-    connection.life.note_drain_callback();  // nor told of a drain
+    connection.life.note_drain_callback();  // nor told of a drain, or an end
+    connection.life.note_end_callback();
     parts_.ending.finish(connection, CloseReason::kClosedByHandler);
   } else if (job.run.kind == JobKind::kClose) {
     connection.session = nullptr;
     connection.life.note_session_done();
-  } else if (job.run.kind != JobKind::kDrain) {
+  } else if (job.run.kind != JobKind::kEnd && job.run.kind != JobKind::kDrain) {
     parts_.strand.finish(connection);
   }
 }
@@ -154,6 +159,7 @@ void Finisher::open(std::unique_ptr<ConnectionMail> mail) {
   switch (mail->kind) {
     case kMailPush:
       return parts_.pushes.open(std::unique_ptr<PushMail>(static_cast<PushMail*>(mail.release())));
+    case kMailRoom:
     case kMailTimer:
     case kMailCall:
       return parts_.strand.open(std::move(mail));
@@ -166,6 +172,8 @@ void Finisher::open(std::unique_ptr<ConnectionMail> mail) {
     auto& answer = static_cast<AnswerMail&>(*mail);
     parts_.replies.answer(*connection, answer.request_number, std::move(answer.answer));
     parts_.turn.schedule(*connection);
+  } else if (mail->kind == kMailEnd) {
+    parts_.ending.end_output(*connection);
   } else {
     CHECK_EQUAL(mail->kind, static_cast<int>(kMailClose), "mail that no connection knows");
     parts_.ending.finish(*connection, CloseReason::kClosedByHandler);
@@ -232,6 +240,9 @@ void Finisher::leave_gathered(Connection& connection, Job& job, GatheredReplies:
   if (!connection.sequencer.is_open(first)) return parts_.books.stale_ids.add(leaving);
   CHECK(connection.sequencer.is_next(first), "serial replies out of order");
   Replies::retire(connection, first, leaving);
+  if (connection.drops_reply(first)) return parts_.books.replies_dropped.add(leaving);
+  parts_.loop.assume_held();
+  connection.note_replied(parts_.loop.now());
   parts_.books.replies.add(leaving);
   parts_.sender.write(connection, framed);
 }

@@ -15,6 +15,7 @@
 
 namespace trireme { inline namespace v0 {
 
+class Cancels;
 class Ending;
 class Pushes;
 class Replies;
@@ -39,6 +40,7 @@ class Finisher {
     Replies& replies;
     Ending& ending;
     Strand& strand;
+    Cancels& cancels;
   };
   explicit Finisher(const Parts& parts) : parts_(parts) {}
 

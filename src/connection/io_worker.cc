@@ -219,6 +219,8 @@ void IoWorker::open_mail_in_loop() {
     case kMailAnswer:
     case kMailPush:
     case kMailClose:
+    case kMailEnd:
+    case kMailRoom:
     case kMailTimer:
     case kMailCall:
       steps_.finisher.open(
@@ -272,6 +274,7 @@ void IoWorker::handle_in_loop(const Completion& completion) {
 void IoWorker::drain_all_in_loop() {
   if (door_ != nullptr) door_->stop_in_loop(!cut_);
   draining_ = true;
+  context_.roster.note_draining();
   steps_.slots.for_each_live([this](Connection& connection) {
     loop_.assume_held();
     if (cut_) {

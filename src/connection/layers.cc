@@ -69,7 +69,7 @@ bool Layers::receive(Connection& connection, std::string_view raw, Plain& into) 
     return true;
   });
   if (!called) return false;
-  if (!received.to_peer.empty()) {
+  if (!received.to_peer.empty() && !connection.life.has_output_ended()) {
     parts_.sender.send_raw(connection, {received.to_peer}, nullptr);
     if (!connection.is_live()) return false;
   }

@@ -26,10 +26,12 @@ bool Life::drain(bool has_session) {
 }
 
 Life::Step Life::step(bool at_work) const {
-  if (phase_ == Phase::kDecoded) return Step::kFinish;
-  if (!is_finishing() || at_work || is_drain_callback_due()) return Step::kWait;
+  if (phase_ == Phase::kDecoded)
+    return is_end_callback_due() || stays() ? Step::kWait : Step::kFinish;
+  if (!is_finishing() || at_work || is_drain_callback_due() || is_end_callback_due())
+    return Step::kWait;
   const bool is_due = drain_ == Drain::kOn || (drain_ == Drain::kNone && is_said(reason_));
-  return is_due ? Step::kSayGoodbye : Step::kSendRest;
+  return is_due && !has_output_ended() ? Step::kSayGoodbye : Step::kSendRest;
 }
 
 Life::Step Life::step_when_sent(bool all_sent) const {

@@ -20,6 +20,12 @@
 //
 // kFinishing answers what has been read. It skips kLingering when the peer has ended its stream
 // already: there is nothing left that closing could destroy.
+//
+// The two directions may end apart from each other, while the phase is kOpen or kDecoded:
+// - The peer ends its own. What was read is decoded: kDecoded. Its session hears of that (on_end),
+//   then kFinishing follows. With HalfClose::kStay it does not: kDecoded lasts until we end.
+// - We end ours (Peer::end): FIN follows what is queued (Output::kEnding, then kEnded). Requests go
+//   on, their replies are dropped.
 #pragma once
 
 #include <cstdint>
@@ -67,7 +73,7 @@ class Life {
   bool decodes() const { return phase_ == Phase::kOpen && !is_closing_; }
   // Nothing of its ending has begun or is prepared.
   bool is_plain() const {
-    return phase_ == Phase::kOpen && drain_ == Drain::kNone &&
+    return phase_ == Phase::kOpen && drain_ == Drain::kNone && output_ == Output::kOpen &&
            !(peer_ended_ || stopped_ || is_closing_);
   }
 
@@ -84,8 +90,34 @@ class Life {
     if (phase_ == Phase::kOpen) phase_ = Phase::kGivenUp;
   }
   void note_decoded() {
-    if (phase_ == Phase::kOpen) phase_ = Phase::kDecoded;
+    if (phase_ != Phase::kOpen) return;
+    phase_ = Phase::kDecoded;
+    if (end_callback_ == EndCallback::kWanted && peer_ended_) end_callback_ = EndCallback::kDue;
   }
+
+  // The end of the peer's stream does not end the connection.
+  void stay_open() { stays_ = true; }
+  // Its session has an on_end.
+  void want_end_callback() { end_callback_ = EndCallback::kWanted; }
+  // The peer has ended, and nothing that it has sent before waits: its session may hear of that,
+  // although the codec is asked about the end only when a reply has left that is due.
+  void note_end_heard() {
+    if (end_callback_ == EndCallback::kWanted && is_open()) end_callback_ = EndCallback::kDue;
+  }
+  bool is_end_callback_due() const { return end_callback_ == EndCallback::kDue; }
+  void note_end_callback() { end_callback_ = EndCallback::kNone; }
+
+  // Our direction is to end, behind what is queued. False: it is known, or the whole ends already.
+  [[nodiscard]] bool end_output() {
+    if (!is_open() || output_ != Output::kOpen) return false;
+    output_ = Output::kEnding;
+    return true;
+  }
+  bool is_output_open() const { return output_ == Output::kOpen; }
+  bool is_output_ending() const { return output_ == Output::kEnding && is_open(); }
+  // FIN was sent, and the connection goes on.
+  bool has_output_ended() const { return output_ == Output::kEnded; }
+  void note_output_ended() { output_ = Output::kEnded; }
 
   // No further requests, replies to those that were read, FIN. False: its ending has begun before.
   [[nodiscard]] bool finish(CloseReason reason);
@@ -133,6 +165,9 @@ class Life {
   bool is_session_done() const { return session_done_; }
   void note_session_done() { session_done_ = true; }
   void note_session_due() { session_done_ = false; }
+  // A callback of its session runs, beside which no request starts.
+  bool is_callback_out() const { return callback_out_; }
+  void note_callback_out(bool is_out) { callback_out_ = is_out; }
   // The driver has given the channel back.
   void note_channel_closed() { channel_closed_ = true; }
   // Closed, and neither the driver nor a session will come back to it.
@@ -142,6 +177,11 @@ class Life {
  private:
   enum class Drain : uint8_t { kNone, kCallbackDue, kOn, kGoodbyeSaid };  // the last: without, too
 
+  enum class EndCallback : uint8_t { kNone, kWanted, kDue };
+  enum class Output : uint8_t { kOpen, kEnding, kEnded };
+
+  // There is nothing to decode any more, and yet it does not end.
+  bool stays() const { return stays_ && peer_ended_ && !is_draining() && !has_output_ended(); }
   bool is_finishing() const { return phase_ == Phase::kFinishing || phase_ == Phase::kMuted; }
 
   Phase phase_ = Phase::kFree;
@@ -153,6 +193,10 @@ class Life {
   bool session_open_ : 1 = false;
   bool session_done_ : 1 = true;
   bool channel_closed_ : 1 = false;
+  bool callback_out_ : 1 = false;
+  bool stays_ : 1 = false;
+  EndCallback end_callback_ : 2 = EndCallback::kNone;
+  Output output_ : 2 = Output::kOpen;
 };
 
 }}  // namespace trireme

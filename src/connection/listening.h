@@ -26,7 +26,9 @@ struct Listening {
   std::shared_ptr<const Codec> codec;
   std::shared_ptr<detail::Service> service;
   bool has_session = false;
-  uint32_t index = 0;  // among the listeners of its server
+  bool has_on_end = false;       // of prepare(), as those below
+  bool push_is_activity = true;  // likewise
+  uint32_t index = 0;            // among the listeners of its server
   // Of prepare(): nobody asks before.
   Dispatch dispatch = Dispatch::kInline;
   bool is_overlapping = false;  // several requests of a connection are at work at once
@@ -52,6 +54,8 @@ struct Listening {
     notes_requests = is_unordered || has_deadline();
     reads_ahead = options.limits.read_ahead_bytes_max > 0;
     name = options.name.c_str();
+    push_is_activity = options.limits.push_is_activity;
+    has_on_end = has_session && service->session().has_on_end;
     layers = options.layers;
     frame_rules = {.frame_bytes_max = options.limits.frame_bytes_max,
                    .tested_codec = is_tested(*codec) ? codec.get() : nullptr};

@@ -24,7 +24,9 @@ void Pushes::open(std::unique_ptr<PushMail> mail) {
   SlotRecord* record = parts_.context.roster.record(mail->id);
   if (record != nullptr) record->transit_bytes.fetch_sub(mail->size(), std::memory_order_relaxed);
   if (connection == nullptr || connection->life.is_lingering()) return;
-  if (connection->clocks.silent) parts_.clocks.end_silence(*connection);
+  if (!connection->life.is_output_open()) return;  // sent behind Peer::end
+  if (connection->clocks.silent && connection->listening->push_is_activity)
+    parts_.clocks.end_silence(*connection);
   parts_.sender.flush(*connection);
   if (!connection->is_live()) return;
   const bool full =

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "connection/cancels.h"
 #include "connection/clocks.h"
 #include "connection/ending.h"
 #include "connection/layers.h"
@@ -131,7 +132,8 @@ void Receiver::note_decoding(const Connection& connection) {
 Job* Receiver::pump(Connection& connection) {
   parts_.loop.assume_held();
   while (true) {
-    Job* job = parts_.dispatcher.next_callback(connection);
+    Job* job = connection.has_stops_due() ? parts_.cancels.next(connection) : nullptr;
+    if (job == nullptr) job = parts_.dispatcher.next_callback(connection);
     if (job == nullptr) {
       job = connection.events() == nullptr ? next_request(connection) : next_of_both(connection);
     }
@@ -176,7 +178,7 @@ bool Receiver::may_start(const Connection& connection) const {
   if (at_work > 0 && parts_.context.buffers.under_pressure()) return false;
   return !connection.listening->has_session ||
          (connection.life.is_session_open() && !connection.life.is_drain_callback_due() &&
-          !connection.callback_out);
+          !connection.life.is_callback_out());
 }
 
 // True if there is nothing to decode and nothing to note, which is so after most requests.
@@ -348,12 +350,19 @@ void Receiver::end_turn() {
        connection.life.is_stopped() || connection.listening->has_session)) {
     connection.writer->direct.await();
   }
+  if (connection.life.peer_ended() && connection.input.bytes() == 0 &&
+      !connection.decoder.is_in_frame()) {
+    connection.life.note_end_heard();
+  }
   const bool more = turn.was_cut_short();
   turn.let_go();
   // A flush may have opened what a full write queue had closed, or closed the connection.
   const bool callback_due = connection.life.is_closed() && !connection.life.is_session_done() &&
                             connection.running_count == 0 && !connection.timer_armed();
-  if (more || callback_due || connection.sequencer.holds_next() ||
+  const bool end_due = connection.life.is_end_callback_due() && connection.running_count == 0 &&
+                       connection.is_live();
+  const bool stops_due = connection.has_stops_due() && !connection.timer_armed();
+  if (more || callback_due || end_due || stops_due || connection.sequencer.holds_next() ||
       (may_start(connection) && connection.input.bytes() > 0 && !connection.reading.awaits_more)) {
     turn.schedule(connection);
   }

@@ -18,6 +18,7 @@
 namespace trireme { inline namespace v0 {
 
 class Clocks;
+class Cancels;
 class Layers;
 class ObjectDecoding;
 class Strand;
@@ -37,6 +38,7 @@ class Receiver {
     Replies& replies;
     Ending& ending;
     Strand& strand;
+    Cancels& cancels;
     Clocks& clocks;
     FastPath& fast_path;
     Layers& layers;

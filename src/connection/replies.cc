@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "connection/cancels.h"
 #include "connection/ending.h"
 #include "connection/finisher.h"
 #include "connection/framer.h"
@@ -62,21 +63,29 @@ void Replies::expire(Connection& connection, uint64_t number) {
   OpenRequests::Entry* const entry = find(connection, number);
   Job* const job = entry != nullptr ? entry->job : nullptr;
   if (job != nullptr && finisher_.withdraw(*job)) return;  // it has come back here
-  if (job != nullptr) job->cancellation.cancel(CancelReason::kDeadline, context_.platform.threads);
+  if (job != nullptr) {
+    cancels_.cancel(*job, CancelReason::kDeadline);
+  } else {
+    cancels_.cancel_kept(connection, number);
+  }
   books_.handler_deadlines.add();
   answer(connection, number, detail::failed(Failure::kDeadline, "deadline exceeded"));
   turn_.schedule(connection);
 }
 
 void Replies::leave_in_turn(Connection& connection, uint64_t number, Answer& answer) {
+  loop_.assume_held();
   const OpenRequests::Entry* const entry = find(connection, number);
   const RequestMark mark = entry != nullptr ? entry->mark : RequestMark();
   retire(connection, number, 1);
-  if (connection.life.is_muted()) {
-    books_.replies_dropped.add();
-  } else {
-    leave(connection, mark, answer);
-  }
+  cancels_.forget(connection, number);
+  if (connection.life.is_muted()) return books_.replies_dropped.add();
+  connection.note_replied(loop_.now());
+  if (!connection.drops_reply(number)) return leave(connection, mark, answer);
+  // Our direction has ended. What the answer does besides, it does.
+  books_.replies_dropped.add();
+  if (answer.next_codec() != nullptr && may_switch(connection)) switch_codec(connection, answer);
+  if (answer.closes()) end_behind(connection, CloseReason::kClosedByHandler);
 }
 
 void Replies::leave(Connection& connection, const RequestMark& mark, Answer& answer) {

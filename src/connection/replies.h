@@ -15,6 +15,7 @@
 
 namespace trireme { inline namespace v0 {
 
+class Cancels;
 class Ending;
 class Finisher;
 class Framer;
@@ -24,7 +25,7 @@ class Turn;
 class Replies {
  public:
   Replies(ServerContext& context, EventLoop& loop, Turn& turn, Framer& framer, Sender& sender,
-          Ending& ending, Finisher& finisher)
+          Ending& ending, Finisher& finisher, Cancels& cancels)
       : context_(context),
         loop_(loop),
         books_(context.books(loop.index())),
@@ -32,7 +33,8 @@ class Replies {
         framer_(framer),
         sender_(sender),
         ending_(ending),
-        finisher_(finisher) {}
+        finisher_(finisher),
+        cancels_(cancels) {}
 
   // Gives a request that was read its number. `job`: what will handle it; null: nothing. 0: there
   // is no memory to note its deadline.
@@ -97,6 +99,7 @@ class Replies {
   Sender& sender_;
   Ending& ending_;
   Finisher& finisher_;
+  Cancels& cancels_;
 };
 
 }}  // namespace trireme

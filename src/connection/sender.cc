@@ -68,7 +68,7 @@ void Sender::send_raw(Connection& connection, const std::array<std::string_view,
     if (count == 0) return;
     result = loop_.driver().send(connection, std::span(vectors).first(count));
     if (result.bytes == total) {  // the queue is as empty as it was: no watermark is crossed
-      connection.times.last_activity = loop_.now();
+      connection.note_sent(loop_.now());
       return;
     }
   }
@@ -106,7 +106,7 @@ void Sender::finish_layers(Connection& connection) {
 void Sender::keep_unsent(Connection& connection, const std::array<std::string_view, 4>& pieces,
                          Sent result, Answer* owner) {
   if (result.error != 0 && !note_failure(connection, result.error)) return;
-  if (result.bytes > 0) connection.times.last_activity = loop_.now();
+  if (result.bytes > 0) connection.note_sent(loop_.now());
   const bool was_empty = connection.out.empty();
   size_t sent = result.bytes;
   for (size_t i = 0; i < pieces.size(); ++i) {
@@ -145,7 +145,7 @@ void Sender::send_latest(Connection& connection, ChargedBytes bytes) {
     const iovec piece{const_cast<char*>(all.data()), all.size()};
     if (!all.empty()) result = send_settled(connection, {&piece, 1});
     if (result.error != 0 && !note_failure(connection, result.error)) return;
-    if (result.bytes > 0) connection.times.last_activity = loop_.now();
+    if (result.bytes > 0) connection.note_sent(loop_.now());
   } else {
     connection.out.drop_latest();
   }
@@ -217,7 +217,7 @@ void Sender::resume(Connection& connection) {
     const Sent result = send_settled(connection, std::span(vectors).first(count));
     if (result.error != 0 && !note_failure(connection, result.error)) return;
     connection.out.pop(result.bytes);
-    if (result.bytes > 0) {
+    if (result.bytes > 0) {  // the client takes what has waited, so it is there
       connection.times.last_activity = context_.platform.clock.now();
       connection.out.note_progress(connection.times.last_activity);
     }

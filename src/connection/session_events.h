@@ -1,5 +1,5 @@
-// What a session is to be called for besides its requests: its timers, and the functions that
-// others want to run in its turn. Data and rules; Strand makes jobs of them.
+// What a session is to be called for besides its requests: its timers, functions that others want
+// to run in its turn, room in its write queue. Data and rules; Strand makes jobs of them.
 //
 // Step 4. Thread: the holder of the loop. Bounded: Limits::timers_max timers, Limits::calls_max
 // calls, each charged to the budget. Made when a connection needs it first; gone when nothing is
@@ -47,10 +47,12 @@ struct SessionEvents : Timer {  // armed for the first of `timers`
   }
 
   bool is_due(TimePoint now) const { return has_calls() || timers.next() <= now; }
-  bool is_empty() const { return !has_calls() && timers.count() == 0 && !is_out; }
+  bool is_empty() const { return !has_calls() && timers.count() == 0 && !is_out && !wants_room; }
 
   Connection& connection;
   SessionTimers timers;
+  bool wants_room = false;  // somebody got kFull, and on_writable has not been called since
+  TimePoint look_for_room_at = kNever;  // when no event of this connection will tell
   bool is_out = false;    // a job of these runs beside requests: the session is concurrent
   bool had_turn = false;  // one of these was the last to run: a request goes first
 

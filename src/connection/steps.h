@@ -12,6 +12,7 @@
 //   Framer: for Replies and Pushes   Ending and Clocks: all along; FastPath: all in one
 #pragma once
 
+#include "connection/cancels.h"
 #include "connection/clocks.h"
 #include "connection/dispatcher.h"
 #include "connection/ending.h"
@@ -44,19 +45,20 @@ struct Steps {
         sender(context, loop, loop.driver_traits(), turn, ending, clocks),
         framer(turn),
         pushes({context, loop, slots, turn, framer, sender, replies, ending, clocks}),
-        replies(context, loop, turn, framer, sender, ending, finisher),
-        ending(context, loop, slots, turn, sender, clocks, finisher, strand),
+        replies(context, loop, turn, framer, sender, ending, finisher, cancels),
+        ending(context, loop, slots, turn, sender, clocks, finisher, strand, cancels),
+        cancels(context, loop, turn, dispatcher),
         strand({context, loop, slots, turn, dispatcher, ending}),
         clocks(context, loop, turn, receiver, sender, replies, ending),
         finisher({context, loop, context.books(loop.index()), placer, out, input_blocks, slots,
-                  turn, dispatcher, sender, pushes, replies, ending, strand}),
+                  turn, dispatcher, sender, pushes, replies, ending, strand, cancels}),
         fast_path({context, loop, context.books(loop.index()), placer, pool, out, turn, dispatcher,
                    sender, replies}),
         layers({context, loop, sender, ending, clocks}),
         objects({context, context.books(loop.index()), turn, pushes, replies, ending, clocks,
                  receiver}),
         receiver({context, loop, context.books(loop.index()), held, input_blocks, turn, dispatcher,
-                  sender, replies, ending, strand, clocks, fast_path, layers, objects}) {}
+                  sender, replies, ending, strand, cancels, clocks, fast_path, layers, objects}) {}
   Steps(const Steps&) = delete;
   Steps& operator=(const Steps&) = delete;
 
@@ -72,6 +74,7 @@ struct Steps {
   Pushes pushes;
   Replies replies;
   Ending ending;
+  Cancels cancels;
   Strand strand;
   Clocks clocks;
   Finisher finisher;

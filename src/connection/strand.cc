@@ -1,5 +1,6 @@
 #include "connection/strand.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -32,6 +33,11 @@ void Strand::open(std::unique_ptr<ConnectionMail> mail) {
     if (timer.due != kNever) parts_.context.roster.record(mail->id)->timers.give_back();
     return;
   }
+  if (mail->kind == kMailRoom) {
+    if (connection != nullptr) return want_room(*connection);
+    return parts_.context.roster.record(mail->id)->asked_room.store(false,
+                                                                    std::memory_order_relaxed);
+  }
   std::unique_ptr<CallMail> call(static_cast<CallMail*>(mail.release()));
   if (connection != nullptr) return add_call(*connection, std::move(call));
   parts_.context.roster.record(call->id)->calls.give_back();
@@ -63,9 +69,32 @@ void Strand::add_call(Connection& connection, std::unique_ptr<CallMail> mail) {
   parts_.turn.schedule(connection);
 }
 
+void Strand::want_room(Connection& connection) {
+  if (!with_memory([&] { events_of(connection); }))
+    return parts_.ending.close(connection, CloseReason::kOutOfMemory);
+  connection.events()->wants_room = true;
+  parts_.turn.schedule(connection);
+}
+
+// Somebody waits for room, and there is some. Bytes that leave are an event of this connection; if
+// it is the byte budget that is used up, only looking tells.
+bool Strand::finds_room(Connection& connection) {
+  SessionEvents& events = *connection.events();
+  events.look_for_room_at = kNever;
+  if (!events.wants_room) return false;
+  const Limits& limits = connection.listening->options.limits;
+  const size_t unsent = connection.out.bytes();
+  const uint64_t transit = record(connection).transit_bytes.load(std::memory_order_relaxed);
+  if (unsent > limits.write_bytes_low || unsent + transit > limits.write_bytes_high) return false;
+  if (!parts_.context.buffers.nearly_full()) return true;
+  events.look_for_room_at = time_after(parts_.loop.now(), kRetryMemory);
+  arm(events);
+  return false;
+}
+
 // For the first of its timers. What is due already is found when the connection is at hand.
 void Strand::arm(SessionEvents& events) {
-  const TimePoint next = events.timers.next();
+  const TimePoint next = std::min(events.timers.next(), events.look_for_room_at);
   if (next == kNever) return parts_.loop.timers().cancel(events);
   parts_.loop.timers().arm(events, next);
 }
@@ -76,23 +105,22 @@ bool Strand::may_run(const Connection& connection) const {
   const Life& life = connection.life;
   if (!life.is_live() || life.is_closing() || !life.is_session_open()) return false;
   if (!life.is_open() && connection.sequencer.in_flight() == 0) return false;
-  if (connection.callback_out || connection.events()->is_out || life.is_drain_callback_due())
-    return false;
+  if (life.is_callback_out() || connection.events()->is_out) return false;
+  if (life.is_drain_callback_due() || life.is_end_callback_due()) return false;  // first
   return connection.running_count == 0 || connection.listening->overlaps();
-}
-
-bool Strand::is_due(const Connection& connection) const {
-  parts_.loop.assume_held();
-  return connection.events() != nullptr && connection.events()->is_due(parts_.loop.now()) &&
-         may_run(connection);
 }
 
 Job* Strand::make(Connection& connection) {
   parts_.loop.assume_held();
   SessionEvents& events = *connection.events();
-  if (!is_due(connection) || !parts_.turn.count_frame()) return nullptr;
-  const std::optional<uint64_t> tag = events.timers.take_due(parts_.loop.now());
-  Job* const job = parts_.dispatcher.make(connection, tag ? JobKind::kTimer : JobKind::kCall);
+  if (!may_run(connection)) return nullptr;
+  const bool has_room = finds_room(connection);
+  if (!has_room && !events.is_due(parts_.loop.now())) return nullptr;
+  if (!parts_.turn.count_frame()) return nullptr;
+  std::optional<uint64_t> tag;
+  if (!has_room) tag = events.timers.take_due(parts_.loop.now());
+  const JobKind kind = has_room ? JobKind::kWritable : tag ? JobKind::kTimer : JobKind::kCall;
+  Job* const job = parts_.dispatcher.make(connection, kind);
   if (job == nullptr) {
     if (tag) record(connection).timers.give_back();
     parts_.ending.close(connection, CloseReason::kOutOfMemory);
@@ -103,12 +131,15 @@ Job* Strand::make(Connection& connection) {
     job->event.tag = *tag;
     record(connection).timers.give_back();
     arm(events);
+  } else if (has_room) {
+    events.wants_room = false;
+    record(connection).asked_room.store(false, std::memory_order_relaxed);
   } else {
     job->event.call = events.take_call();
     record(connection).calls.give_back();
   }
   if (connection.listening->overlaps()) {
-    connection.callback_out = false;  // requests may run beside it
+    connection.life.note_callback_out(false);  // requests may run beside it
     events.is_out = true;
   }
   return job;
@@ -130,6 +161,7 @@ void Strand::stop(Connection& connection) {
   record(connection).timers.give_back(static_cast<uint8_t>(events->timers.count()));
   record(connection).calls.give_back(static_cast<uint16_t>(events->calls_count()));
   events->timers.clear();
+  events->wants_room = false;
   forget_if_empty(connection);
 }
 

@@ -1,5 +1,5 @@
-// The strand of a session: what it is called for besides its requests - timers, functions of others
-// - comes one at a time, in its turn, as jobs.
+// The strand of a session: what it is called for besides its requests - timers, functions of
+// others, room to write - comes one at a time, in its turn, as jobs.
 //
 // Step 4. Thread: the holder of the loop. Nothing of a user's runs here: a timer that is due and a
 // call that arrives make a job, which starts where the dispatch policy says.
@@ -37,7 +37,7 @@ class Strand {
   };
   explicit Strand(const Parts& parts) : parts_(parts) {}
 
-  // kMailTimer and kMailCall.
+  // kMailTimer, kMailCall and kMailRoom.
   void open(std::unique_ptr<ConnectionMail> mail);
   // The timer of a session is due, or was.
   void on_timer(SessionEvents& events);
@@ -53,8 +53,6 @@ class Strand {
   Job* next_without_request(Connection& connection) {
     return connection.events() == nullptr ? nullptr : make(connection);
   }
-  // An event is due and may run.
-  bool is_due(const Connection& connection) const;
   // The job of an event is finished.
   void finish(Connection& connection);
   // The connection is closed: of its timers none will be told, and no call starts.
@@ -63,6 +61,8 @@ class Strand {
  private:
   Job* make(Connection& connection);
   bool may_run(const Connection& connection) const;
+  bool finds_room(Connection& connection) REQUIRES(parts_.loop);
+  void want_room(Connection& connection);
   void set_timer(Connection& connection, const TimerMail& mail) REQUIRES(parts_.loop);
   void add_call(Connection& connection, std::unique_ptr<CallMail> mail);
   void arm(SessionEvents& events) REQUIRES(parts_.loop);

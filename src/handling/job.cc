@@ -32,7 +32,8 @@ inline void Job::run_request() {
   outbox.request_number = requests.number + requests.run;
   ++requests.run;
   run.service->on_request(
-      run.session, Request(asked.payload, asked.kind, run.id, run.context, cancellation.state()),
+      run.session,
+      Request(asked.payload, asked.kind, run.id, run.context, cancellation, cancellation.view()),
       *this);
   if (run.reply_taken) gather_early_reply();
 }
@@ -57,6 +58,15 @@ bool Job::run_next() noexcept {
         break;
       case JobKind::kCall:
         run_call();
+        break;
+      case JobKind::kStop:
+        while (const std::unique_ptr<Stop> stop = event.stops.pop()) stop->fire();
+        break;
+      case JobKind::kWritable:
+        run.service->on_writable(run.session);
+        break;
+      case JobKind::kEnd:
+        run.service->on_end(run.session);
         break;
       case JobKind::kDrain:
         run.service->on_drain(run.session);
@@ -118,7 +128,7 @@ void Job::keep_answer(Answer&& given) {
 
 Reply Job::take_reply() {
   run.reply_taken = true;
-  return Reply(run.id, outbox.request_number, ContextRef(run.context));
+  return Reply(run.id, outbox.request_number, ContextRef(run.context), cancellation.deadline());
 }
 
 bool Job::pieces(Envelope& envelope, DirectWrite::Pieces& into) const {

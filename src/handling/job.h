@@ -1,5 +1,6 @@
-// One run of handlers: of the next requests of a connection, of a session's constructor, on_drain
-// or on_close, or of what a session is called for besides: a timer, a function of Peer::call.
+// One run of handlers: of the next requests of a connection, of a session's constructor, on_end,
+// on_drain or on_close, or of what a session is called for besides: a timer, a function of
+// Peer::call; or of the callbacks of stop tokens.
 //
 // Step 4. Threads: the holder of the loop fills and finishes it; in between it belongs to the
 // thread that runs it, and that thread touches nothing else of the server. When it has lost its
@@ -26,6 +27,7 @@
 #include "handling/job_requests.h"
 #include "handling/loop_loan.h"
 #include "handling/run_times.h"
+#include "handling/stop_list.h"
 #include "reply/mail.h"
 #include "reply/outbox.h"
 #include "roster/server_context.h"
@@ -41,7 +43,17 @@ class KindRecord;
 // it.
 struct RequestOwner {};
 
-enum class JobKind : uint8_t { kOpen, kRequest, kTimer, kCall, kDrain, kClose };
+enum class JobKind : uint8_t {
+  kOpen,
+  kRequest,
+  kTimer,
+  kCall,
+  kWritable,
+  kEnd,
+  kDrain,
+  kClose,
+  kStop
+};
 
 // What detail::Service::open has made; what it points to, only the service knows.
 using SessionPointer = void*;
@@ -94,6 +106,7 @@ class alignas(64) Job final : public QueuedJob, public OutboxOwner, private deta
     uint64_t tag = 0;                // kTimer
     std::unique_ptr<CallMail> call;  // kCall
     CallList left{};                 // kClose: calls whose turn has not come
+    StopList stops{};                // kStop
   };
   // For the holder, while a job of several requests is on a data worker (JobsOut).
   struct Out {

@@ -18,6 +18,12 @@ const char* what_threw(JobKind kind) {
       return "on_timer";
     case JobKind::kCall:
       return "a call into a session";
+    case JobKind::kStop:
+      return "a stop callback";
+    case JobKind::kWritable:
+      return "on_writable";
+    case JobKind::kEnd:
+      return "on_end";
     case JobKind::kDrain:
       return "on_drain";
     case JobKind::kClose:

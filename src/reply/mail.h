@@ -69,6 +69,15 @@ struct CloseMail final : ConnectionMail {
   explicit CloseMail(ConnectionId to) : ConnectionMail(kMailClose, to) {}
 };
 
+struct EndMail final : ConnectionMail {
+  explicit EndMail(ConnectionId to) : ConnectionMail(kMailEnd, to) {}
+};
+
+// Somebody waits for room in the write queue.
+struct RoomMail final : ConnectionMail {
+  explicit RoomMail(ConnectionId to) : ConnectionMail(kMailRoom, to) {}
+};
+
 // Sets, moves or cancels a timer of a session.
 struct TimerMail final : ConnectionMail {
   TimerMail(ConnectionId to, uint64_t name, TimePoint time)

@@ -26,6 +26,17 @@ namespace {
   return true;
 }
 
+// The session of that connection will be told when there is room. Asked once until then.
+SendResult ask_room(ServerContext& context, ConnectionId id, SlotRecord& record) {
+  if (context.roster.listener(record).session.has_on_writable &&
+      !record.asked_room.exchange(true, std::memory_order_relaxed)) {
+    std::unique_ptr<Mail> mail(new (std::nothrow) RoomMail(id));
+    if (!send_mail(context, id, std::move(mail)))
+      record.asked_room.store(false, std::memory_order_relaxed);  // the next one asks
+  }
+  return SendResult::kFull;
+}
+
 // Charges `size` bytes for a push. If that may not be: why.
 std::optional<SendResult> may_send(ServerContext* context, ConnectionId id, size_t size,
                                    Overflow overflow) {
@@ -34,13 +45,14 @@ std::optional<SendResult> may_send(ServerContext* context, ConnectionId id, size
     context->stale_ids.add();
     return SendResult::kClosed;
   }
-  const SlotRecord& record = *context->roster.record(id);
+  SlotRecord& record = *context->roster.record(id);
   if (overflow == Overflow::kReject) {
     const uint64_t unsent = uint64_t{record.unsent_bytes.load(std::memory_order_relaxed)} +
                             record.transit_bytes.load(std::memory_order_relaxed);
-    if (unsent > context->roster.listener(record).write_bytes_high) return SendResult::kFull;
+    if (unsent > context->roster.listener(record).write_bytes_high)
+      return ask_room(*context, id, record);
   }
-  if (!context->buffers.charge(size)) return SendResult::kFull;
+  if (!context->buffers.charge(size)) return ask_room(*context, id, record);
   return {};
 }
 
@@ -51,7 +63,7 @@ SendResult send_push(ServerContext& context, ConnectionId id, size_t size,
   record.transit_bytes.fetch_add(size, std::memory_order_relaxed);
   if (send_mail(context, id, std::move(mail))) return SendResult::kQueued;
   record.transit_bytes.fetch_sub(size, std::memory_order_relaxed);
-  return SendResult::kFull;
+  return ask_room(context, id, record);
 }
 
 }  // namespace
@@ -85,6 +97,13 @@ void Peer::close() const {
   if (!context->roster.connected(id_)) return context->stale_ids.add();
   CHECK(send_mail(*context, id_, std::make_unique<CloseMail>(id_)),
         "no memory to close a connection");
+}
+
+void Peer::end() const {
+  ServerContext* context = context_.get();
+  if (context == nullptr) return;
+  if (!context->roster.connected(id_)) return context->stale_ids.add();
+  CHECK(send_mail(*context, id_, std::make_unique<EndMail>(id_)), "no memory to end a stream");
 }
 
 CallResult Peer::post_call(std::unique_ptr<detail::SessionCall> call, size_t bytes,

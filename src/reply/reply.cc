@@ -8,11 +8,14 @@
 
 namespace trireme { inline namespace v0 {
 
-Reply::Reply(ConnectionId id, uint64_t request_number, ContextRef context)
-    : id_(id), request_number_(request_number), context_(std::move(context)) {}
+Reply::Reply(ConnectionId id, uint64_t request_number, ContextRef context, TimePoint deadline)
+    : id_(id), request_number_(request_number), context_(std::move(context)), deadline_(deadline) {}
 
 Reply::Reply(Reply&& other) noexcept
-    : id_(other.id_), request_number_(other.request_number_), context_(std::move(other.context_)) {}
+    : id_(other.id_),
+      request_number_(other.request_number_),
+      context_(std::move(other.context_)),
+      deadline_(other.deadline_) {}
 
 Reply& Reply::operator=(Reply&& other) noexcept {
   if (this == &other) return *this;
@@ -20,6 +23,7 @@ Reply& Reply::operator=(Reply&& other) noexcept {
   id_ = other.id_;
   request_number_ = other.request_number_;
   context_ = std::move(other.context_);
+  deadline_ = other.deadline_;
   return *this;
 }
 
@@ -29,6 +33,20 @@ Reply::~Reply() {
 
 void Reply::send(Answer answer) && {
   if (context_.get() != nullptr) deliver(std::move(answer));
+}
+
+Cancellation Reply::cancelled() const {
+  ServerContext* const context = context_.get();
+  if (context == nullptr) return Cancellation(CancelReason::kNone);
+  if (!context->roster.connected(id_)) return Cancellation(CancelReason::kPeerGone);
+  if (deadline_ <= context->platform.clock.now()) return Cancellation(CancelReason::kDeadline);
+  const bool drains = context->roster.is_draining();
+  return Cancellation(drains ? CancelReason::kDrain : CancelReason::kNone);
+}
+
+std::chrono::nanoseconds Reply::time_left() const {
+  ServerContext* const context = context_.get();
+  return context == nullptr ? Duration(0) : time_until(deadline_, context->platform.clock);
 }
 
 void Reply::deliver(Answer answer) {

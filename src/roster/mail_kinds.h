@@ -12,6 +12,8 @@ enum MailKind : int {
   kMailAnswer,    // a Reply was answered outside of its handler
   kMailPush,      // Peer::send
   kMailClose,     // Peer::close
+  kMailEnd,       // Peer::end
+  kMailRoom,      // Peer::send has answered kFull
   kMailTimer,     // Peer::after, Peer::cancel
   kMailCall,      // Peer::call, Peer::post
   kMailAdopt,     // a new socket from the Listener

@@ -26,10 +26,11 @@ struct SlotRecord {
       0};  // of the connection that lives here; 0: none. Relaxed: a stale answer is legal
   // In the write queue, published by the holder; 4 GiB - 1 stands for more.
   std::atomic<uint32_t> unsent_bytes{0};
-  std::atomic<uint16_t> listener{0};  // of the connection: Roster::listener
-  SmallCount<uint16_t> calls;         // of its session: on their way, or not begun
-  SmallCount<uint8_t> timers;         // likewise: on their way, or set
-  ReturnFlag return_flag;             // of the job that may write; see Job
+  std::atomic<uint16_t> listener{0};    // of the connection: Roster::listener
+  SmallCount<uint16_t> calls;           // of its session: on their way, or not begun
+  SmallCount<uint8_t> timers;           // likewise: on their way, or set
+  ReturnFlag return_flag;               // of the job that may write; see Job
+  std::atomic<bool> asked_room{false};  // a RoomMail is on its way, or room is waited for
   // It counts for connections_per_address_max, with `address`. Of the holder alone.
   bool counts_address = false;
   std::atomic<uint64_t> transit_bytes{0};  // pushes on their way to the loop
@@ -66,6 +67,10 @@ class Roster {
     return listeners_[record.listener.load(std::memory_order_relaxed)];
   }
 
+  // Any thread. A hint: the server has begun to drain.
+  void note_draining() { draining_.store(true, std::memory_order_relaxed); }
+  bool is_draining() const { return draining_.load(std::memory_order_relaxed); }
+
   // Any thread. False when the connection is gone or the id was never given out.
   bool connected(ConnectionId id) const;
   // Any thread. Null when the id was never given out.
@@ -92,6 +97,7 @@ class Roster {
   static constexpr uint32_t kRecordsPerChunk = 1024;
 
   std::vector<ListenerFacts> listeners_;  // immutable after start
+  std::atomic<bool> draining_{false};     // relaxed: it publishes nothing
   const uint32_t io_workers_;
   const HomeNumbers::Lease homes_;  // of the loops: as long as anybody may have an id of theirs
   const size_t connections_max_;

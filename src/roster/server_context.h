@@ -50,6 +50,7 @@ class ServerContext {
   const ServerOptions options;
   const Log log;
   Buffers buffers;
+
   SharedCounter stale_ids;
   LogGate accept_gate;    // of all loops that accept
   LogGates thrown_gates;  // by service: what its handlers throw

@@ -23,7 +23,7 @@ using support::wait_until;
 namespace tr = trireme;
 using namespace std::chrono_literals;
 
-struct Room {
+struct EventRoom {
   std::mutex mutex;
   std::vector<tr::Peer> peers;
   std::atomic<int> overlaps{0}, timers{0}, calls{0}, closed{0}, after_close{0}, owned{0};
@@ -34,9 +34,9 @@ struct Room {
 };
 
 // Plain members, and a flag that says if two callbacks run at once.
-class Member {
+class EventMember {
  public:
-  Member(tr::Peer mine, Room& where) : peer_(std::move(mine)), room_(where) {
+  EventMember(tr::Peer mine, EventRoom& where) : peer_(std::move(mine)), room_(where) {
     const std::lock_guard lock(room_.mutex);
     room_.peers.push_back(peer_);
   }
@@ -66,7 +66,7 @@ class Member {
 
  private:
   struct Turn {
-    explicit Turn(Member& whose) : member(whose) {
+    explicit Turn(EventMember& whose) : member(whose) {
       if (member.is_closed_) ++member.room_.after_close;
       if (std::exchange(member.is_running_, true)) ++member.room_.overlaps;
     }
@@ -74,11 +74,11 @@ class Member {
       ++member.count_;
       member.is_running_ = false;
     }
-    Member& member;
+    EventMember& member;
   };
 
   tr::Peer peer_;
-  Room& room_;
+  EventRoom& room_;
   uint64_t count_ = 0;
   bool is_running_ = false;
   bool is_closed_ = false;
@@ -86,14 +86,14 @@ class Member {
 
 // Threads that call into the session of the latest client, each call when the one before has run,
 // or was dropped.
-class Callers {
+class EventCallers {
  public:
-  explicit Callers(Room& room) {
+  explicit EventCallers(EventRoom& room) {
     for (int i = 0; i < 2; ++i) threads_.emplace_back([this, &room] { run(room); });
   }
-  ~Callers() { stop(); }
-  Callers(const Callers&) = delete;
-  Callers& operator=(const Callers&) = delete;
+  ~EventCallers() { stop(); }
+  EventCallers(const EventCallers&) = delete;
+  EventCallers& operator=(const EventCallers&) = delete;
   void stop() {
     stop_ = true;
     for (std::thread& thread : threads_) thread.join();
@@ -101,11 +101,11 @@ class Callers {
   }
 
  private:
-  void run(Room& room) {
+  void run(EventRoom& room) {
     while (!stop_) {
       const tr::Peer peer = room.last();
       const auto token = std::make_shared<int>();
-      peer.call<Member>([token](Member& self) { self.called(); });
+      peer.call<EventMember>([token](EventMember& self) { self.called(); });
       peer.after(1ms, 3);
       peer.cancel(3);
       while (token.use_count() > 1 && !stop_) std::this_thread::yield();
@@ -119,9 +119,9 @@ class Callers {
 class SessionEventsTest : public support::ServerTest {};
 
 TEST_P(SessionEventsTest, ATimerWarnsAClientThatSaysNothing) {
-  Room room;
+  EventRoom room;
   TestServer server(options());
-  server.serve<Member>({}, room);
+  server.serve<EventMember>({}, room);
   server.start();
   Client client(server.url());
   EXPECT_EQ(client.ask("warn"), "warn");
@@ -130,9 +130,9 @@ TEST_P(SessionEventsTest, ATimerWarnsAClientThatSaysNothing) {
 }
 
 TEST_P(SessionEventsTest, ACallFromAnyThreadRunsInTheTurnOfTheSession) {
-  Room room;
+  EventRoom room;
   TestServer server(options());
-  server.serve<Member>({}, room);
+  server.serve<EventMember>({}, room);
   server.start();
   Client client(server.url());
   EXPECT_EQ(client.ask("x"), "x");
@@ -142,7 +142,7 @@ TEST_P(SessionEventsTest, ACallFromAnyThreadRunsInTheTurnOfTheSession) {
     threads.emplace_back([&, thread] {
       for (int i = 0; i < support::scaled(200); ++i) {
         const std::string line = std::to_string(thread) + " " + std::to_string(i) + "\n";
-        while (peer.call<Member>([line](Member& self) { self.say(line); }) ==
+        while (peer.call<EventMember>([line](EventMember& self) { self.say(line); }) ==
                tr::CallResult::kFull) {
           std::this_thread::yield();
         }
@@ -159,11 +159,11 @@ TEST_P(SessionEventsTest, ACallFromAnyThreadRunsInTheTurnOfTheSession) {
 }
 
 TEST_P(SessionEventsTest, OneAtATimeWhileClientsComeAndGo) {
-  Room room;
+  EventRoom room;
   TestServer server(options());
-  server.serve<Member>({}, room);
+  server.serve<EventMember>({}, room);
   server.start();
-  Callers callers(room);
+  EventCallers callers(room);
   for (int round = 0; round < support::scaled(40); ++round) {
     Client client(server.url());
     ASSERT_EQ(client.ask("tick"), "tick");
@@ -180,10 +180,10 @@ TEST_P(SessionEventsTest, OneAtATimeWhileClientsComeAndGo) {
 
 TEST_P(SessionEventsTest, ACallMayBlockAndOthersGoOn) {
   if (GetParam().dispatch == tr::Dispatch::kInline) return;  // there it holds its loop
-  Room room;
+  EventRoom room;
   Gate gate;
   TestServer server(options());
-  server.serve<Member>({}, room);
+  server.serve<EventMember>({}, room);
   server.start();
   const Gate::Opener opener(gate);
   Client first(server.url());
@@ -198,23 +198,23 @@ TEST_P(SessionEventsTest, ACallMayBlockAndOthersGoOn) {
 }
 
 // What a call owns ends on a thread that may block, also when the call is never made.
-struct Owned {
-  explicit Owned(Room& room) : room_(&room) { ++room_->owned; }
-  Owned(Owned&& other) noexcept : room_(std::exchange(other.room_, nullptr)) {}
-  Owned(const Owned&) = delete;
-  Owned& operator=(const Owned&) = delete;
-  ~Owned() {
+struct EventOwned {
+  explicit EventOwned(EventRoom& room) : room_(&room) { ++room_->owned; }
+  EventOwned(EventOwned&& other) noexcept : room_(std::exchange(other.room_, nullptr)) {}
+  EventOwned(const EventOwned&) = delete;
+  EventOwned& operator=(const EventOwned&) = delete;
+  ~EventOwned() {
     if (room_ != nullptr) --room_->owned;
   }
-  Room* room_;
+  EventRoom* room_;
 };
 
 TEST_P(SessionEventsTest, CallsThatWaitGoWithTheConnection) {
   if (GetParam().dispatch == tr::Dispatch::kInline) return;  // the loop stands still meanwhile
-  Room room;
+  EventRoom room;
   Gate gate;
   TestServer server(options());
-  server.serve<Member>({}, room);
+  server.serve<EventMember>({}, room);
   server.start();
   const Gate::Opener opener(gate);
   Client client(server.url());
@@ -223,7 +223,7 @@ TEST_P(SessionEventsTest, CallsThatWaitGoWithTheConnection) {
   peer.post([gate] { gate.wait(); });
   EXPECT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
   for (int i = 0; i < 10; ++i) {
-    peer.call<Member>([owned = Owned(room)](Member& self) { self.called(); });
+    peer.call<EventMember>([owned = EventOwned(room)](EventMember& self) { self.called(); });
   }
   peer.after(1ms, 2);
   EXPECT_EQ(room.owned, 10);
@@ -237,23 +237,23 @@ TEST_P(SessionEventsTest, CallsThatWaitGoWithTheConnection) {
 }
 
 TEST_P(SessionEventsTest, BehindAProxyAsElsewhere) {
-  Room room;
+  EventRoom room;
   tr::Server server(options());
-  server.serve<Member>("tcp+proxy://127.0.0.1:0", tr::lines(), {}, room);
+  server.serve<EventMember>("tcp+proxy://127.0.0.1:0", tr::lines(), {}, room);
   ASSERT_TRUE(server.start());
   Client client(server.urls()[0]);
   ASSERT_TRUE(client.send("PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\r\n"));
   EXPECT_EQ(client.ask("warn"), "warn");
   EXPECT_EQ(client.line(), "are you there");
-  room.last().call<Member>([](Member& self) { self.say("called\n"); });
+  room.last().call<EventMember>([](EventMember& self) { self.say("called\n"); });
   EXPECT_EQ(client.line(), "called");
 }
 
 // Requests of a concurrent session run beside a timer, timers and calls one at a time.
-class Concurrent {
+class ConcurrentEvents {
  public:
   static constexpr bool concurrent = true;
-  Concurrent(tr::Peer mine, Room& where, Gate& gate) : gate_(gate), room_(where) {
+  ConcurrentEvents(tr::Peer mine, EventRoom& where, Gate& gate) : gate_(gate), room_(where) {
     const std::lock_guard lock(room_.mutex);
     room_.peers.push_back(std::move(mine));
   }
@@ -269,23 +269,23 @@ class Concurrent {
 
  private:
   Gate& gate_;
-  Room& room_;
+  EventRoom& room_;
   std::atomic<bool> is_running_{false};
 };
 
 TEST_P(SessionEventsTest, OfAConcurrentSessionRunBesideItsRequests) {
   if (GetParam().dispatch == tr::Dispatch::kInline) return;
-  Room room;
+  EventRoom room;
   Gate gate;
   TestServer server(options());
-  server.serve<Concurrent>({.ordering = tr::Ordering::kPipelined}, room, gate);
+  server.serve<ConcurrentEvents>({.ordering = tr::Ordering::kPipelined}, room, gate);
   server.start();
   const Gate::Opener opener(gate);
   Client client(server.url());
   ASSERT_TRUE(client.send("wait\n"));
   EXPECT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
   for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ(room.last().call<Concurrent>([](Concurrent& self) { self.event(); }),
+    EXPECT_EQ(room.last().call<ConcurrentEvents>([](ConcurrentEvents& self) { self.event(); }),
               tr::CallResult::kQueued);
   }
   EXPECT_TRUE(wait_until([&] { return room.calls == 20; }));

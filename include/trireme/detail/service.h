@@ -51,6 +51,8 @@ class Service {
   virtual void* open(const Peer&) { return nullptr; }
   virtual void on_request(void* session, const Request& request, Responder& responder) = 0;
   virtual void on_timer(void*, uint64_t) {}
+  virtual void on_end(void*) {}
+  virtual void on_writable(void*) {}
   virtual void on_drain(void*) {}
   virtual void on_close(void*, CloseReason) {}
 };
@@ -101,7 +103,7 @@ class HandlerService final : public Service {
 // In a final class, which nothing can inherit, only public members that are not overloaded are
 // found.
 struct CallbackNames {
-  int on_request, on_timer, on_drain, on_close, concurrent;
+  int on_request, on_timer, on_end, on_writable, on_drain, on_close, concurrent;
 };
 template <class S>
 struct WithCallbackNames : S, CallbackNames {};
@@ -117,6 +119,16 @@ concept DeclaresOnTimer = requires {
   &S::on_timer;
 }
 || (Inheritable<S> && !requires { &WithCallbackNames<S>::on_timer; });
+template <class S>
+concept DeclaresOnEnd = requires {
+  &S::on_end;
+}
+|| (Inheritable<S> && !requires { &WithCallbackNames<S>::on_end; });
+template <class S>
+concept DeclaresOnWritable = requires {
+  &S::on_writable;
+}
+|| (Inheritable<S> && !requires { &WithCallbackNames<S>::on_writable; });
 template <class S>
 concept DeclaresOnDrain = requires {
   &S::on_drain;
@@ -146,6 +158,8 @@ class SessionService final : public Service {
     { self.on_request(request) } -> std::convertible_to<Answer>;
   };
   static constexpr bool kTimes = requires(S & self, uint64_t tag) { self.on_timer(tag); };
+  static constexpr bool kEnds = requires(S & self) { self.on_end(); };
+  static constexpr bool kFindsRoom = requires(S & self) { self.on_writable(); };
   static constexpr bool kDrains = requires(S & self) { self.on_drain(); };
   static constexpr bool kCloses = requires(S & self, CloseReason reason) { self.on_close(reason); };
   static constexpr bool kSaysConcurrent = requires {
@@ -159,6 +173,10 @@ class SessionService final : public Service {
                 "send it");
   static_assert(kTimes || !DeclaresOnTimer<S>,
                 "the on_timer of a session must be public, and be void on_timer(uint64_t tag)");
+  static_assert(kEnds || !DeclaresOnEnd<S>,
+                "the on_end of a session must be public, and be void on_end()");
+  static_assert(kFindsRoom || !DeclaresOnWritable<S>,
+                "the on_writable of a session must be public, and be void on_writable()");
   static_assert(kDrains || !DeclaresOnDrain<S>,
                 "the on_drain of a session must be public, and be void on_drain()");
   static_assert(kCloses || !DeclaresOnClose<S>,
@@ -181,7 +199,10 @@ class SessionService final : public Service {
     }
   }
   SessionTraits session() const override {
-    return {.type = &session_type_of<S>, .has_on_timer = kTimes};
+    return {.type = &session_type_of<S>,
+            .has_on_timer = kTimes,
+            .has_on_end = kEnds,
+            .has_on_writable = kFindsRoom};
   }
   void* open(const Peer& peer) override {
     return std::apply(
@@ -206,6 +227,12 @@ class SessionService final : public Service {
   }
   void on_timer(void* session, uint64_t tag) override {
     if constexpr (kTimes) static_cast<S*>(session)->on_timer(tag);
+  }
+  void on_end(void* session) override {
+    if constexpr (kEnds) static_cast<S*>(session)->on_end();
+  }
+  void on_writable(void* session) override {
+    if constexpr (kFindsRoom) static_cast<S*>(session)->on_writable();
   }
   void on_drain(void* session) override {
     if constexpr (kDrains) static_cast<S*>(session)->on_drain();

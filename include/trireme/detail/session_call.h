@@ -24,6 +24,8 @@ inline SessionType session_type_of{};
 struct SessionTraits {
   const SessionType* type = nullptr;  // null: there are no sessions
   bool has_on_timer = false;
+  bool has_on_end = false;
+  bool has_on_writable = false;
 };
 
 // A function that waits for the turn of a session.

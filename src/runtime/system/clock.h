@@ -3,6 +3,7 @@
 // Step: below all steps. Thread: any.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 
 namespace trireme { inline namespace v0 {
@@ -26,5 +27,11 @@ class Clock {
   virtual TimePoint now() = 0;                                   // Any thread.
   virtual std::chrono::system_clock::time_point wall_now() = 0;  // Any thread. For logs only.
 };
+
+// Any thread. Zero when that has passed, Duration::max() for kNever.
+inline Duration time_until(TimePoint deadline, Clock& clock) {
+  if (deadline == kNever) return Duration::max();
+  return std::max(deadline - clock.now(), Duration(0));
+}
 
 }}  // namespace trireme

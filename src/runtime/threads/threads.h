@@ -62,6 +62,8 @@ class Threads {
 
   virtual void sleep_until(
       TimePoint until) = 0;  // for handlers and tools; loop code never calls it
+  // True: time passes for who waits here, and for nobody else. So no wait outside of here ends.
+  virtual bool waiting_moves_the_clock() const { return false; }
   virtual void relax() = 0;  // one round of a spin: lets the other side run
 
   virtual void set_name(std::string_view name) = 0;  // of the calling thread

@@ -19,7 +19,7 @@ using testing::Conversation;
 using testing::Table;
 using namespace std::chrono_literals;
 
-struct Diary {
+struct EventDiary {
   std::string text;
   void note(const std::string& line) { text += (text.empty() ? "" : " ") + line; }
   std::string take() { return std::exchange(text, {}); }
@@ -28,7 +28,7 @@ struct Diary {
 // Requests: "after TAG MS", "cancel TAG", "keep" (its Reply), anything else is echoed.
 class Timed {
  public:
-  Timed(Peer peer, Diary& diary) : peer_(std::move(peer)), diary_(diary) {}
+  Timed(Peer peer, EventDiary& diary) : peer_(std::move(peer)), diary_(diary) {}
 
   void on_request(const Request& request, Reply reply) {
     const std::string text = request.own();
@@ -65,18 +65,18 @@ class Timed {
 
  private:
   Peer peer_;
-  Diary& diary_;
+  EventDiary& diary_;
   std::vector<Reply> kept_;
   int repeat_ = 0;
 };
 
-class SessionEvents : public ::testing::Test {
+class ConversationEvents : public ::testing::Test {
  protected:
-  Diary diary_;
+  EventDiary diary_;
   std::unique_ptr<Conversation> talk_ = Conversation::with<Timed>(lines(), {}, diary_);
 };
 
-TEST_F(SessionEvents, ATimerFiresOnceAtItsTime) {
+TEST_F(ConversationEvents, ATimerFiresOnceAtItsTime) {
   EXPECT_EQ(talk_->say("after 7 100\n"), "after 7 100\n");
   talk_->advance(99ms);
   EXPECT_EQ(diary_.take(), "");
@@ -86,14 +86,14 @@ TEST_F(SessionEvents, ATimerFiresOnceAtItsTime) {
   EXPECT_EQ(diary_.take(), "");
 }
 
-TEST_F(SessionEvents, TimersFireInTheOrderOfTheirTimes) {
+TEST_F(ConversationEvents, TimersFireInTheOrderOfTheirTimes) {
   talk_->say("after 1 300\nafter 2 100\nafter 3 200\nafter 4 0\n");
   EXPECT_EQ(diary_.take(), "timer4");
   talk_->advance(1s);
   EXPECT_EQ(diary_.take(), "timer2 timer3 timer1");
 }
 
-TEST_F(SessionEvents, AfterMovesTheTimerOfItsTag) {
+TEST_F(ConversationEvents, AfterMovesTheTimerOfItsTag) {
   talk_->say("after 1 100\n");
   talk_->advance(90ms);
   talk_->say("after 1 100\n");
@@ -103,13 +103,13 @@ TEST_F(SessionEvents, AfterMovesTheTimerOfItsTag) {
   EXPECT_EQ(diary_.take(), "timer1");
 }
 
-TEST_F(SessionEvents, CancelHoldsInTheTurnOfTheSession) {
+TEST_F(ConversationEvents, CancelHoldsInTheTurnOfTheSession) {
   talk_->say("after 1 100\nafter 2 100\ncancel 1\ncancel 5\n");
   talk_->advance(1s);
   EXPECT_EQ(diary_.take(), "timer2");
 }
 
-TEST_F(SessionEvents, AdvanceStopsAtEachTimerOnTheWay) {
+TEST_F(ConversationEvents, AdvanceStopsAtEachTimerOnTheWay) {
   talk_->peer().call<Timed>([](Timed& self) { self.repeat(5); });
   talk_->advance(4500ms);
   EXPECT_EQ(diary_.take(), "timer1 timer1 timer1 timer1");
@@ -118,13 +118,13 @@ TEST_F(SessionEvents, AdvanceStopsAtEachTimerOnTheWay) {
   EXPECT_EQ(talk_->closed(), CloseReason::kSilentTimeout);
 }
 
-TEST_F(SessionEvents, ATimerAnswersAKeptReply) {
+TEST_F(ConversationEvents, ATimerAnswersAKeptReply) {
   EXPECT_EQ(talk_->say("after 1 100\nkeep\nnext\n"), "after 1 100\n");
   EXPECT_EQ(talk_->advance(99ms), "");
   EXPECT_EQ(talk_->advance(2ms), "by the timer\nnext\n");
 }
 
-TEST_F(SessionEvents, TimersGoWithTheConnection) {
+TEST_F(ConversationEvents, TimersGoWithTheConnection) {
   talk_->say("after 1 100\n");
   talk_->reset();
   EXPECT_EQ(diary_.take(), "close");
@@ -134,7 +134,7 @@ TEST_F(SessionEvents, TimersGoWithTheConnection) {
   EXPECT_EQ(talk_->stats().timers_made, talk_->stats().timers_gone);
 }
 
-TEST_F(SessionEvents, ATimerThatThrowsIsCountedAndTheConnectionGoesOn) {
+TEST_F(ConversationEvents, ATimerThatThrowsIsCountedAndTheConnectionGoesOn) {
   talk_->say("throw later\nafter 1 100\n");
   talk_->advance(1s);
   EXPECT_EQ(diary_.take(), "timer1");
@@ -142,7 +142,7 @@ TEST_F(SessionEvents, ATimerThatThrowsIsCountedAndTheConnectionGoesOn) {
   EXPECT_EQ(talk_->say("x\n"), "x\n");
 }
 
-TEST_F(SessionEvents, AnExtremeTimeIsNoTimeAtAll) {
+TEST_F(ConversationEvents, AnExtremeTimeIsNoTimeAtAll) {
   EXPECT_EQ(talk_->peer().after(std::chrono::nanoseconds::max(), 1), CallResult::kQueued);
   EXPECT_EQ(talk_->peer().after(std::chrono::nanoseconds::min(), 2), CallResult::kQueued);
   talk_->hear();
@@ -152,7 +152,7 @@ TEST_F(SessionEvents, AnExtremeTimeIsNoTimeAtAll) {
 }
 
 TEST(SessionTimersMax, IsToldWhenItIsReached) {
-  Diary diary;
+  EventDiary diary;
   auto talk = Conversation::with<Timed>(lines(), {.limits = {.timers_max = 2}}, diary);
   EXPECT_EQ(talk->say("after 1 100\nafter 2 100\nafter 3 100\n"),
             "after 1 100\nafter 2 100\nfull\n");
@@ -165,7 +165,7 @@ TEST(SessionTimersMax, IsToldWhenItIsReached) {
   EXPECT_EQ(diary.take(), "close");
 }
 
-TEST_F(SessionEvents, CallsRunInTheirOrderInTheSession) {
+TEST_F(ConversationEvents, CallsRunInTheirOrderInTheSession) {
   for (const char* line : {"a", "b", "c"}) {
     EXPECT_EQ(talk_->peer().call<Timed>([line](Timed& self) { self.note(line); }),
               CallResult::kQueued);
@@ -176,7 +176,7 @@ TEST_F(SessionEvents, CallsRunInTheirOrderInTheSession) {
   EXPECT_EQ(diary_.take(), "a b c post");
 }
 
-TEST_F(SessionEvents, ACallMovesWhatItOwns) {
+TEST_F(ConversationEvents, ACallMovesWhatItOwns) {
   auto owned = std::make_unique<std::string>("owned");
   talk_->peer().call<Timed>(
       [owned = std::move(owned)](Timed& self) mutable { self.note(std::exchange(*owned, {})); });
@@ -184,7 +184,7 @@ TEST_F(SessionEvents, ACallMovesWhatItOwns) {
   EXPECT_EQ(diary_.take(), "owned");
 }
 
-TEST_F(SessionEvents, ACallRunsWhileAReplyIsOutstanding) {
+TEST_F(ConversationEvents, ACallRunsWhileAReplyIsOutstanding) {
   EXPECT_EQ(talk_->say("keep\n"), "");
   talk_->peer().call<Timed>([](Timed& self) {
     self.note("called");
@@ -194,7 +194,7 @@ TEST_F(SessionEvents, ACallRunsWhileAReplyIsOutstanding) {
   EXPECT_EQ(diary_.take(), "called");
 }
 
-TEST_F(SessionEvents, ACallThatCallsItselfHoldsNobodyUp) {
+TEST_F(ConversationEvents, ACallThatCallsItselfHoldsNobodyUp) {
   struct Again {
     int left;
     void operator()(Timed& self) {
@@ -207,7 +207,7 @@ TEST_F(SessionEvents, ACallThatCallsItselfHoldsNobodyUp) {
   EXPECT_EQ(diary_.take(), "end");
 }
 
-TEST_F(SessionEvents, RequestsAndCallsTakeTurns) {
+TEST_F(ConversationEvents, RequestsAndCallsTakeTurns) {
   for (int i = 0; i < 3; ++i) {
     talk_->peer().call<Timed>([](Timed& self) {
       self.note("call");
@@ -219,7 +219,7 @@ TEST_F(SessionEvents, RequestsAndCallsTakeTurns) {
   EXPECT_EQ(heard, "+++after 1 900\nafter 2 900\n");
 }
 
-TEST_F(SessionEvents, ACallForAnotherClassIsRefused) {
+TEST_F(ConversationEvents, ACallForAnotherClassIsRefused) {
   struct Other {};
   EXPECT_EQ(talk_->peer().call<Other>([](Other&) { std::abort(); }), CallResult::kWrongSession);
   Conversation handler(lines(), [](const Request& request) { return request.own(); });
@@ -231,7 +231,7 @@ TEST_F(SessionEvents, ACallForAnotherClassIsRefused) {
 }
 
 TEST(SessionCallsMax, IsToldWhenItIsReached) {
-  Diary diary;
+  EventDiary diary;
   auto talk = Conversation::with<Timed>(lines(), {.limits = {.calls_max = 2}}, diary);
   const auto call = [&] { return talk->peer().call<Timed>([](Timed& self) { self.note("c"); }); };
   EXPECT_EQ(call(), CallResult::kQueued);
@@ -243,25 +243,26 @@ TEST(SessionCallsMax, IsToldWhenItIsReached) {
 }
 
 // Each counts what it owns; the last one is destroyed with the connection.
-struct Owned {
-  explicit Owned(int& living) : count(&living) { ++*count; }
-  Owned(Owned&& other) noexcept : count(std::exchange(other.count, nullptr)) {}
-  Owned(const Owned&) = delete;
-  Owned& operator=(const Owned&) = delete;
-  ~Owned() {
+struct CountedOwner {
+  explicit CountedOwner(int& living) : count(&living) { ++*count; }
+  CountedOwner(CountedOwner&& other) noexcept : count(std::exchange(other.count, nullptr)) {}
+  CountedOwner(const CountedOwner&) = delete;
+  CountedOwner& operator=(const CountedOwner&) = delete;
+  ~CountedOwner() {
     if (count != nullptr) --*count;
   }
   int* count;
 };
 
 TEST(SessionCalls, OfAConnectionThatIsGoneAreDroppedAndDestroyed) {
-  Diary diary;
+  EventDiary diary;
   int living = 0;
   {
     auto talk = Conversation::with<Timed>(lines(), {}, diary);
     const auto held = static_cast<int64_t>(talk->stats().buffer_bytes_now);
     const auto call = [&] {
-      return talk->peer().call<Timed>([owned = Owned(living)](Timed& self) { self.note("never"); });
+      return talk->peer().call<Timed>(
+          [owned = CountedOwner(living)](Timed& self) { self.note("never"); });
     };
     EXPECT_EQ(call(), CallResult::kQueued);
     EXPECT_EQ(call(), CallResult::kQueued);
@@ -275,22 +276,23 @@ TEST(SessionCalls, OfAConnectionThatIsGoneAreDroppedAndDestroyed) {
   }
 }
 
-struct Plain {
-  explicit Plain(Diary&) {}
+struct Timeless {
+  explicit Timeless(EventDiary&) {}
   Answer on_request(const Request& request) { return request.own(); }
 };
 
 TEST(SessionCalls, AClassWithoutOnTimerHasNoTimers) {
-  Diary diary;
-  auto talk = Conversation::with<Plain>(lines(), {}, diary);
+  EventDiary diary;
+  auto talk = Conversation::with<Timeless>(lines(), {}, diary);
   EXPECT_EQ(talk->peer().after(1s, 1), CallResult::kWrongSession);
-  EXPECT_EQ(talk->peer().call<Plain>([&](Plain&) { diary.note("called"); }), CallResult::kQueued);
+  EXPECT_EQ(talk->peer().call<Timeless>([&](Timeless&) { diary.note("called"); }),
+            CallResult::kQueued);
   talk->hear();
   EXPECT_EQ(diary.take(), "called");
 }
 
 TEST(SessionCalls, OneMemberCallsIntoAnother) {
-  Diary diary;
+  EventDiary diary;
   const auto table = Table::with<Timed>(lines(), {}, diary);
   Conversation& ada = table->join();
   Conversation& bob = table->join();
@@ -307,7 +309,7 @@ TEST(SessionCalls, OneMemberCallsIntoAnother) {
   EXPECT_EQ(diary.take(), "timer3");
 }
 
-TEST_F(SessionEvents, ADrainDoesNotWaitForATimer) {
+TEST_F(ConversationEvents, ADrainDoesNotWaitForATimer) {
   talk_->say("after 1 60000\n");
   talk_->drain();
   EXPECT_TRUE(talk_->ended());
@@ -315,7 +317,7 @@ TEST_F(SessionEvents, ADrainDoesNotWaitForATimer) {
   EXPECT_EQ(diary_.take(), "close");
 }
 
-TEST_F(SessionEvents, InADrainATimerAnswersWhatIsDue) {
+TEST_F(ConversationEvents, InADrainATimerAnswersWhatIsDue) {
   EXPECT_EQ(talk_->say("after 1 100\nkeep\n"), "after 1 100\n");
   EXPECT_EQ(talk_->drain(), "");
   EXPECT_FALSE(talk_->ended());
