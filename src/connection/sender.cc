@@ -252,8 +252,8 @@ bool Sender::owns_writing(Connection& connection) {
 
 void Sender::grant_writing(Connection& connection, Job& job) {
   if (job.run.kind != JobKind::kRequest || connection.listening->overlaps() ||
-      connection.has_encoder() || connection.life.is_draining() || !driver_.worker_may_write ||
-      connection.has_layers()) {
+      connection.has_encoder() || connection.life.is_draining() ||
+      !connection.life.is_output_open() || !driver_.worker_may_write || connection.has_layers()) {
     return;
   }
   flush(connection);

@@ -17,6 +17,8 @@ HANDLER = "a handler must be Answer(const Request&) or void(const Request&, Repl
 TWICE = "that takes a Reply must not return an answer, too"
 REQUEST = "the on_request of a session must be public, and be Answer on_request(const Request&) or"
 TIMER = "the on_timer of a session must be public, and be void on_timer(uint64_t tag)"
+END = "the on_end of a session must be public, and be void on_end()"
+ROOM = "the on_writable of a session must be public, and be void on_writable()"
 CALL = "f must be callable as f(S&), the session"
 CALL_CLASS = "S must be the class of the session"
 POST = "f must be callable without arguments"
@@ -61,6 +63,10 @@ SESSIONS = [
     (f"public: {ANSWERS} void on_timer(std::string) {{}}", TIMER),
     (f"public: {ANSWERS} private: void on_timer(uint64_t) {{}}", TIMER),
     (f"public: {ANSWERS} void on_timer(uint64_t) {{}}", None),
+    (f"public: {ANSWERS} void on_end(int) {{}}", END),
+    (f"public: {ANSWERS} private: void on_end() {{}}", END),
+    (f"public: {ANSWERS} void on_writable(size_t) {{}}", ROOM),
+    (f"public: {ANSWERS} void on_end() {{}} void on_writable() {{}}", None),
     (f"public: {ANSWERS} void on_drain(int) {{}}", DRAIN),
     (f"public: {ANSWERS} private: void on_drain() {{}}", DRAIN),
     (f"public: {ANSWERS} bool concurrent = true;", CONCURRENT),

@@ -84,6 +84,12 @@ struct Heir : Plain {
 struct Last final : Plain {};
 static_assert(DeclaresOnRequest<Hidden> && DeclaresOnClose<Hidden> && !DeclaresOnDrain<Hidden>);
 static_assert(DeclaresOnRequest<Heir> && DeclaresOnDrain<Heir> && !DeclaresOnClose<Heir>);
+struct BothHalves {
+  void on_end() {}
+  void on_writable() {}
+};
+static_assert(detail::DeclaresOnEnd<BothHalves> && !detail::DeclaresOnEnd<Plain>);
+static_assert(detail::DeclaresOnWritable<BothHalves> && !detail::DeclaresOnWritable<Plain>);
 static_assert(DeclaresOnTimer<Heir> && !DeclaresOnTimer<Hidden> && !DeclaresOnTimer<Plain>);
 static_assert(DeclaresOnRequest<Last> && !DeclaresOnDrain<Last> && !DeclaresConcurrent<Last>);
 static_assert(DeclaresConcurrent<Concurrent> && !DeclaresConcurrent<Plain>);
