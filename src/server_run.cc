@@ -230,6 +230,13 @@ void Server::Impl::Run::wait(TimePoint until) {
 // The drain runs on a thread of its own, and whoever listens goes on: a second signal cuts it.
 void Server::Impl::Run::heed(const RealSignals::Signal& signal) {
   if (signal.number == 0) return;
+  if (signal.number == SIGHUP && impl_.options.on_hang_up) {
+    try {
+      return impl_.options.on_hang_up();
+    } catch (...) {
+      return log_.error("what SIGHUP calls has thrown " + describe_thrown());
+    }
+  }
   if (signal.number == SIGHUP) {
     return log_.info("SIGHUP ignored: there is no configuration to reload");
   }

@@ -34,6 +34,9 @@ void add_books(Stats& stats, const Books& books) {
   stats.hand_overs_asked += books.hand_overs_asked.get();
   stats.hand_overs_told += books.hand_overs_told.get();
   stats.stalls += books.stalls.get();
+  stats.layer_steps_inline += books.layer_steps_inline.get();
+  stats.layer_steps_on_workers += books.layer_steps_on_workers.get();
+  stats.layer_steps_refused += books.layer_steps_refused.get();
 }
 
 void add_loop(Stats& stats, EventLoop& loop, const Books& books) {
@@ -131,6 +134,8 @@ std::string_view to_string(CloseReason reason) {
       return "layer failed";
     case CloseReason::kHandshakeTimeout:
       return "handshake timeout";
+    case CloseReason::kCut:
+      return "cut";
   }
   return "unknown";
 }

@@ -25,6 +25,7 @@ constexpr uint32_t kInFlightMax = 65'536;
 constexpr uint32_t kTimersMax = 250;      // counted with 8 bits
 constexpr uint32_t kCallsMax = 65'535;    // with 16 bits
 constexpr size_t kListenersMax = 65'535;  // likewise
+constexpr uint32_t kLayerStepsMax = 1 << 20;
 
 // The first amount of a connection that is out of its bounds, or null.
 const char* wrong_amount(const Limits& limits) {
@@ -150,6 +151,10 @@ Result<Done> validate_options(const ServerOptions& options,
     return usage("io_workers must be 0 to 1023");
   if (options.data_workers < 1 || options.data_workers > 10000)
     return usage("data_workers must be 1 to 10000");
+  if (options.layer_workers < 0 || options.layer_workers > 1023)
+    return usage("layer_workers must be 0 to 1023");
+  if (options.layer_steps_max < 1 || options.layer_steps_max > kLayerStepsMax)
+    return usage("layer_steps_max must be 1 to 1048576");
   if (!options.driver.is_built_in() && options.driver.factory() == nullptr)
     return usage("the driver is a null pointer: choose a DriverKind, or the driver of a component");
   if (options.poll_time_max < Duration(0) || options.poll_time_max > kPollTimeMax)

@@ -17,6 +17,7 @@
 namespace trireme { inline namespace v0 {
 
 class Answer;
+class LayerFactory;  // transport_layer.h
 namespace detail {
 Answer failed(Failure failure, std::string sentence);
 Answer as_it_is(std::string bytes);
@@ -58,6 +59,15 @@ class Answer {
     rare().next_codec = std::move(codec);
     return std::move(*this);
   }
+  // Any thread. Behind this answer a transport layer begins, such as TLS after STARTTLS (RFC 3207):
+  // from now on the client's bytes go through it first. What was read behind the request is input
+  // of the layer, never of the codec. No request starts before its handshake is done, and pushes
+  // wait for that. Needs what then() needs. If the handshake fails the connection is closed. May be
+  // used together with then().
+  Answer then_layer(std::shared_ptr<const LayerFactory> layer) && {
+    rare().next_layer = std::move(layer);
+    return std::move(*this);
+  }
   // Any thread. The connection is closed in good order after this answer.
   Answer close_after() && {
     closes_ = true;
@@ -71,17 +81,25 @@ class Answer {
   }
 
   // Any thread. What was given, for tests of handlers. The text is borrowed from the answer, or
-  // from where the handler has borrowed it. Codec: null without then(). Failure and code: of
-  // error(), with kError.
+  // from where the handler has borrowed it. Codec: null without then(). Layer: null without
+  // then_layer(). Failure and code: of error(), with kError.
   Kind kind() const { return kind_; }
   std::string_view text() const { return is_owned_ ? std::string_view(owned_) : view_; }
   bool closes() const { return closes_; }
   std::shared_ptr<const Codec> next_codec() const {
     return rare_ == nullptr ? nullptr : rare_->next_codec;
   }
+  std::shared_ptr<const LayerFactory> next_layer() const {
+    return rare_ == nullptr ? nullptr : rare_->next_layer;
+  }
   std::string_view head() const { return rare_ == nullptr ? std::string_view{} : rare_->head; }
   Failure failure() const { return failure_; }
   uint32_t code() const { return code_; }
+
+  // Any thread. then() or then_layer() was called.
+  bool switches() const {
+    return rare_ != nullptr && (rare_->next_codec != nullptr || rare_->next_layer != nullptr);
+  }
 
   // Any thread. For the server, which moves the bytes on: whether the answer is nothing but bytes;
   // whether it owns them, and only then take_owned(); the same answer with a view of `bytes`, which
@@ -110,6 +128,7 @@ class Answer {
   // What few answers have.
   struct Rare {
     std::shared_ptr<const Codec> next_codec{};
+    std::shared_ptr<const LayerFactory> next_layer{};
     std::string head{};
   };
   Rare& rare() {

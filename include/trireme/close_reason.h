@@ -32,8 +32,9 @@ enum class CloseReason : uint8_t {
   kSilentTimeout,     // not one byte in either direction for `Limits::first_byte_time_max`
   kLayerFailed,       // a transport layer has given up: no valid PROXY header; the log says why
   kHandshakeTimeout,  // the handshakes of its layers took over `Limits::handshake_time_max`
+  kCut,               // the stream ended without the last words of a layer, such as close_notify
 };
-inline constexpr int kCloseReasonCount = 17;
+inline constexpr int kCloseReasonCount = 18;
 
 // Any thread. A name for logs and statistics, such as "peer closed". The text is a constant.
 std::string_view to_string(CloseReason reason);

@@ -234,6 +234,9 @@ struct ListenOptions {
   // "10.0.0.0/8" or "2001:db8::1". Others are closed without a byte. Empty: the loopback,
   // 127.0.0.0/8 and ::1. A unix socket has the mode of its file instead.
   std::vector<std::string> proxy_from{};
+  // With "tls://", or "+tls" behind another scheme: certificates and all else, from make_tls() of
+  // the component tls (trireme/tls.h). Owners: as of `layers`.
+  std::shared_ptr<const LayerFactory> tls{};
   // Transport layers behind those that the URL names, the outermost first. Owners: the copies of
   // the options, and the connections.
   LayerFactories layers{};
@@ -248,6 +251,13 @@ struct ServerOptions {
   // Threads for handlers that block, and spares: at most this many handlers block at once. They
   // start on demand.
   int data_workers = 32;
+  // Threads for the steps of transport layers that compute for long, such as TLS handshakes. They
+  // start on demand, and stay. 0: one for each CPU, as with io_workers. At most 1,023. Not used by
+  // listeners with Dispatch::kInline: there the loop computes.
+  int layer_workers = 0;
+  // So many of these steps wait at most. A client whose first step would be one more is closed with
+  // kRefused, so that a flood of handshakes does not make all of them late. 1 to 1,048,576.
+  uint32_t layer_steps_max = 1024;
   Dispatch dispatch = Dispatch::kAdaptive;
   // What event loops wait on. If the system refuses it, start() says why.
   DriverChoice driver = DriverKind::kEpoll;
@@ -294,6 +304,10 @@ struct ServerOptions {
   // Receives each exception of a handler, in place of the log. Empty: a line in the log, with
   // service, client and text, at most one a second for each service.
   ExceptionSink on_exception{};
+  // What Server::run() calls at each SIGHUP, on a thread of its own: such as Tls::reload(). Signals
+  // wait until it returns. Its exceptions are logged. Empty: a line in the log says that SIGHUP
+  // changes nothing.
+  std::function<void()> on_hang_up{};
   LogLevel log_level = LogLevel::kInfo;
   LogSink log{};  // empty: standard error
 };

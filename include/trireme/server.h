@@ -128,7 +128,8 @@ class Server {
   // Any thread. Calls start() and `on_ready`, then blocks until SIGTERM, SIGINT, or a drain() of
   // another thread. Drains, and returns the exit status: 0, or 1 or 2 with a sentence in the log. A
   // second signal cuts the drain (status 1); a second SIGTERM within a second of the first means
-  // the same wish and cuts nothing. SIGHUP is logged and ignored. If a handler, a codec or
+  // the same wish and cuts nothing. SIGHUP calls
+  // ServerOptions::on_hang_up, or is logged and ignored. If a handler, a codec or
   // `on_ready` is stuck, run() never returns: it names the stuck one in the log and ends the
   // process with status 1. Several servers of a process may run at once: a signal ends all.
   //

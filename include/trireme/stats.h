@@ -78,6 +78,11 @@ struct Stats {
   uint64_t stall_reports = 0;  // lines in the log about them, and about hand-overs (debug)
   uint64_t data_workers = 0;   // threads now
 
+  // transport layers: steps that compute for long, such as those of TLS handshakes
+  uint64_t layer_steps_inline = 0;      // on the loop's thread: under kInline
+  uint64_t layer_steps_on_workers = 0;  // on threads of their own
+  uint64_t layer_steps_refused = 0;     // over `layer_steps_max`, or there is no thread
+
   // books
   uint64_t descriptors_opened = 0, descriptors_closed = 0;
   uint64_t buffer_bytes_now = 0, buffer_bytes_peak = 0;

@@ -12,6 +12,8 @@
 //
 // The life of a layer:
 //
+//    .-------> kWantsJob           compute() runs on another thread; its result is one of those
+//    v                             that an arrow leads to
 //   kShaking ------> kOpen ------> (the connection ends: finish_sending, if it ends in good order)
 //       |              |
 //       '--> kTransparent          it has nothing more to do, and is taken off: without layers a
@@ -25,15 +27,12 @@
 // 3. A drain closes a connection whose handshake is not done as soon as what had arrived is read.
 // 4. FIN follows what finish_sending has added. The peer may go on sending until its own end.
 // 5. While a connection has a layer, data workers do not write to it: their replies go home.
-//
-// Two things have their place here and are not built yet, for no layer needs them:
-// - A dear step, such as the signature of a TLS handshake, as a job: receive() will be able to ask
-//   for it with a further state. The job then owns the layer; received bytes wait in the chain,
-//   which stops the reading of the connection at `read_ahead_bytes_max`; to close waits for the
-//   job, as it does for a data worker that writes.
-// - A layer that starts in the middle of a connection (STARTTLS), with an answer, as a codec does.
-//   What had been read behind the command is given to the layer, never to the codec: bytes that
-//   came before the handshake are not plain input.
+// 6. A step of a handshake that computes for long, such as a signature, is a job: receive() takes
+//    the bytes and says kWantsJob. Then compute() runs on a thread for such jobs (`layer-N`, see
+//    ServerOptions::layer_workers), also while every data worker is in a handler; under
+//    Dispatch::kInline the loop runs it. Meanwhile the job owns the layer. Received bytes wait in
+//    front of all layers, and reading stops at `read_ahead_bytes_max`. `handshake_time_max` stands
+//    still. A connection that closes frees its slot when the job has returned.
 #pragma once
 
 #include <array>
@@ -62,12 +61,24 @@ struct LayerOutput {
   std::string plain{};      // for the layer above, or the codec
   std::string to_peer{};    // for the layer below, or the socket
   bool peer_ended = false;  // the peer will say nothing more
+  // With kFailed, when the stream has ended: without the words with which this layer ends. The
+  // connection is closed with kCut, and nothing is logged: many clients do that.
+  bool is_cut = false;
+  // For the log, at debug level: a sentence about the client without its end, such as "it sends the
+  // alert unknown ca".
+  std::string note{};
   // While it is shaking only.
   LayerFacts facts{};
   ToldAddress address{};  // of the client, in place of the one of the socket
 };
 
-enum class LayerState : uint8_t { kShaking, kOpen, kTransparent, kFailed };
+enum class LayerState : uint8_t {
+  kShaking,
+  kOpen,
+  kTransparent,
+  kFailed,
+  kWantsJob,  // out of kShaking, by receive() only
+};
 
 // One layer of one connection. It must not block. An exception ends the connection.
 class TransportLayer {
@@ -78,6 +89,10 @@ class TransportLayer {
   // come any more. Takes all of them; what stands behind the last byte of a layer that is
   // transparent now is left there, and is input of the layer above.
   virtual LayerState receive(std::string_view& bytes, bool ended, LayerOutput& out) = 0;
+  // Any thread, after kWantsJob, while nobody else is at the layer. Does what takes long with what
+  // receive() has kept. It must not block: it holds up other handshakes, and the end of the server.
+  // Says kShaking, kOpen or kFailed.
+  virtual LayerState compute(LayerOutput&) { return LayerState::kFailed; }
   // Loop thread, in kOpen. Appends to `to_peer` what becomes of `plain`. False: it has failed.
   [[nodiscard]] virtual bool send(std::string_view plain, std::string& to_peer) = 0;
   // Loop thread, in kOpen, once. Nothing more will be sent: appends the last words of the layer.

@@ -9,40 +9,33 @@
 namespace trireme { inline namespace v0 {
 namespace {
 
+constexpr std::string_view kTls = "tls";  // of a URL: "tls://" is "tcp+tls://"
+
+// What stands in front of the ':'.
+std::string_view scheme_of(std::string_view url) {
+  return url.substr(0, std::min(url.find(':'), url.size()));
+}
+
 // What stands between the first '+' of the scheme and its ':'.
 std::string_view names_of(std::string_view url) {
-  const std::string_view scheme = url.substr(0, std::min(url.find(':'), url.size()));
+  const std::string_view scheme = scheme_of(url);
   const size_t plus = scheme.find('+');
   return plus == scheme.npos ? std::string_view() : scheme.substr(plus);
+}
+
+std::string_view base_of(std::string_view url) {
+  const std::string_view scheme = scheme_of(url);
+  return scheme.substr(0, std::min(scheme.find('+'), scheme.size()));
 }
 
 Error usage(const Listening& listening, const std::string& what) {
   return {Error::Code::kUsage, "cannot listen at '" + listening.url + "': " + what};
 }
 
-}  // namespace
-
-std::string without_layers(std::string_view url) {
-  const std::string_view names = names_of(url);
-  if (names.empty()) return std::string(url);
-  const auto at = static_cast<size_t>(names.data() - url.data());
-  return std::string(url.substr(0, at)) + std::string(url.substr(at + names.size()));
-}
-
-std::string with_layers_of(std::string_view url, std::string_view plain) {
-  const size_t colon = std::min(plain.find(':'), plain.size());
-  return std::string(plain.substr(0, colon)) + std::string(names_of(url)) +
-         std::string(plain.substr(colon));
-}
-
-Result<Done> choose_layers(Listening& listening) {
-  const std::string_view names = names_of(listening.url);
+// Puts it in front of the others.
+Result<Done> choose_proxy(Listening& listening, bool has_proxy) {
   const std::vector<std::string>& from = listening.options.proxy_from;
-  if (!names.empty() && names != "+proxy") {
-    return usage(listening, "'" + std::string(names) +
-                                "' is no layer; there is one, +proxy, and it may be there once");
-  }
-  if (names.empty()) {
+  if (!has_proxy) {
     if (from.empty()) return Done{};
     return usage(listening, "proxy_from is of use with tcp+proxy:// only");
   }
@@ -58,6 +51,39 @@ Result<Done> choose_layers(Listening& listening) {
   listening.demands_proxy = true;
   listening.layers.insert(listening.layers.begin(), std::make_shared<ProxyLayerFactory>());
   return Done{};
+}
+
+}  // namespace
+
+std::string without_layers(std::string_view url) {
+  const std::string_view base = base_of(url);
+  return std::string(base == kTls ? "tcp" : base) + std::string(url.substr(scheme_of(url).size()));
+}
+
+std::string with_layers_of(std::string_view url, std::string_view plain) {
+  const std::string_view base = base_of(url) == kTls ? kTls : scheme_of(plain);
+  return std::string(base) + std::string(names_of(url)) +
+         std::string(plain.substr(scheme_of(plain).size()));
+}
+
+Result<Done> choose_layers(Listening& listening) {
+  const std::string_view names = names_of(listening.url);
+  const bool is_tls = base_of(listening.url) == kTls;
+  const bool has_tls = is_tls || names.ends_with("+tls");
+  const bool has_proxy = names.starts_with("+proxy");
+  const size_t known = (has_proxy ? 6 : 0) + (has_tls && !is_tls ? 4 : 0);
+  if (names.size() != known) {
+    return usage(listening, "'" + std::string(names) +
+                                "' is no list of layers; there are +proxy and, behind it, +tls, "
+                                "each once at most");
+  }
+  if (has_tls != (listening.options.tls != nullptr)) {
+    return usage(listening, has_tls ? "TLS needs a certificate: set ListenOptions::tls, see "
+                                      "trireme/tls.h"
+                                    : "ListenOptions::tls is of use with tls:// or +tls only");
+  }
+  if (has_tls) listening.layers.insert(listening.layers.begin(), listening.options.tls);
+  return choose_proxy(listening, has_proxy);
 }
 
 }}  // namespace trireme

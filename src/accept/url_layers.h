@@ -1,4 +1,5 @@
-// Step 1: the transport layers that a URL to listen at names, as in "tcp+proxy://HOST:PORT".
+// Step 1: the transport layers that a URL to listen at names, as in "tcp+proxy://HOST:PORT",
+// "tls://HOST:PORT" or "unix+proxy+tls:/path".
 //
 // Thread: before start().
 #pragma once

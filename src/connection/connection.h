@@ -61,15 +61,17 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
     uint64_t end_before = 0;
     std::unique_ptr<LayerChain> layers;  // null: there are none, or they were taken off
     std::unique_ptr<SessionEvents> events;
-    StopList stops_due;   // a job is to fire them
-    StopList kept_stops;  // of requests whose handlers have returned
+    StopList stops_due;          // a job is to fire them
+    StopList kept_stops;         // of requests whose handlers have returned
+    bool started_layer = false;  // with Answer::then_layer
+    bool stream_ended = false;   // the socket's, whatever the layers have told of it
 
     bool is_empty() const {
       return switched_codec == nullptr && codec_switches == 0 && deferred == nullptr &&
              open_requests == nullptr && codec_state == nullptr && drain_bytes_left == 0 &&
              late_bytes_left == 0 && discarded_bytes == 0 && linger_unsent == 0 &&
              end_before == 0 && layers == nullptr && events == nullptr && stops_due.empty() &&
-             kept_stops.empty();
+             kept_stops.empty() && !started_layer;
     }
   };
 
@@ -95,6 +97,7 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
 
   // Of a job that the holder has made, and not recycled yet.
   static Connection& of(const Job& job) { return static_cast<Connection&>(*job.home.owner); }
+  static Connection& of(const LayerJob& job) { return static_cast<Connection&>(*job.owner); }
   Rare& make_rare() {
     if (rare == nullptr) rare = std::make_unique<Rare>();
     return *rare;
@@ -124,6 +127,8 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   bool has_layers() const { return rare != nullptr && rare->layers != nullptr; }
   // Its layers are not through yet: nobody above knows of it.
   bool is_shaking() const { return has_layers() && !rare->layers->is_open(); }
+  // One of them is lent to a job: the slot waits for it.
+  bool is_layer_at_work() const { return has_layers() && rare->layers->is_at_work(); }
   uint32_t codec_switches() const { return rare == nullptr ? 0 : rare->codec_switches; }
   // Nothing is special about it: it reads, nothing waits to be sent, and of its clocks only the
   // idle one runs, when no request does.

@@ -8,6 +8,7 @@
 #include "connection/cancels.h"
 #include "connection/clocks.h"
 #include "connection/finisher.h"
+#include "connection/layers.h"
 #include "connection/sender.h"
 #include "connection/slots.h"
 #include "connection/strand.h"
@@ -126,6 +127,8 @@ bool Ending::flush_all(Connection& connection) {
   if (connection.has_layers() && connection.is_live()) {
     sender_.finish_layers(connection);
     sender_.settle(connection);
+    // Nothing more comes from the socket: there is nobody to linger for.
+    if (connection.rare->stream_ended) connection.life.note_peer_ended();
   }
   return connection.is_live() && connection.out.empty();
 }
@@ -234,6 +237,7 @@ void Ending::close(Connection& connection, CloseReason reason) {
   strand_.stop(connection);
   loop_.driver().close(connection);
   note_gone(connection, reason);
+  layers_.withdraw(connection);
   finisher_.withdraw_all(connection);
 }
 
@@ -280,6 +284,7 @@ void Ending::try_release(Connection& connection) {
   if (connection.has_stops_due()) return;
   if (connection.running_count > 0 || Turn::is_listed(connection) || turn_.is_at_hand(connection))
     return;
+  if (connection.is_layer_at_work()) return;
   CHECK(!connection.timer_armed() && connection.fd == -1, "a slot is given back in use");
   slots_.release(connection);
   // Not before: a client that is accepted must find a slot.

@@ -15,6 +15,7 @@ namespace trireme { inline namespace v0 {
 class Cancels;
 class Clocks;
 class Finisher;
+class Layers;
 class Sender;
 class Slots;
 class Strand;
@@ -23,7 +24,7 @@ class Turn;
 class Ending {
  public:
   Ending(ServerContext& context, EventLoop& loop, Slots& slots, Turn& turn, Sender& sender,
-         Clocks& clocks, Finisher& finisher, Strand& strand, Cancels& cancels)
+         Clocks& clocks, Finisher& finisher, Strand& strand, Cancels& cancels, Layers& layers)
       : context_(context),
         loop_(loop),
         books_(context.books(loop.index())),
@@ -33,7 +34,8 @@ class Ending {
         clocks_(clocks),
         finisher_(finisher),
         strand_(strand),
-        cancels_(cancels) {}
+        cancels_(cancels),
+        layers_(layers) {}
 
   // The server drains. What has arrived by now will be answered: bytes that wait in the kernel
   // count as arrived.
@@ -100,6 +102,7 @@ class Ending {
   Finisher& finisher_;
   Strand& strand_;
   Cancels& cancels_;
+  Layers& layers_;
 };
 
 }}  // namespace trireme

@@ -35,6 +35,7 @@ void IoWorker::use_crew(Crew* crew) {
   loop_.assume_held();
   crew_ = crew;
   steps_.dispatcher.use_crew(crew);
+  steps_.layers.use_workers(&crew->layer_workers());
 }
 
 // Inlined into hold(), as the next one is, for the reason in runtime/system/real_calls.h.
@@ -216,6 +217,9 @@ void IoWorker::open_mail_in_loop() {
       if (!steps_.fast_path.finish_written(job)) steps_.finisher.finish(job);
       break;
     }
+    case kMailLayerJob:
+      steps_.receiver.take_back(static_cast<LayerJob&>(*mail));
+      break;
     case kMailAnswer:
     case kMailPush:
     case kMailClose:

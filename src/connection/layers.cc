@@ -9,7 +9,9 @@
 
 #include "connection/clocks.h"
 #include "connection/ending.h"
+#include "connection/pushes.h"
 #include "connection/sender.h"
+#include "connection/turn.h"
 #include "runtime/memory/scarce.h"
 #include "runtime/thrown.h"
 
@@ -52,12 +54,44 @@ std::optional<CloseReason> Layers::begin(Connection& connection) {
   } catch (const std::bad_alloc&) {
     return CloseReason::kOutOfMemory;
   } catch (...) {
-    context.layer_gate.write(context.log, LogLevel::kError, parts_.loop.now(), [&] {
-      return "a layer of '" + std::string(listening.name) +
-             "' cannot be made: " + describe_thrown();
-    });
+    note_not_made(listening);
     return CloseReason::kLayerFailed;
   }
+}
+
+// In a catch block.
+void Layers::note_not_made(const Listening& listening) {
+  parts_.loop.assume_held();
+  ServerContext& context = parts_.context;
+  context.layer_gate.write(context.log, LogLevel::kError, parts_.loop.now(), [&] {
+    return "a layer of '" + std::string(listening.name) + "' cannot be made: " + describe_thrown();
+  });
+}
+
+void Layers::start(Connection& connection, const std::shared_ptr<const LayerFactory>& factory) {
+  parts_.loop.assume_held();
+  if (!connection.is_live() || !connection.life.is_open()) return;
+  const Duration time_max = connection.listening->options.limits.handshake_time_max;
+  const TimePoint deadline =
+      time_max > Duration(0) ? time_after(parts_.loop.now(), time_max) : kNever;
+  try {
+    Connection::Rare& rare = connection.make_rare();
+    rare.started_layer = true;
+    rare.stream_ended = connection.life.peer_ended();
+    if (rare.layers == nullptr) rare.layers = std::make_unique<LayerChain>(parts_.context.buffers);
+    rare.layers->add(factory, parts_.context.roster.describe(connection.id), deadline,
+                     parts_.turn.pending(connection), connection.life.peer_ended());
+  } catch (const std::bad_alloc&) {
+    return parts_.ending.close(connection, CloseReason::kOutOfMemory);
+  } catch (...) {
+    note_not_made(*connection.listening);
+    return parts_.ending.close(connection, CloseReason::kLayerFailed);
+  }
+  parts_.turn.drop_received(connection);
+  connection.input.clear();
+  connection.life.forget_peer_ended();
+  connection.reading.awaits_more = false;
+  connection.decoder.use(connection.decoder.codec());  // no part of a frame goes on behind it
 }
 
 bool Layers::receive(Connection& connection, std::string_view raw, Plain& into) {
@@ -69,11 +103,19 @@ bool Layers::receive(Connection& connection, std::string_view raw, Plain& into) 
     return true;
   });
   if (!called) return false;
+  return use(connection, received, was_open, raw.empty(), into);
+}
+
+// What the chain has made of something. False: there is nothing for the codec.
+bool Layers::use(Connection& connection, const LayerChain::Received& received, bool was_open,
+                 bool ended, Plain& into) {
+  LayerChain& chain = *connection.rare->layers;
+  if (!scratch_.note.empty()) log_note(connection);
   if (!received.to_peer.empty() && !connection.life.has_output_ended()) {
     parts_.sender.send_raw(connection, {received.to_peer}, nullptr);
     if (!connection.is_live()) return false;
   }
-  if (!judge(connection, received, raw.empty())) return false;
+  if (!judge(connection, received, ended)) return false;
   if (!was_open && chain.is_open() && !open(connection)) return false;
   into = {received.plain, received.is_raw, received.peer_ended};
   if (chain.is_empty()) {
@@ -81,6 +123,109 @@ bool Layers::receive(Connection& connection, std::string_view raw, Plain& into) 
     if (connection.rare->is_empty()) connection.rare.reset();
   }
   return true;
+}
+
+void Layers::log_note(const Connection& connection) {
+  ServerContext& context = parts_.context;
+  if (context.log.takes(LogLevel::kDebug)) {
+    context.log.debug(context.roster.describe(connection.id) + " of '" +
+                      std::string(connection.listening->name) + "': " + scratch_.note);
+  }
+  scratch_.note.clear();
+}
+
+bool Layers::go_on(Connection& connection, Plain& into) {
+  if (!connection.is_live() || !connection.life.is_open() || !connection.has_layers()) return false;
+  LayerChain& chain = *connection.rare->layers;
+  if (chain.is_at_work()) return false;
+  if (chain.wants_job()) return start_job(connection, into);
+  if (chain.has_early()) {
+    LayerChain::Received received;
+    const bool called = parts_.ending.guard_layers(connection, [&] {
+      received = chain.receive_early(scratch_);
+      return true;
+    });
+    if (!called || !use(connection, received, false, false, into)) return false;
+    into.is_raw = false;  // they are not in the read buffer any more
+    return true;
+  }
+  if (!chain.has_waiting()) return false;
+  if (!receive(connection, chain.take_waiting(scratch_), into)) return false;
+  into.is_raw = false;
+  return true;
+}
+
+// True: it was done here, and has led to something.
+bool Layers::start_job(Connection& connection, Plain& into) {
+  parts_.loop.assume_held();
+  std::unique_ptr<LayerJob> job;
+  if (!with_memory([&] { job = std::make_unique<LayerJob>(); })) {
+    parts_.ending.close(connection, CloseReason::kOutOfMemory);
+    return false;
+  }
+  job->id = connection.id;
+  job->owner = &connection;
+  LayerChain& chain = *connection.rare->layers;
+  chain.lend(*job, parts_.loop.now());
+  if (workers_ == nullptr || connection.listening->dispatch == Dispatch::kInline) {
+    parts_.books.layer_steps_inline.add();
+    job->run();
+    return take_back(connection, *job, into);
+  }
+  if (workers_->submit(*job)) {
+    parts_.books.layer_steps_on_workers.add();
+    static_cast<void>(job.release());  // the worker's, then a mail's
+    return false;
+  }
+  chain.put_back(*job, parts_.loop.now());
+  refuse(connection, "more clients shake hands than layer_steps_max allows");
+  return false;
+}
+
+void Layers::refuse(Connection& connection, std::string_view why) {
+  parts_.loop.assume_held();
+  parts_.books.layer_steps_refused.add();
+  ServerContext& context = parts_.context;
+  context.full_gate.write(context.log, LogLevel::kWarning, parts_.loop.now(),
+                          [&] { return "a client is refused: " + std::string(why); });
+  parts_.ending.close(connection, CloseReason::kRefused);
+}
+
+bool Layers::take_back(Connection& connection, LayerJob& job, Plain& into) {
+  parts_.loop.assume_held();
+  if (job.was_refused) {
+    put_back(connection, job);
+    refuse(connection, "there is no thread for its handshake");
+    return false;
+  }
+  LayerChain& chain = *connection.rare->layers;
+  LayerChain::Received received;
+  const bool called = parts_.ending.guard_layers(connection, [&] {
+    received = chain.take_back(job, parts_.loop.now(), scratch_);
+    return true;
+  });
+  return called && use(connection, received, false, false, into);
+}
+
+void Layers::put_back(Connection& connection, LayerJob& job) {
+  parts_.loop.assume_held();
+  connection.rare->layers->put_back(job, parts_.loop.now());
+}
+
+void Layers::withdraw(Connection& connection) {
+  if (connection.has_layers()) parts_.pushes.open_deferred(connection);  // they go nowhere
+  if (!connection.is_layer_at_work()) return;
+  LayerJob* const job = connection.rare->layers->job();
+  if (!workers_->withdraw(*job)) return;
+  parts_.books.layer_steps_on_workers.subtract(1);
+  put_back(connection, *job);
+  delete job;
+}
+
+bool Layers::is_full(const Connection& connection) {
+  return connection.is_layer_at_work() &&
+         connection.rare->layers->waiting_bytes() >=
+             connection.listening->options.limits.read_ahead_bytes_max;
 }
 
 // False: it ends here.
@@ -91,6 +236,8 @@ bool Layers::judge(Connection& connection, const LayerChain::Received& received,
     const bool looked = ended && !chain.has_received();
     if (looked) {
       parts_.ending.close(connection, CloseReason::kPeerClosed);
+    } else if (received.is_cut) {
+      parts_.ending.close(connection, CloseReason::kCut);
     } else {
       parts_.ending.fail_layers(connection, chain.failure(), !received.to_peer.empty());
     }
@@ -101,7 +248,8 @@ bool Layers::judge(Connection& connection, const LayerChain::Received& received,
     return false;
   }
   if (chain.is_open()) return true;
-  if (ended) parts_.ending.fail_layers(connection, "its client ended in the handshake", false);
+  if (ended && !chain.is_at_work() && !chain.wants_job())
+    parts_.ending.fail_layers(connection, "its client ended in the handshake", false);
   // A drain waits for nothing but requests.
   if (connection.life.is_stopped()) parts_.ending.close(connection, CloseReason::kDrained);
   return connection.is_live();
@@ -113,14 +261,25 @@ bool Layers::open(Connection& connection) {
   LayerChain& chain = *connection.rare->layers;
   parts_.clocks.end_handshake(connection);
   if (chain.address().host_bytes > 0 && !use_address(connection, chain.address())) return false;
-  LayerFacts facts = chain.take_facts();
-  if (!facts.all().empty() && !context.layer_facts.put(connection.id, std::move(facts))) {
+  if (!tell(connection, chain.take_facts())) {
     parts_.ending.close(connection, CloseReason::kOutOfMemory);
     return false;
   }
   SlotRecord& record = context.roster.record(parts_.loop.index(), connection.id.slot());
   record.generation.store(connection.id.generation(), std::memory_order_relaxed);
-  return true;
+  parts_.pushes.open_deferred(connection);
+  return connection.is_live();
+}
+
+// False: there is no memory.
+bool Layers::tell(const Connection& connection, LayerFacts facts) {
+  if (facts.all().empty()) return true;
+  LayerFactsTable& table = parts_.context.layer_facts;
+  return with_memory([&] {
+    LayerFacts all = table.of(connection.id);
+    for (const LayerFact& fact : facts.all()) all.add(fact.name, fact.value);
+    if (!table.put(connection.id, std::move(all))) throw std::bad_alloc();
+  });
 }
 
 // The client has this address, for everybody: it counts for its limit.

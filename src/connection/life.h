@@ -83,6 +83,8 @@ class Life {
   // The peer's end of stream was read.
   bool peer_ended() const { return peer_ended_; }
   void note_peer_ended() { peer_ended_ = true; }
+  // A layer begins that tells when the peer has ended.
+  void forget_peer_ended() { peer_ended_ = false; }
   // Further bytes are no requests any more: in a drain, behind what had arrived when it began.
   bool is_stopped() const { return stopped_; }
   void stop_input() { stopped_ = true; }

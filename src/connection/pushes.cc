@@ -14,7 +14,9 @@ namespace trireme { inline namespace v0 {
 
 void Pushes::open(std::unique_ptr<PushMail> mail) {
   Connection* const connection = parts_.slots.find(mail->id);
-  if (connection != nullptr && !parts_.sender.owns_writing(*connection)) {
+  const bool waits = connection != nullptr &&
+                     (connection->is_shaking() || !parts_.sender.owns_writing(*connection));
+  if (waits) {
     Connection::Rare& rare = connection->make_rare();
     Mail* const waits = mail.release();
     (rare.deferred == nullptr ? rare.deferred : rare.deferred_last->next) = waits;

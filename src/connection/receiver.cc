@@ -8,7 +8,6 @@
 #include "connection/cancels.h"
 #include "connection/clocks.h"
 #include "connection/ending.h"
-#include "connection/layers.h"
 #include "connection/object_decoding.h"
 #include "connection/sender.h"
 #include "connection/strand.h"
@@ -104,8 +103,36 @@ void Receiver::take(Connection& connection, const Completion& completion) {
 
 // Of a connection with transport layers. No bytes: the end of its stream.
 void Receiver::take_layered(Connection& connection, std::string_view raw) {
+  if (raw.empty()) connection.rare->stream_ended = true;
   Layers::Plain plain;
   if (!parts_.layers.receive(connection, raw, plain)) return;
+  take_plain(connection, plain);
+  go_on(connection);
+}
+
+void Receiver::take_back(LayerJob& job) {
+  parts_.loop.assume_held();
+  Connection& connection = Connection::of(job);
+  if (!connection.is_live()) {
+    parts_.layers.put_back(connection, job);
+    return parts_.ending.try_release(connection);
+  }
+  parts_.turn.take_in_hand(connection);
+  note_decoding(connection);
+  if (!connection.life.is_open()) return parts_.layers.put_back(connection, job);
+  connection.times.last_activity = parts_.loop.now();
+  Layers::Plain plain;
+  if (!parts_.layers.take_back(connection, job, plain)) return;
+  take_plain(connection, plain);
+  go_on(connection);
+}
+
+void Receiver::go_on(Connection& connection) {
+  Layers::Plain plain;
+  while (parts_.layers.go_on(connection, plain)) take_plain(connection, plain);
+}
+
+void Receiver::take_plain(Connection& connection, const Layers::Plain& plain) {
   if (plain.is_raw) {
     keep(connection, plain.bytes);
   } else if (!plain.bytes.empty() && !connection.input.append(parts_.input_blocks, plain.bytes)) {
@@ -331,6 +358,7 @@ void Receiver::end_turn() {
   Turn& turn = parts_.turn;
   Connection& connection = *turn.at_hand();
   if (parts_.fast_path.is_out(connection)) return turn.let_go();
+  if (connection.has_layers()) go_on(connection);
   if (!turn.received().empty() && connection.life.keeps_input() &&
       !connection.input.append(parts_.input_blocks, turn.received())) {
     parts_.ending.close(connection, CloseReason::kOutOfMemory);
@@ -378,6 +406,7 @@ void Receiver::balance_reading(Connection& connection) {
   const bool full = connection.input.bytes() >= limits.read_ahead_bytes_max;
   const bool stuck = !connection.is_shaking() && !may_start(connection);
   const bool pause = !life.keeps_input() || life.is_stopped() || connection.out.is_full() ||
+                     Layers::is_full(connection) ||
                      (full && !connection.reading.awaits_more && connection.input.bytes() > 0) ||
                      (stuck && (full || parts_.context.buffers.under_pressure()));
   if (pause == connection.reading.paused) return;

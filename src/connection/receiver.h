@@ -10,6 +10,7 @@
 #include "connection/connection.h"
 #include "connection/dispatcher.h"
 #include "connection/fast_path.h"
+#include "connection/layers.h"
 #include "connection/replies.h"
 #include "connection/turn.h"
 #include "handling/crew.h"
@@ -19,7 +20,6 @@ namespace trireme { inline namespace v0 {
 
 class Clocks;
 class Cancels;
-class Layers;
 class ObjectDecoding;
 class Strand;
 
@@ -49,6 +49,8 @@ class Receiver {
   // Bytes, an end or an error of a connection (kReceived). The job to run on this thread, if it is
   // known at once; else the connection is at hand, unless it has ended.
   Job* receive(Connection& connection, const Completion& completion);
+  // A job of a transport layer has come home. If its connection lives, that is at hand.
+  void take_back(LayerJob& job);
   // The next job of the connection at hand that is to run on this thread; jobs for data workers are
   // put aside on the way. Null: nothing can be started now.
   Job* pump(Connection& connection);
@@ -73,6 +75,8 @@ class Receiver {
   Job* take_whole(Connection& connection, std::string_view input) REQUIRES(parts_.loop);
   void take(Connection& connection, const Completion& completion) REQUIRES(parts_.loop);
   void take_layered(Connection& connection, std::string_view raw) REQUIRES(parts_.loop);
+  void take_plain(Connection& connection, const Layers::Plain& plain) REQUIRES(parts_.loop);
+  void go_on(Connection& connection) REQUIRES(parts_.loop);
   void keep(Connection& connection, std::string_view received);
   void note_decoding(const Connection& connection);
   bool has_no_input(const Connection& connection) const;

@@ -7,6 +7,7 @@
 #include "connection/ending.h"
 #include "connection/finisher.h"
 #include "connection/framer.h"
+#include "connection/layers.h"
 #include "connection/sender.h"
 #include "connection/turn.h"
 #include "runtime/memory/scarce.h"
@@ -84,13 +85,12 @@ void Replies::leave_in_turn(Connection& connection, uint64_t number, Answer& ans
   if (!connection.drops_reply(number)) return leave(connection, mark, answer);
   // Our direction has ended. What the answer does besides, it does.
   books_.replies_dropped.add();
-  if (answer.next_codec() != nullptr && may_switch(connection)) switch_codec(connection, answer);
+  if (answer.switches() && may_switch(connection)) change(connection, answer, answer.closes());
   if (answer.closes()) end_behind(connection, CloseReason::kClosedByHandler);
 }
 
 void Replies::leave(Connection& connection, const RequestMark& mark, Answer& answer) {
-  const bool switches = answer.next_codec() != nullptr;
-  if (switches && !may_switch(connection)) answer = refuse_switch(connection);
+  if (answer.switches() && !may_switch(connection)) answer = refuse_switch(connection);
   bool closes = answer.closes();
   CloseReason reason = CloseReason::kClosedByHandler;
   if (answer.kind() == Answer::Kind::kNone) {
@@ -105,7 +105,7 @@ void Replies::leave(Connection& connection, const RequestMark& mark, Answer& ans
     books_.replies.add();
   }
   if (!connection.is_live()) return;
-  if (answer.next_codec() != nullptr) switch_codec(connection, answer);
+  if (answer.switches()) change(connection, answer, closes);
   if (closes) end_behind(connection, reason);
 }
 
@@ -158,6 +158,12 @@ bool Replies::may_switch(const Connection& connection) {
   return !connection.listening->overlaps() && (state == nullptr || !state->traits.decodes_ahead);
 }
 
+// With then() or then_layer().
+void Replies::change(Connection& connection, const Answer& answer, bool closes) {
+  if (answer.next_codec() != nullptr) switch_codec(connection, answer);
+  if (answer.next_layer() != nullptr && !closes) start_layer(connection, answer.next_layer());
+}
+
 void Replies::switch_codec(Connection& connection, const Answer& answer) {
   const CodecTraits traits = CodecTraits::of(*answer.next_codec());
   const bool switched = with_memory([&] {
@@ -172,14 +178,22 @@ void Replies::switch_codec(Connection& connection, const Answer& answer) {
   if (!switched) ending_.close(connection, CloseReason::kOutOfMemory);
 }
 
+// The answer leaves in front of it.
+void Replies::start_layer(Connection& connection,
+                          const std::shared_ptr<const LayerFactory>& layer) {
+  sender_.flush(connection);
+  layers_.start(connection, layer);
+  turn_.schedule(connection);
+}
+
 // Requests behind the answer may have been decoded already: there is no place for another codec.
 // That a handler wants one is known only now; it costs this connection.
 Answer Replies::refuse_switch(const Connection& connection) {
   loop_.assume_held();
   context_.switch_gate.write(context_.log, LogLevel::kError, loop_.now(), [&] {
     return "a handler of '" + std::string(connection.listening->name) +
-           "' answers with then(codec), which needs Ordering::kSerial and a codec that does not "
-           "decode ahead: its connection is closed";
+           "' answers with then(codec) or then_layer(), which need Ordering::kSerial and a codec "
+           "that does not decode ahead: its connection is closed";
   });
   return detail::failed(Failure::kInternal, "internal").close_after();
 }

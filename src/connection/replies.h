@@ -19,13 +19,14 @@ class Cancels;
 class Ending;
 class Finisher;
 class Framer;
+class Layers;
 class Sender;
 class Turn;
 
 class Replies {
  public:
   Replies(ServerContext& context, EventLoop& loop, Turn& turn, Framer& framer, Sender& sender,
-          Ending& ending, Finisher& finisher, Cancels& cancels)
+          Ending& ending, Finisher& finisher, Cancels& cancels, Layers& layers)
       : context_(context),
         loop_(loop),
         books_(context.books(loop.index())),
@@ -34,7 +35,8 @@ class Replies {
         sender_(sender),
         ending_(ending),
         finisher_(finisher),
-        cancels_(cancels) {}
+        cancels_(cancels),
+        layers_(layers) {}
 
   // Gives a request that was read its number. `job`: what will handle it; null: nothing. 0: there
   // is no memory to note its deadline.
@@ -85,7 +87,9 @@ class Replies {
   void end_behind(Connection& connection, CloseReason reason);
   static bool may_switch(const Connection& connection);
   Answer refuse_switch(const Connection& connection);
+  void change(Connection& connection, const Answer& answer, bool closes);
   void switch_codec(Connection& connection, const Answer& answer);
+  void start_layer(Connection& connection, const std::shared_ptr<const LayerFactory>& layer);
   [[nodiscard]] bool write(Connection& connection, const RequestMark& mark, Answer& answer,
                            bool& closes);
   [[nodiscard]] bool write_failure(Connection& connection, const RequestMark& mark,
@@ -100,6 +104,7 @@ class Replies {
   Ending& ending_;
   Finisher& finisher_;
   Cancels& cancels_;
+  Layers& layers_;
 };
 
 }}  // namespace trireme

@@ -42,7 +42,8 @@ Connection* Slots::find(ConnectionId id) {
 }
 
 void Slots::release(Connection& connection) {
-  if (connection.listening != nullptr && connection.listening->has_layers())
+  const bool started_layer = connection.rare != nullptr && connection.rare->started_layer;
+  if (started_layer || (connection.listening != nullptr && connection.listening->has_layers()))
     context_.layer_facts.erase(connection.id);
   connection.life.release();
   connection.input.reset();

@@ -27,7 +27,8 @@ Crew::Crew(ServerContext& context, uint32_t data_workers_max, bool takes_loops)
                [this](CrewMember& me) { member_main(me); }),
       jobs_(context, members_, takes_loops),
       read_buffers_(context.buffers),
-      reports_(context) {}
+      reports_(context),
+      layer_workers_(context) {}
 
 int Crew::start(const std::vector<HeldLoop*>& loops, bool needs_data_workers) {
   members_.expect_loops(static_cast<uint32_t>(loops.size()));
@@ -243,6 +244,7 @@ void Crew::join() {
   const std::vector<CrewMember*> members = members_.stop();
   for (CrewMember* member : members) platform_.threads.unpark(member->spot);
   for (CrewMember* member : members) member->thread->join();
+  layer_workers_.join();
   for (auto& lookout : lookouts_) lookout->end();
 }
 
@@ -257,6 +259,7 @@ void Crew::detach() {
     member->thread->detach();
     platform_.threads.unpark(member->spot);
   }
+  layer_workers_.detach();
   for (auto& lookout : lookouts_) {
     lookout->end();
     lookout->detach();

@@ -9,6 +9,7 @@ namespace trireme { inline namespace v0 {
 
 enum MailKind : int {
   kMailJob,       // a Job that lost its loop, or ran on a data worker (handling/job.h)
+  kMailLayerJob,  // a LayerJob that has run (handling/layer_job.h)
   kMailAnswer,    // a Reply was answered outside of its handler
   kMailPush,      // Peer::send
   kMailClose,     // Peer::close

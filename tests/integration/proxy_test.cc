@@ -251,10 +251,11 @@ TEST(ProxyRefusals, SayWhatIsWrong) {
             "has bits behind those that count");
   EXPECT_EQ(refusal("tcp://127.0.0.1:0", {"10.0.0.0/8"}),
             "cannot listen at 'tcp://127.0.0.1:0': proxy_from is of use with tcp+proxy:// only");
-  for (const std::string layers : {"+tls", "+proxy+proxy", "+"}) {
+  for (const std::string layers : {"+tls+proxy", "+proxy+proxy", "+"}) {
     EXPECT_EQ(refusal("tcp" + layers + "://127.0.0.1:0", {}),
               "cannot listen at 'tcp" + layers + "://127.0.0.1:0': '" + layers +
-                  "' is no layer; there is one, +proxy, and it may be there once");
+                  "' is no list of layers; there are +proxy and, behind it, +tls, each "
+                  "once at most");
   }
 }
 

@@ -107,7 +107,12 @@ void run(uint64_t seed) {
                        .log = [](tr::LogLevel, std::string_view) {}},
                       world.platform());
     tr::ListenOptions listen;
-    listen.layers = {std::make_shared<support::KnockFactory>()};
+    if (random.chance(1, 2)) {
+      listen.layers = {std::make_shared<support::KnockFactory>()};
+    } else {
+      listen.layers = {std::make_shared<support::HeavyKnockFactory>(
+          [&world] { world.sleep_for(std::chrono::microseconds(300)); })};  // why: virtual time
+    }
     listen.limits.handshake_time_max = 1s;
     server.serve<Guest>("tcp+proxy://127.0.0.1:0", tr::lines(), listen);
     if (!server.start()) return;  // an injected error: nothing to try
@@ -129,8 +134,10 @@ void run(uint64_t seed) {
     EXPECT_TRUE(tr::books_balance(stats, &why)) << "seed " << seed << ": " << why;
   });
   for (const Part& part : parts) {
-    EXPECT_TRUE(part.wanted.starts_with(part.received.substr(0, part.wanted.size())))
-        << "seed " << seed << ", manner " << part.manner;
+    // A drain may say the last words before all requests have arrived.
+    std::string heard = part.received.substr(0, part.wanted.size());
+    if (heard.size() < part.wanted.size() && heard.ends_with('\0')) heard.pop_back();
+    EXPECT_TRUE(part.wanted.starts_with(heard)) << "seed " << seed << ", manner " << part.manner;
     EXPECT_TRUE(part.manner > 1 || part.received.empty()) << "seed " << seed;
   }
 }

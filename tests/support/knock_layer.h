@@ -3,13 +3,16 @@
 //
 // The peer knocks ("knock!"), is answered "come in!", and then every byte goes with its bit 0x80
 // turned; a byte 0 is the end of what one side says. "go away!" is its answer to anybody else.
+// HeavyKnockLayer opens the same door by a job.
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "trireme/transport_layer.h"
 
@@ -67,6 +70,40 @@ class KnockLayer final : public trireme::TransportLayer {
   bool peer_ended_ = false;
 };
 
+// Computes before it opens: `computes` is called where that is done.
+class HeavyKnockLayer final : public trireme::TransportLayer {
+ public:
+  explicit HeavyKnockLayer(const std::function<void()>& computes) : computes_(computes) {}
+
+  trireme::LayerState receive(std::string_view& bytes, bool ended,
+                              trireme::LayerOutput& out) override {
+    if (is_open_) return inner_.receive(bytes, ended, out);
+    kept_ += std::exchange(bytes, {});
+    return kept_.size() < KnockLayer::kKnock.size() || ended ? trireme::LayerState::kShaking
+                                                             : trireme::LayerState::kWantsJob;
+  }
+  trireme::LayerState compute(trireme::LayerOutput& out) override {
+    if (computes_) computes_();
+    const std::string kept = std::exchange(kept_, {});
+    std::string_view bytes = kept;
+    const trireme::LayerState state = inner_.receive(bytes, false, out);
+    is_open_ = state == trireme::LayerState::kOpen;
+    return state;
+  }
+  bool send(std::string_view plain, std::string& to_peer) override {
+    return inner_.send(plain, to_peer);
+  }
+  void finish_sending(std::string& to_peer) override { inner_.finish_sending(to_peer); }
+  size_t bytes_held() const override { return kept_.size() + inner_.bytes_held(); }
+  std::string failure() const override { return inner_.failure(); }
+
+ private:
+  const std::function<void()> computes_;
+  KnockLayer inner_;
+  std::string kept_;
+  bool is_open_ = false;
+};
+
 class KnockFactory final : public trireme::LayerFactory {
  public:
   explicit KnockFactory(bool throws = false) : throws_(throws) {}
@@ -78,6 +115,19 @@ class KnockFactory final : public trireme::LayerFactory {
 
  private:
   const bool throws_;
+};
+
+class HeavyKnockFactory final : public trireme::LayerFactory {
+ public:
+  explicit HeavyKnockFactory(std::function<void()> computes = {})
+      : computes_(std::move(computes)) {}
+  std::string_view name() const override { return "knock"; }
+  std::unique_ptr<trireme::TransportLayer> make(std::string_view) const override {
+    return std::make_unique<HeavyKnockLayer>(computes_);
+  }
+
+ private:
+  const std::function<void()> computes_;
 };
 
 }  // namespace support
