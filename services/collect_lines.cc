@@ -18,10 +18,12 @@ class CollectLines final : public tr::Codec {
   }
   tr::Envelope envelope(size_t body_bytes) const override { return lines_->envelope(body_bytes); }
   bool has_fixed_envelope() const override { return lines_->has_fixed_envelope(); }
-  tr::ErrorReply error_reply(std::string_view sentence) const override {
-    return lines_->error_reply(sentence);
+  bool envelope_recipe(tr::EnvelopeRecipe& into) const override {
+    return lines_->envelope_recipe(into);
   }
-  tr::ErrorReply busy_reply() const override { return lines_->busy_reply(); }
+  tr::ErrorReply error_reply(const tr::FailedRequest& failed) const override {
+    return lines_->error_reply(failed);
+  }
   std::string problem(size_t frame_bytes_max) const override {
     return lines_->problem(frame_bytes_max);
   }

@@ -14,9 +14,9 @@ namespace trireme { inline namespace v0 {
 
 void Pushes::open(std::unique_ptr<PushMail> mail) {
   Connection* const connection = parts_.slots.find(mail->id);
-  const bool waits = connection != nullptr &&
-                     (connection->is_shaking() || !parts_.sender.owns_writing(*connection));
-  if (waits) {
+  const bool is_early = connection != nullptr &&
+                        (connection->is_shaking() || !parts_.sender.owns_writing(*connection));
+  if (is_early) {
     Connection::Rare& rare = connection->make_rare();
     Mail* const waits = mail.release();
     (rare.deferred == nullptr ? rare.deferred : rare.deferred_last->next) = waits;
@@ -76,7 +76,7 @@ bool Pushes::make_bytes(Connection& connection, PushMail& mail, bool& closes) {
     answer = Answer(std::move(reply.body));
   }
   if (!is_framed &&
-      !parts_.framer.frame(connection, {}, answer, framed, mistake, Framer::Of::kPush)) {
+      !parts_.replies.framer().frame(connection, {}, answer, framed, mistake, Framer::Of::kPush)) {
     parts_.replies.fail(connection, mistake);
     return false;
   }

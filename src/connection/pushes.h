@@ -13,7 +13,6 @@
 
 namespace trireme { inline namespace v0 {
 
-class Framer;
 class Replies;
 
 class Pushes {
@@ -24,7 +23,6 @@ class Pushes {
     EventLoop& loop;
     Slots& slots;
     Turn& turn;
-    Framer& framer;
     Sender& sender;
     Replies& replies;
     Ending& ending;

@@ -6,7 +6,6 @@
 #include "connection/cancels.h"
 #include "connection/ending.h"
 #include "connection/finisher.h"
-#include "connection/framer.h"
 #include "connection/layers.h"
 #include "connection/sender.h"
 #include "connection/turn.h"

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "connection/connection.h"
+#include "connection/framer.h"
 #include "roster/server_context.h"
 
 namespace trireme { inline namespace v0 {
@@ -18,20 +19,19 @@ namespace trireme { inline namespace v0 {
 class Cancels;
 class Ending;
 class Finisher;
-class Framer;
 class Layers;
 class Sender;
 class Turn;
 
 class Replies {
  public:
-  Replies(ServerContext& context, EventLoop& loop, Turn& turn, Framer& framer, Sender& sender,
-          Ending& ending, Finisher& finisher, Cancels& cancels, Layers& layers)
+  Replies(ServerContext& context, EventLoop& loop, Turn& turn, Sender& sender, Ending& ending,
+          Finisher& finisher, Cancels& cancels, Layers& layers)
       : context_(context),
         loop_(loop),
         books_(context.books(loop.index())),
         turn_(turn),
-        framer_(framer),
+        framer_(turn),
         sender_(sender),
         ending_(ending),
         finisher_(finisher),
@@ -75,6 +75,8 @@ class Replies {
     OpenRequests* const noted = connection.open_requests();
     return noted != nullptr && connection.is_live() ? noted->find(number) : nullptr;
   }
+  // What frames them, and pushes.
+  Framer& framer() { return framer_; }
   // The codec has no reply for an answer. No further one leaves: the client would take it for the
   // answer to another request.
   void fail(Connection& connection, std::string_view mistake);
@@ -99,7 +101,7 @@ class Replies {
   EventLoop& loop_;
   Books& books_;
   Turn& turn_;
-  Framer& framer_;
+  Framer framer_;
   Sender& sender_;
   Ending& ending_;
   Finisher& finisher_;

@@ -18,7 +18,6 @@
 #include "connection/ending.h"
 #include "connection/fast_path.h"
 #include "connection/finisher.h"
-#include "connection/framer.h"
 #include "connection/input_blocks.h"
 #include "connection/layers.h"
 #include "connection/object_decoding.h"
@@ -43,9 +42,8 @@ struct Steps {
         pool(context.buffers),
         dispatcher(context, loop, placer, pool, out, sender, ending),
         sender(context, loop, loop.driver_traits(), turn, ending, clocks),
-        framer(turn),
-        pushes({context, loop, slots, turn, framer, sender, replies, ending, clocks}),
-        replies(context, loop, turn, framer, sender, ending, finisher, cancels, layers),
+        pushes({context, loop, slots, turn, sender, replies, ending, clocks}),
+        replies(context, loop, turn, sender, ending, finisher, cancels, layers),
         ending(context, loop, slots, turn, sender, clocks, finisher, strand, cancels, layers),
         cancels(context, loop, turn, dispatcher),
         strand({context, loop, slots, turn, dispatcher, ending}),
@@ -70,7 +68,6 @@ struct Steps {
   JobsOut out;
   Dispatcher dispatcher;
   Sender sender;
-  Framer framer;
   Pushes pushes;
   Replies replies;
   Ending ending;
