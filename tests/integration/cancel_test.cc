@@ -123,7 +123,9 @@ TEST_P(WaitReadyTest, ManyThatComeAndGo) {
   for (int i = 0; i < count; ++i) {
     Client client(server_.url());
     ASSERT_TRUE(client.send("x\n"));
-    if (i % 2 == 0) ASSERT_TRUE(wait_until([&] { return begun_ > 0; }));
+    if (i % 2 == 0) {
+      ASSERT_TRUE(wait_until([&] { return begun_ > 0; }));
+    }
     client.reset();
   }
   EXPECT_TRUE(wait_until([&] { return results(tr::WaitResult::kCancelled) == begun_; }));

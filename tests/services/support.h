@@ -26,6 +26,7 @@ inline std::string line_of(const trireme::Answer& answer) {
     case trireme::Answer::Kind::kBusy:
       return "BUSY";
     case trireme::Answer::Kind::kNone:
+    case trireme::Answer::Kind::kAsIs:
       return "";
   }
   return "";

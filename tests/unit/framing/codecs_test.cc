@@ -44,6 +44,8 @@ class Feed {
         case Frame::Kind::kIncomplete:
           ASSERT_FALSE(ended);
           return;
+        case Frame::Kind::kGoodbye:
+          FAIL() << "of decoders only";
         case Frame::Kind::kEnd:
           ASSERT_TRUE(ended);
           if (frame.consumed > 0) frames.push_back(".");

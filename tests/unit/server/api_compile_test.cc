@@ -90,7 +90,8 @@ struct BothHalves {
 };
 static_assert(detail::DeclaresOnEnd<BothHalves> && !detail::DeclaresOnEnd<Plain>);
 static_assert(detail::DeclaresOnWritable<BothHalves> && !detail::DeclaresOnWritable<Plain>);
-static_assert(DeclaresOnTimer<Heir> && !DeclaresOnTimer<Hidden> && !DeclaresOnTimer<Plain>);
+static_assert(detail::DeclaresOnTimer<Heir> && !detail::DeclaresOnTimer<Hidden> &&
+              !detail::DeclaresOnTimer<Plain>);
 static_assert(DeclaresOnRequest<Last> && !DeclaresOnDrain<Last> && !DeclaresConcurrent<Last>);
 static_assert(DeclaresConcurrent<Concurrent> && !DeclaresConcurrent<Plain>);
 
