@@ -14,6 +14,7 @@
 
 #include "trireme/borrowed.h"
 #include "trireme/detail/stop.h"
+#include "trireme/frame.h"
 #include "trireme/peer.h"
 #include "trireme/request_view.h"
 
@@ -48,8 +49,14 @@ class Request {
  public:
   // Any thread. For the server.
   Request(std::string_view bytes, uint32_t kind, ConnectionId id, detail::ServerContext* context,
-          CancelSignal& signal, const RequestView* view)
-      : bytes_(bytes), context_(context), id_(id), kind_(kind), signal_(signal), view_(view) {}
+          CancelSignal& signal, const RequestView* view, const ReplyTag& tag)
+      : bytes_(bytes),
+        context_(context),
+        id_(id),
+        kind_(kind),
+        signal_(signal),
+        view_(view),
+        tag_(tag) {}
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
@@ -67,6 +74,8 @@ class Request {
     return *view;
   }
   const RequestView* view() const { return view_; }
+  // Any thread. The bytes that the decoder has left with it (DecodedFrame::tag); zeros if none.
+  const ReplyTag& tag() const { return tag_; }
 
   // Any thread. Whether the answer is still wanted; the client, which costs one atomic increment
   // and may be kept; its id; the codec's tag of the kind of request.
@@ -99,6 +108,7 @@ class Request {
   uint32_t kind_;
   CancelSignal& signal_;
   const RequestView* view_;
+  const ReplyTag& tag_;
 };
 
 }}  // namespace trireme

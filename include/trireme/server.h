@@ -19,6 +19,7 @@
 #include "trireme/handler.h"
 #include "trireme/options.h"
 #include "trireme/result.h"
+#include "trireme/served.h"
 #include "trireme/stats.h"
 
 namespace trireme { inline namespace v0 {
@@ -72,6 +73,12 @@ class Server {
       service = std::make_shared<detail::HandlerService<F>>(std::move(handler));
     }
     return listen_service(std::move(url), std::move(codec), std::move(service), std::move(options));
+  }
+
+  // Before start(). Serves what a component has made, such as http::serve(), in the same way.
+  ListenerId listen(std::string url, Served served, ListenOptions options = {}) {
+    return listen_service(std::move(url), std::move(served.codec), std::move(served.service),
+                          std::move(options));
   }
 
   // Before start(). Serves one session object of class S for each connection. The constructor of S

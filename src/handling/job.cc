@@ -31,10 +31,10 @@ inline void Job::run_request() {
   const DecodedRequest& asked = requests.all[requests.run];
   outbox.request_number = requests.number + requests.run;
   ++requests.run;
-  run.service->on_request(
-      run.session,
-      Request(asked.payload, asked.kind, run.id, run.context, cancellation, cancellation.view()),
-      *this);
+  run.service->on_request(run.session,
+                          Request(asked.payload, asked.kind, run.id, run.context, cancellation,
+                                  cancellation.view(), requests.attached.tag),
+                          *this);
   if (run.reply_taken) gather_early_reply();
 }
 

@@ -17,6 +17,7 @@
 #include "trireme/handler.h"
 #include "trireme/options.h"
 #include "trireme/peer.h"
+#include "trireme/served.h"
 #include "trireme/stats.h"
 
 namespace trireme { inline namespace v0 { namespace testing {
@@ -38,6 +39,9 @@ class Conversation {
             std::move(codec),
             std::shared_ptr<detail::Service>(new detail::HandlerService<F>(std::move(handler))),
             std::move(options)) {}
+  // Any thread. With what a component has made, such as http::serve().
+  explicit Conversation(Served served, ListenOptions options = {})
+      : Conversation(std::move(served.codec), std::move(served.service), std::move(options)) {}
   ~Conversation();
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;

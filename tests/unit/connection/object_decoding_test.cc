@@ -125,6 +125,16 @@ TEST(ObjectDecoding, AHandlerGetsTheViewTyped) {
   EXPECT_EQ(talk.say(">3\n>a b\n.\n"), "go 3\n#3 no view\n");
 }
 
+TEST(ObjectDecoding, AHandlerGetsTheTagOfItsRequest) {
+  const auto tell = [](const Request& request) -> Answer {
+    return std::to_string(request.tag().as<uint64_t>());
+  };
+  Conversation talk(talk_codec(), tell);
+  EXPECT_EQ(talk.say("#7 a\n#9 b\n"), "#7 7\n#9 9\n");
+  Conversation plain(trireme::lines(), tell);
+  EXPECT_EQ(plain.say("a\n"), "0\n") << "zeros: its codec leaves none";
+}
+
 // Replies that the test gives itself.
 struct KeptReplies {
   std::vector<std::pair<std::string, Reply>> all{};
