@@ -110,6 +110,7 @@ class Documents(unittest.TestCase):
                     [compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic",
                      "-Werror", f"-I{ROOT / 'include'}", f"-I{ROOT / 'components/uring'}",
                      f"-I{ROOT / 'components/stacks'}", f"-I{ROOT / 'components/sim'}",
+                     f"-I{ROOT / 'components/http'}",
                      source],
                     text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
                 self.assertEqual(done.returncode, 0, done.stdout)

@@ -1,0 +1,142 @@
+#include "http/serving/websocket_codec.h"
+
+#include <algorithm>
+
+namespace trireme { inline namespace v0 { namespace http {
+
+namespace {
+
+constexpr uint16_t kNoCode = 1005;
+constexpr uint16_t kTryAgainLater = 1013;
+
+}  // namespace
+
+std::string detail::WebSocketShared::frame(Opcode opcode, std::string_view bytes) const {
+  if (!deflate_ || bytes.size() < route_->options.deflate_bytes_min) {
+    return frame_of(opcode, bytes);
+  }
+  const std::string deflated =
+      route_->deflating.deflate_message(bytes, deflate_->server_window_bits);
+  if (deflated.size() >= bytes.size()) return frame_of(opcode, bytes);
+  return frame_of(opcode, deflated, true);
+}
+
+SendResult WebSocket::send_text(std::string_view text, Overflow overflow) const {
+  return peer_.send(shared_->frame(Opcode::kText, text), overflow);
+}
+
+SendResult WebSocket::send_binary(std::string_view bytes, Overflow overflow) const {
+  return peer_.send(shared_->frame(Opcode::kBinary, bytes), overflow);
+}
+
+void WebSocket::close(uint16_t code, std::string_view reason) const {
+  static_cast<void>(peer_.send(close_frame(code, reason)));
+  peer_.close();
+}
+
+const std::string& WebSocket::subprotocol() const { return shared_->subprotocol(); }
+
+void WebSocketDecoder::fail(uint16_t code, DecodedFrame& out) {
+  out.kind = Frame::Kind::kFatal;
+  out.payload = {};
+  out.code = code;
+  out.failure = code == kCloseTooBig ? Failure::kTooLong : Failure::kRefused;
+}
+
+void WebSocketDecoder::take_message(FrameReader::Found& found, size_t bytes_max,
+                                    DecodedFrame& out) const {
+  out.kind = Frame::Kind::kRequest;
+  out.request_kind = kind_;
+  out.tag = ReplyTag::of(MessageTag{found.text});
+  if (!found.compressed) {
+    out.payload = found.payload;
+    out.owned = std::move(found.owned);
+    return;
+  }
+  const std::string_view payload =
+      found.owned.empty() ? found.payload : std::string_view(found.owned);
+  switch (shared_->route().deflating.inflate_message(payload, bytes_max, out.owned)) {
+    case Deflating::Outcome::kTooBig:
+      return fail(kCloseTooBig, out);
+    case Deflating::Outcome::kCorrupt:
+      return fail(kCloseInvalidData, out);
+    case Deflating::Outcome::kDone:
+      break;
+  }
+  Utf8 utf8;
+  if (found.text && (!utf8.take(out.owned) || !utf8.is_whole())) fail(kCloseInvalidData, out);
+}
+
+void WebSocketDecoder::decode(std::span<char> input, bool ended, size_t frame_bytes_max,
+                              DecodedFrame& out) {
+  FrameLimits limits;
+  limits.message_bytes_max =
+      std::min<uint64_t>(shared_->route().options.message_bytes_max, frame_bytes_max);
+  limits.deflate = shared_->deflates();
+  FrameReader::Found found = reader_.read(input, limits);
+  out.consumed = found.consumed;
+  switch (found.kind) {
+    case FrameReader::Kind::kMore:
+      out.kind = ended ? Frame::Kind::kEnd : Frame::Kind::kIncomplete;
+      if (ended) out.consumed = input.size();
+      return;
+    case FrameReader::Kind::kPart:
+      out.kind = Frame::Kind::kSkip;
+      return;
+    case FrameReader::Kind::kPing:
+      out.kind = Frame::Kind::kSkip;
+      out.at_once = frame_of(Opcode::kPong, found.payload);
+      return;
+    case FrameReader::Kind::kMessage:
+      return take_message(found, static_cast<size_t>(limits.message_bytes_max), out);
+    case FrameReader::Kind::kClose:
+      out.kind = Frame::Kind::kGoodbye;
+      out.reply = found.code == kNoCode ? frame_of(Opcode::kClose, {}) : close_frame(found.code);
+      return;
+    case FrameReader::Kind::kFailed:
+      return fail(found.code, out);
+  }
+}
+
+ErrorReply WebSocketCodec::error_reply(const FailedRequest& failed) const {
+  uint16_t code = kCloseInternal;
+  if (failed.failure == Failure::kBusy) code = kTryAgainLater;
+  if (failed.code != 0) code = static_cast<uint16_t>(failed.code);
+  ErrorReply reply;
+  reply.body = close_frame(code);
+  reply.close = true;
+  reply.is_framed = true;
+  return reply;
+}
+
+std::string WebSocketCodec::last_words(CloseReason reason) const {
+  switch (reason) {
+    case CloseReason::kDrained:
+    case CloseReason::kIdleTimeout:
+      return close_frame(kCloseGoingAway);
+    case CloseReason::kRequestTimeout:
+      return close_frame(kClosePolicy);
+    default:
+      return {};
+  }
+}
+
+void WebSocketUpgraded::on_request(const trireme::Request& request,
+                                   trireme::detail::Responder& responder) {
+  const Message message{request.text(), request.tag().as<MessageTag>().is_text};
+  Outgoing answer("");
+  if (!session_->on_message(message, answer)) return responder.answer(no_answer());
+  const Opcode opcode = answer.is_text ? Opcode::kText : Opcode::kBinary;
+  constexpr size_t kSmallBytes = 1024;
+  const bool deflates =
+      shared_->deflates() && answer.bytes.size() >= shared_->route().options.deflate_bytes_min;
+  if (deflates || answer.bytes.size() > kSmallBytes - kFrameHeadBytesMax) {
+    return responder.answer(Answer(shared_->frame(opcode, answer.bytes)));
+  }
+  char buffer[kSmallBytes];
+  const size_t head = put_frame_head(opcode, false, answer.bytes.size(), buffer);
+  answer.bytes.copy(buffer + head, answer.bytes.size());
+  responder.answer(Answer(borrow({buffer, head + answer.bytes.size()})));
+}
+
+}}}  // namespace trireme::http

@@ -1,0 +1,110 @@
+// WebSocket as the codec of one connection, behind its handshake.
+//
+// Step 3 and 5. Thread: the holder of the loop for the decoder; any for the rest.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "http/serving/upgraded.h"
+#include "http/websocket/deflate.h"
+#include "http/websocket/frames.h"
+#include "http/websocket/handshake.h"
+#include "trireme/codec.h"
+#include "trireme/http/websocket.h"
+
+namespace trireme { inline namespace v0 { namespace http {
+
+// Of a route: what its connections share.
+struct WebSocketRoute {
+  WebSocketOptions options{};
+  HandshakeOptions handshake{};
+  std::unique_ptr<detail::WebSocketFactory> factory{};
+  mutable Deflating deflating{};
+};
+
+namespace detail {
+
+// What codec, session and handles of one WebSocket share.
+class WebSocketShared {
+ public:
+  WebSocketShared(std::shared_ptr<const WebSocketRoute> route, Handshake handshake)
+      : route_(std::move(route)),
+        subprotocol_(std::move(handshake.subprotocol)),
+        deflate_(handshake.deflate) {}
+
+  const WebSocketRoute& route() const { return *route_; }
+  const std::string& subprotocol() const { return subprotocol_; }
+  bool deflates() const { return deflate_.has_value(); }
+  // A message as a frame.
+  std::string frame(Opcode opcode, std::string_view bytes) const;
+
+ private:
+  std::shared_ptr<const WebSocketRoute> route_;  // owners: the routes, and open WebSockets
+  std::string subprotocol_;
+  std::optional<DeflateTerms> deflate_;
+};
+
+}  // namespace detail
+
+// The bytes that a decoder leaves with a message.
+struct MessageTag {
+  bool is_text = true;
+};
+
+class WebSocketDecoder final : public ConnectionDecoder {
+ public:
+  WebSocketDecoder(std::shared_ptr<const detail::WebSocketShared> shared, uint32_t kind)
+      : shared_(std::move(shared)), kind_(kind) {}
+
+  void decode(std::span<char> input, bool ended, size_t frame_bytes_max,
+              DecodedFrame& out) override;
+  size_t bytes_held() const override { return reader_.bytes_held(); }
+  bool is_in_frame() const override { return reader_.in_message(); }
+
+ private:
+  void take_message(FrameReader::Found& found, size_t bytes_max, DecodedFrame& out) const;
+  static void fail(uint16_t code, DecodedFrame& out);
+
+  std::shared_ptr<const detail::WebSocketShared> shared_;  // owners: as of the codec
+  FrameReader reader_;
+  uint32_t kind_;
+};
+
+class WebSocketCodec final : public Codec {
+ public:
+  WebSocketCodec(std::shared_ptr<const detail::WebSocketShared> shared, uint32_t kind)
+      : shared_(std::move(shared)), kind_(kind) {}
+
+  std::unique_ptr<ConnectionDecoder> make_decoder() const override {
+    return std::make_unique<WebSocketDecoder>(shared_, kind_);
+  }
+  bool decodes_ahead() const override { return true; }
+  bool has_fixed_envelope() const override { return true; }  // nothing
+  ErrorReply error_reply(const FailedRequest& failed) const override;
+  std::string last_words(CloseReason reason) const override;
+
+ private:
+  std::shared_ptr<const detail::WebSocketShared> shared_;  // owners: codec, session, handles
+  uint32_t kind_;
+};
+
+// The user's session behind the server's calls.
+class WebSocketUpgraded final : public Upgraded {
+ public:
+  WebSocketUpgraded(std::shared_ptr<const detail::WebSocketShared> shared,
+                    std::unique_ptr<detail::WebSocketSession> session)
+      : shared_(std::move(shared)), session_(std::move(session)) {}
+
+  void on_request(const trireme::Request& request, trireme::detail::Responder& responder) override;
+  void on_drain() override { session_->on_drain(); }
+  void on_close(CloseReason reason) override { session_->on_close(reason); }
+
+ private:
+  std::shared_ptr<const detail::WebSocketShared> shared_;
+  std::unique_ptr<detail::WebSocketSession> session_;
+};
+
+}}}  // namespace trireme::http

@@ -1,0 +1,192 @@
+// WebSocket (RFC 6455) with sessions, one object for each connection:
+//
+//   struct Room {
+//     Room(http::WebSocket socket, Hall& hall);                // or with the http::Request between
+//     void on_message(const http::Message& message);           // or http::Outgoing, an answer
+//     void on_drain();
+//     void on_close(tr::CloseReason reason);
+//   };
+//   routes.websocket<Room>("/chat", {.subprotocols = {"chat.v1"}}, hall);
+//
+// All callbacks but the constructor are optional. They may block and may throw; those of one
+// session never run at the same time. A Ping is answered meanwhile.
+//
+// Thread: as each function says.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "trireme/close_reason.h"
+#include "trireme/http/request.h"
+#include "trireme/peer.h"
+
+namespace trireme { inline namespace v0 { namespace http {
+
+struct WebSocketOptions {
+  // Of one message, inflated; over it the connection ends with 1009. Never more than
+  // Limits::frame_bytes_max of the listener.
+  size_t message_bytes_max = 16 << 20;
+  // That the server speaks, the best first. A client that offers none of them gets none.
+  std::vector<std::string> subprotocols{};
+  // Origins of pages that may connect, such as "https://example.org"; "*" is any. Empty: those of
+  // the same host. A client that sends no Origin is no browser, and may always.
+  std::vector<std::string> origins{};
+  // permessage-deflate (RFC 7692), if the client wants it. Nothing is kept between messages, so it
+  // costs no memory of a connection.
+  bool deflate = true;
+  size_t deflate_bytes_min = 256;  // shorter messages of the server go out as they are
+};
+
+// A message of a client. Borrowed until on_message() has returned.
+struct Message {
+  std::string_view bytes{};
+  bool is_text = true;  // then it is UTF-8
+
+  // Any thread.
+  std::string own() const { return std::string(bytes); }
+};
+
+// A message of the server, as the answer to one of a client: Outgoing(text) or Outgoing::binary().
+struct Outgoing {
+  Outgoing(std::string text) : bytes(std::move(text)) {}  // NOLINT: conversions are the point
+  Outgoing(std::string_view text) : bytes(text) {}        // NOLINT
+  Outgoing(const char* text) : bytes(text) {}             // NOLINT
+  Outgoing(const Message& message)                        // NOLINT
+      : bytes(message.bytes), is_text(message.is_text) {}
+  // Any thread.
+  static Outgoing binary(std::string bytes) {
+    Outgoing made(std::move(bytes));
+    made.is_text = false;
+    return made;
+  }
+
+  std::string bytes;
+  bool is_text = true;
+};
+
+namespace detail {
+class WebSocketShared;
+}
+
+// The server's end of one WebSocket. A value that copies; it may be stale, as a Peer may.
+class WebSocket {
+ public:
+  // Any thread. For the server.
+  WebSocket(Peer peer, std::shared_ptr<const detail::WebSocketShared> shared)
+      : peer_(std::move(peer)), shared_(std::move(shared)) {}
+
+  // Any thread. Never blocks. As Peer::send(): kFull and kClosed say that nothing was queued. Text
+  // must be UTF-8, or the client ends the connection.
+  SendResult send_text(std::string_view text, Overflow overflow = Overflow::kReject) const;
+  SendResult send_binary(std::string_view bytes, Overflow overflow = Overflow::kReject) const;
+  // Any thread. Ends the connection in good order, with a code (RFC 6455, 7.4) and a reason of at
+  // most 123 bytes.
+  void close(uint16_t code = 1000, std::string_view reason = {}) const;
+
+  // Any thread. False once the client has gone. The subprotocol that was agreed; empty: none.
+  bool connected() const { return peer_.connected(); }
+  const std::string& subprotocol() const;
+  const Peer& peer() const { return peer_; }
+
+ private:
+  Peer peer_;
+  std::shared_ptr<const detail::WebSocketShared> shared_;  // owners: codec and copies of this
+};
+
+namespace detail {
+
+// A session behind the functions that the server calls. The handler's thread.
+class WebSocketSession {
+ public:
+  virtual ~WebSocketSession() = default;
+  // True: `answer` is to be sent.
+  virtual bool on_message(const Message& message, Outgoing& answer) = 0;
+  virtual void on_drain() = 0;
+  virtual void on_close(CloseReason reason) = 0;
+};
+
+// The handler's thread.
+class WebSocketFactory {
+ public:
+  virtual ~WebSocketFactory() = default;
+  virtual std::unique_ptr<WebSocketSession> make(const WebSocket& socket,
+                                                 const Request& request) const = 0;
+};
+
+template <class S>
+class SessionOf final : public WebSocketSession {
+  static constexpr bool kAnswers = requires(S & session, const Message& message) {
+    { session.on_message(message) } -> std::convertible_to<Outgoing>;
+  };
+  static constexpr bool kListens = requires(S & session, const Message& message) {
+    session.on_message(message);
+  };
+  static constexpr bool kDrains = requires(S & session) { session.on_drain(); };
+  static constexpr bool kCloses = requires(S & session, CloseReason reason) {
+    session.on_close(reason);
+  };
+
+ public:
+  template <class... Arguments>
+  explicit SessionOf(Arguments&&... arguments) : session_(std::forward<Arguments>(arguments)...) {}
+
+  bool on_message(const Message& message, Outgoing& answer) override {
+    if constexpr (kAnswers) {
+      answer = session_.on_message(message);
+      return true;
+    } else if constexpr (kListens) {
+      session_.on_message(message);
+    }
+    return false;
+  }
+  void on_drain() override {
+    if constexpr (kDrains) session_.on_drain();
+  }
+  void on_close(CloseReason reason) override {
+    if constexpr (kCloses) session_.on_close(reason);
+  }
+
+ private:
+  S session_;
+};
+
+template <class S, class... Shared>
+class FactoryOf final : public WebSocketFactory {
+  static constexpr bool kTakesRequest =
+      std::is_constructible_v<S, WebSocket, const Request&, Shared&...>;
+  static_assert(kTakesRequest || std::is_constructible_v<S, WebSocket, Shared&...>,
+                "a session of a WebSocket is constructed from (http::WebSocket, Shared&...) or "
+                "(http::WebSocket, const http::Request&, Shared&...)");
+
+ public:
+  explicit FactoryOf(Shared&... shared) : shared_(shared...) {}
+
+  std::unique_ptr<WebSocketSession> make(const WebSocket& socket,
+                                         const Request& request) const override {
+    return std::apply(
+        [&](auto&... shared) -> std::unique_ptr<WebSocketSession> {
+          if constexpr (kTakesRequest) {
+            return std::make_unique<SessionOf<S>>(socket, request, shared...);
+          } else {
+            return std::make_unique<SessionOf<S>>(socket, shared...);
+          }
+        },
+        shared_);
+  }
+
+ private:
+  std::tuple<Shared&...> shared_;
+};
+
+}  // namespace detail
+
+}}}  // namespace trireme::http

@@ -1,0 +1,215 @@
+// Goal: a connection becomes a WebSocket or a stream of events behind its handshake, in order with
+// what came before, and ends as those protocols say. Method: a Conversation with http::serve().
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/websocket/deflate.h"
+#include "http/websocket/frames.h"
+#include "trireme/http.h"
+#include "trireme/testing/conversation.h"
+
+namespace {
+
+namespace tr = trireme;
+namespace http = trireme::http;
+using http::Opcode;
+using tr::testing::Conversation;
+
+// What sessions have told.
+struct Hall {
+  std::vector<std::string> told{};
+  std::optional<http::WebSocket> last{};
+};
+
+struct Room {
+  Room(http::WebSocket given, const http::Request& request, Hall& shared)
+      : socket(std::move(given)), hall(shared) {
+    hall.last = socket;
+    hall.told.push_back("open " + std::string(request.path()) + " " + socket.subprotocol());
+    EXPECT_EQ(socket.send_text("welcome"), tr::SendResult::kQueued);
+  }
+  http::Outgoing on_message(const http::Message& message) {
+    if (message.bytes == "throw") throw std::runtime_error("secret");
+    if (message.bytes == "bye") socket.close(4000, "as you wish");
+    return message;
+  }
+  void on_drain() { hall.told.push_back("drain"); }
+  void on_close(tr::CloseReason reason) {
+    hall.told.push_back("close " + std::to_string(static_cast<int>(reason)));
+  }
+
+  http::WebSocket socket;
+  Hall& hall;
+};
+
+std::string client_frame(int first, std::string payload) {
+  std::array<char, http::kFrameHeadBytesMax> head{};
+  const size_t bytes = http::put_frame_head(Opcode::kText, false, payload.size(), head.data());
+  head[0] = static_cast<char>(first);
+  head[1] = static_cast<char>(head[1] | 0x80);
+  const std::array<char, 4> mask = {'a', 'b', 'c', 'd'};
+  http::unmask({payload.data(), payload.size()}, mask, 0);
+  return std::string(head.data(), bytes) + "abcd" + payload;
+}
+std::string text_frame(std::string payload) { return client_frame(0x81, std::move(payload)); }
+
+class HttpUpgrades : public testing::Test {
+ protected:
+  static http::Routes make_routes(Hall& hall, std::optional<http::EventStream>& events) {
+    http::Routes routes;
+    routes.get("/", [](const http::Request&) { return http::text("plain"); });
+    routes.websocket<Room>("/ws/:name", {.message_bytes_max = 1000, .subprotocols = {"chat"}},
+                           hall);
+    routes.get("/events", [&events](http::EventStream given) {
+      given.send({.data = "first", .id = "1"});
+      events = std::move(given);
+    });
+    return routes;
+  }
+  std::string shake(std::string more = "") {
+    return talk_.say(
+        "GET /ws/a HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Version: 13\r\n" +
+        more + "\r\n");
+  }
+  // The server has ended its stream: it waits for the client's end, and for nothing else.
+  bool has_ended() {
+    EXPECT_EQ(talk_.end(), "");
+    return talk_.closed().has_value();
+  }
+
+  Hall hall_;
+  std::optional<http::EventStream> events_;
+  Conversation talk_{http::serve(make_routes(hall_, events_))};
+};
+
+TEST_F(HttpUpgrades, BecomeAWebSocketBehindTheirHandshake) {
+  EXPECT_TRUE(talk_.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n").ends_with("plain"));
+  const std::string told = shake("Sec-WebSocket-Protocol: chat\r\n");
+  EXPECT_TRUE(told.starts_with("HTTP/1.1 101 Switching Protocols\r\n")) << told;
+  EXPECT_NE(told.find("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
+            std::string::npos);
+  EXPECT_TRUE(told.ends_with("\r\n\r\n\x81\x07welcome")) << "what the session says comes behind it";
+  EXPECT_EQ(hall_.told, std::vector<std::string>{"open /ws/a chat"});
+  EXPECT_EQ(talk_.say(text_frame("hello")), "\x81\x05hello");
+  EXPECT_EQ(talk_.say(client_frame(0x82, "\xff")), "\x82\x01\xff");
+  EXPECT_EQ(talk_.say(client_frame(0x01, "he") + client_frame(0x89, "p") + client_frame(0x80, "y")),
+            "\x8a\x01p\x81\x03hey");
+  EXPECT_EQ(talk_.say(text_frame("a") + text_frame("b")),
+            "\x81\x01"
+            "a\x81\x01"
+            "b");
+}
+
+TEST_F(HttpUpgrades, EndAsTheClientSays) {
+  shake();
+  EXPECT_EQ(talk_.say(client_frame(0x88, "\x03\xe8")), "\x88\x02\x03\xe8");
+  EXPECT_TRUE(has_ended());
+  EXPECT_EQ(talk_.closed(), tr::CloseReason::kPeerClosed);
+  EXPECT_EQ(hall_.told.size(), 2u);
+  EXPECT_FALSE(hall_.last->connected());
+  EXPECT_EQ(hall_.last->send_text("late"), tr::SendResult::kClosed);
+}
+
+TEST_F(HttpUpgrades, EndAsTheSessionSays) {
+  shake();
+  const std::string told = talk_.say(text_frame("bye"));
+  EXPECT_TRUE(told.starts_with(http::close_frame(4000, "as you wish"))) << told;
+  EXPECT_TRUE(has_ended());
+}
+
+TEST_F(HttpUpgrades, EndWithTheCodeOfWhatIsWrong) {
+  shake();
+  EXPECT_EQ(talk_.say(text_frame("ok") + text_frame("\xff") + text_frame("later")),
+            "\x81\x02ok" + http::close_frame(1007));
+  EXPECT_TRUE(has_ended());
+  EXPECT_EQ(talk_.closed(), tr::CloseReason::kProtocolError);
+}
+
+TEST_F(HttpUpgrades, EndWithAMessageThatIsTooLong) {
+  shake();
+  EXPECT_EQ(talk_.say(text_frame(std::string(1001, 'x'))), http::close_frame(1009));
+}
+
+TEST_F(HttpUpgrades, EndWithASessionThatThrows) {
+  shake();
+  EXPECT_EQ(talk_.say(text_frame("throw")), http::close_frame(1011));
+  EXPECT_TRUE(has_ended());
+}
+
+TEST_F(HttpUpgrades, DeflateWhereItWasAgreed) {
+  const std::string told = shake("Sec-WebSocket-Extensions: permessage-deflate\r\n");
+  EXPECT_NE(told.find("Sec-WebSocket-Extensions: permessage-deflate"), std::string::npos);
+  http::Deflating deflating;
+  const std::string message(500, 'x');
+  const std::string back = talk_.say(client_frame(0xc1, deflating.deflate_message(message, 15)));
+  EXPECT_EQ(back[0], '\xc1');
+  EXPECT_LT(back.size(), 50u);
+  std::string again;
+  deflating.inflate_message(back.substr(2), 1000, again);
+  EXPECT_EQ(again, message);
+  EXPECT_EQ(talk_.say(client_frame(0xc1, deflating.deflate_message(std::string(9999, 'x'), 15))),
+            http::close_frame(1009));
+}
+
+TEST_F(HttpUpgrades, AreRefusedInHttp) {
+  const std::string told = talk_.say("GET /ws/a HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(told.starts_with("HTTP/1.1 426 Upgrade Required\r\n")) << told;
+  EXPECT_NE(told.find("Sec-WebSocket-Version: 13\r\n"), std::string::npos);
+  EXPECT_TRUE(shake("Origin: http://elsewhere\r\n").starts_with("HTTP/1.1 403 "));
+  EXPECT_TRUE(talk_.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n").ends_with("plain"));
+}
+
+TEST_F(HttpUpgrades, SayGoodbyeAtADrain) {
+  shake();
+  EXPECT_EQ(talk_.drain(), http::close_frame(1001));
+  EXPECT_EQ(hall_.told[1], "drain");
+}
+
+TEST_F(HttpUpgrades, BecomeAStreamOfEvents) {
+  const std::string told = talk_.say(
+      "GET /events HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 7\r\n\r\n"
+      "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(told.starts_with("HTTP/1.1 200 OK\r\n")) << told;
+  EXPECT_NE(told.find("\r\nContent-Type: text/event-stream\r\n"), std::string::npos);
+  EXPECT_TRUE(told.ends_with("\r\n\r\n13\r\nid: 1\ndata: first\n\n\r\n")) << told;
+  ASSERT_TRUE(events_);
+  EXPECT_EQ(events_->last_event_id(), "7");
+  EXPECT_EQ(events_->send({.data = "a\r\nb", .name = "n"}), tr::SendResult::kQueued);
+  EXPECT_EQ(talk_.hear(), "1a\r\nevent: n\ndata: a\ndata: b\n\n\r\n");
+  events_->comment("alive");
+  EXPECT_EQ(talk_.hear(), "9\r\n: alive\n\n\r\n");
+  EXPECT_THROW(events_->send({.data = "", .id = "a\nb"}), std::invalid_argument);
+  events_->close();
+  EXPECT_EQ(talk_.hear(), "0\r\n\r\n");
+  EXPECT_TRUE(has_ended());
+  EXPECT_FALSE(events_->connected());
+}
+
+TEST_F(HttpUpgrades, SeeThatTheClientOfAStreamHasGone) {
+  talk_.say("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(events_->connected());
+  talk_.reset();
+  EXPECT_FALSE(events_->connected());
+  EXPECT_EQ(events_->send("late"), tr::SendResult::kClosed);
+}
+
+TEST_F(HttpUpgrades, HaveNoChunksForOldClients) {
+  const std::string told = talk_.say("GET /events HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(told.find("chunked"), std::string::npos);
+  EXPECT_TRUE(told.ends_with("\r\n\r\nid: 1\ndata: first\n\n")) << told;
+  EXPECT_EQ(talk_.drain(), "");
+}
+
+TEST_F(HttpUpgrades, EndAStreamWholeAtADrain) {
+  talk_.say("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(talk_.drain(), "0\r\n\r\n");
+}
+
+}  // namespace
