@@ -292,11 +292,19 @@ int main(int argc, char** argv) {
   serve->require_subcommand(0, 1);
   serve->formatter(formatter_for("SERVICE"));
   ServeOptions echo, lines, discard, delay, collect;
+  std::vector<ServeOptions*> services = {&echo, &lines, &discard, &delay, &collect};
   add_service(*serve, "echo", "sends every byte back", echo);
   add_service(*serve, "lines", "sends every line back; answers PEER with who the client is", lines);
   add_service(*serve, "discard", "takes every byte, answers nothing", discard);
   add_service(*serve, "delay", "answers ID to `ID MICROSECONDS` after that time", delay);
   add_service(*serve, "collect", "keeps readings of devices in a SQLite file", collect);
+  std::string known = "echo, lines, discard, delay or collect";
+#ifdef TRIREME_HAS_HTTP
+  ServeOptions hello;
+  services.push_back(&hello);
+  add_service(*serve, "hello", "HTTP: / /echo /delay/MICROSECONDS /events /ws", hello);
+  known = "echo, lines, discard, delay, collect or hello";
+#endif
   std::deque<bench::BenchOptions> loads;
   CLI::App* const load = add_bench(app, loads);
   try {
@@ -311,9 +319,8 @@ int main(int argc, char** argv) {
   }
   if (load->parsed()) return run_bench(*load, loads);
   if (!serve->parsed()) return fail("expected a command: serve or bench (try `trireme --help`)");
-  for (ServeOptions* const options : {&echo, &lines, &discard, &delay, &collect}) {
+  for (ServeOptions* const options : services) {
     if (serve->got_subcommand(options->service)) return tool::serve(std::move(*options));
   }
-  return fail(
-      "expected a service: echo, lines, discard, delay or collect (try `trireme serve --help`)");
+  return fail("expected a service: " + known + " (try `trireme serve --help`)");
 }

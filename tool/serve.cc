@@ -17,6 +17,9 @@
 #include "tool/log.h"
 #include "tool/start_up.h"
 #include "trireme/server.h"
+#ifdef TRIREME_HAS_HTTP
+#include "services/hello.h"
+#endif
 #ifdef TRIREME_HAS_STACKS
 #include "trireme/stacks.h"
 #endif
@@ -84,6 +87,11 @@ int serve(ServeOptions options) {
     collect = std::move(opened.value());
   }
 
+#ifdef TRIREME_HAS_HTTP
+  std::unique_ptr<services::Ticker> ticker;  // likewise
+  if (options.service == "hello") ticker = std::make_unique<services::Ticker>();
+#endif
+
   tr::Server server(options.server);
   const tr::ListenOptions given = options.listen;
   const bool has_proxy = std::any_of(options.urls.begin(), options.urls.end(), demands_proxy);
@@ -95,6 +103,9 @@ int serve(ServeOptions options) {
     if (options.service == "delay") services::add_delay(server, url, options.listen);
     if (options.service == "discard") services::add_discard(server, url, options.listen);
     if (options.service == "echo") services::add_echo(server, url, options.listen);
+#ifdef TRIREME_HAS_HTTP
+    if (ticker) services::add_hello(server, *ticker, url, options.listen);
+#endif
     if (options.service == "lines") services::add_lines(server, url, options.listen);
   }
   const SignalsHeld held;

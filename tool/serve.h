@@ -20,7 +20,7 @@ struct NamedDriver {
 };
 
 struct ServeOptions {
-  std::string service;            // "echo", "lines", "discard", "delay" or "collect"
+  std::string service;            // "echo", "lines", "discard", "delay", "collect", "hello"
   std::vector<std::string> urls;  // at least one
   tr::ServerOptions server;
   tr::ListenOptions listen;

@@ -1,0 +1,54 @@
+// Service `hello`: HTTP with one route of each sort.
+//
+//   GET /                    200, "hello, world" and a newline
+//   POST /echo               the content of the request
+//   GET /delay/MICROSECONDS  200 after a real sleep, 0 to 60,000,000
+//   GET /events              a stream of events, one a second
+//   GET /ws                  a WebSocket that echoes text and binary messages
+//
+// A user of the public API alone. Only /delay blocks.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "trireme/http.h"
+#include "trireme/server.h"
+
+namespace services {
+
+namespace tr = trireme;
+
+// Sends an event a second to whoever listens: one thread, however many streams there are.
+class Ticker {
+ public:
+  Ticker();
+  ~Ticker();
+  Ticker(const Ticker&) = delete;
+  Ticker& operator=(const Ticker&) = delete;
+
+  // Any thread.
+  void add(tr::http::EventStream stream);
+
+ private:
+  void run();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<tr::http::EventStream> streams_;
+  bool stops_ = false;
+  std::thread thread_;  // last: it uses the others
+};
+
+// The routes of the service. `ticker` must outlive the server.
+tr::http::Routes hello_routes(Ticker& ticker);
+
+// Before start(). Serves hello at `url`; a wrong URL is reported by Server::start().
+void add_hello(tr::Server& server, Ticker& ticker, const std::string& url,
+               const tr::ListenOptions& options);
+
+}  // namespace services
