@@ -80,7 +80,8 @@ void read_beside_llhttp(std::string_view stream, const http::MessageLimits& limi
   while (true) {
     std::string input(stream);
     const auto found = reader.read({input.data(), input.size()}, limits);
-    if (found.kind == Kind::kMore || found.kind == Kind::kRefused) return;
+    const bool goes_on = found.kind == Kind::kMessage || found.kind == Kind::kPart;
+    if (!goes_on) return;
     require(found.consumed > 0 && found.consumed <= stream.size(), "it consumes what is not there");
     require(reader.bytes_held() <= 40'000 + limits.content_bytes_max, "it keeps too much");
     stream.remove_prefix(found.consumed);

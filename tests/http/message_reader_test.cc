@@ -115,16 +115,16 @@ TEST(HttpMessages, AreNeverLongerThanTheyMayBe) {
   EXPECT_EQ(status(post + "Content-Length: 9223372036854775807\r\n\r\n"), "!413");
   EXPECT_EQ(status(kHead + "b\r\n"), "!413");
   EXPECT_EQ(status(kHead + "5\r\nhello\r\n6\r\n"), "!413");
-  EXPECT_EQ(status(kHead + "10000000000000005\r\n"), "!413");
+  EXPECT_EQ(status(kHead + "10000000000000005\r\n"), "!413") << "17 digits";
   EXPECT_EQ(status(kHead + "ffffffffffffffff\r\n"), "!413");
-  EXPECT_EQ(status(kHead + std::string(100, '0') + "1\r\n"), "!413");
+  EXPECT_EQ(status(kHead + std::string(100, '0') + "1\r\n"), "!400");
   EXPECT_EQ(read_whole(kHead + "a\r\n0123456789\r\n0\r\n\r\n", limits)[0], '2');
   EXPECT_EQ(status(kHead + "1;x=" + std::string(20'000, 'x')), "!400");
   EXPECT_EQ(status(kHead + "0\r\nX: " + std::string(9'000, 'x')), "!431");
   std::string empty_lines;
   for (int i = 0; i < 8; ++i) empty_lines += "\r\n";
   EXPECT_EQ(status(empty_lines + kGet)[0], '0');
-  EXPECT_EQ(status(empty_lines + "\r\n" + kGet), "!400");
+  EXPECT_EQ(status(empty_lines + "\r\n" + kGet), "nobo");
 }
 
 TEST(HttpMessages, TellThatTheClientWaits) {

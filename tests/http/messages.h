@@ -34,6 +34,7 @@ inline std::string read_all(std::string_view stream, const trireme::http::Messag
       auto found = reader.read({input.data(), input.size()}, limits);
       waiting.assign(input.begin(), input.end());
       if (found.kind == Kind::kMore) break;
+      if (found.kind == Kind::kNobody) return told + "nobody";
       if (found.kind == Kind::kRefused) {
         return told + "!" + std::to_string(found.refusal.status) + " " +
                std::string(found.refusal.reason) + "\n";

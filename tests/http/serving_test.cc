@@ -165,6 +165,19 @@ TEST_F(HttpServing, LimitsContentByRoute) {
   EXPECT_TRUE(has_ended());
 }
 
+TEST_F(HttpServing, WaitsForNothingThatNobodyReads) {
+  EXPECT_EQ(status(say(request_of("POST /none", "Content-Length: 5\r\n") + "hello")), 404);
+  const std::string told = say(request_of("POST /none", "Content-Length: 500000\r\n"));
+  EXPECT_EQ(status(told), 404);
+  EXPECT_NE(told.find("\r\nConnection: close\r\n"), std::string::npos);
+  EXPECT_TRUE(has_ended());
+}
+
+TEST_F(HttpServing, RefusesALineWithoutVersionAtOnce) {
+  EXPECT_EQ(status(say("GET /\r\n")), 400);
+  EXPECT_TRUE(has_ended());
+}
+
 TEST_F(HttpServing, TellsNothingOfWhatAHandlerThrows) {
   const std::string told = get("/throws");
   EXPECT_EQ(status(told), 500);

@@ -23,7 +23,7 @@ bool ChunkedContent::refuse(uint16_t status, std::string_view reason) {
 bool ChunkedContent::size_step(char byte, const ChunkLimits& limits) {
   const int digit = hex_value(byte);
   if (digit >= 0) {
-    if (++digits_ > kDigitsMax) return refuse(413, "a chunk that is too long");
+    if (++digits_ > kDigitsMax) return refuse(400, "an invalid chunk size");
     left_ = left_ * 16 + static_cast<uint64_t>(digit);
     if (left_ > limits.content_bytes_max || content_bytes_ + left_ > limits.content_bytes_max) {
       return refuse(413, "the content is too long");

@@ -196,7 +196,10 @@ Refusal refusal_of(const llhttp_t& parser, std::string_view line) {
   const std::string_view method = line.substr(0, line.find(' '));
   switch (llhttp_get_errno(&parser)) {
     case HPE_INVALID_METHOD:
-      if (is_token(method) && method.size() < line.size()) return {501, "an unknown method"};
+      // Of a line with more words than three, nobody knows where the method ends.
+      if (is_token(method) && std::count(line.begin(), line.end(), ' ') == 2) {
+        return {501, "an unknown method"};
+      }
       return {400, "an invalid method"};
     case HPE_INVALID_URL:
       return {400, "an invalid target"};
@@ -211,6 +214,12 @@ Refusal refusal_of(const llhttp_t& parser, std::string_view line) {
     default:
       return {400, "an invalid header section"};
   }
+}
+
+// Whether a request line ends in something like "HTTP/1.1".
+bool ends_in_version(std::string_view line) {
+  constexpr size_t kBytes = 10;  // with the line end
+  return line.size() > kBytes && line.substr(line.size() - kBytes, 5) == "HTTP/";
 }
 
 Refusal judge_version(const Version& version) {
@@ -262,6 +271,8 @@ bool HeadEnd::find(std::string_view input, const HeadLimits& limits) {
     if (feed == line + 1) return true;  // an empty line
     if (lines_ > 0 && (*line == ' ' || *line == '\t')) return refuse(400, "a folded line");
     if (*line == ':') return refuse(400, "a field without a name");
+    // Of HTTP/0.9, nothing would follow.
+    if (lines_ == 0 && !ends_in_version({line, bytes})) return refuse(400, "no version");
     ++lines_;
     line = feed + 1;
   }

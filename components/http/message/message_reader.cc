@@ -26,10 +26,9 @@ MessageReader::Found MessageReader::read_empty_line(std::span<char> input,
                                                     const MessageLimits& limits) {
   if (input.size() < 2) return {};
   if (input[1] != '\n') return refuse({400, "a carriage return alone"});
-  if (++empty_lines_ > limits.empty_lines_max) return refuse({400, "too many empty lines"});
   seen_ = 0;
   Found found;
-  found.kind = Kind::kPart;
+  found.kind = ++empty_lines_ > limits.empty_lines_max ? Kind::kNobody : Kind::kPart;
   found.consumed = 2;
   return found;
 }

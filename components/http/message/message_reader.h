@@ -19,7 +19,7 @@ namespace trireme { inline namespace v0 { namespace http {
 struct MessageLimits {
   HeadLimits head{};
   uint64_t content_bytes_max = 1 << 20;  // over it 413
-  uint32_t empty_lines_max = 8;          // before a request; over it 400
+  uint32_t empty_lines_max = 8;          // before a request; over it the client is left
 };
 
 // Is asked about each head, once.
@@ -40,6 +40,7 @@ class MessageReader {
     kPart,     // `consumed` bytes are: a part of a message in chunks, or an empty line before one
     kMessage,  // whole, in `message` or, if not empty, in `owned`
     kRefused,  // `refusal` says why; nothing behind it can be read
+    kNobody,   // empty lines and no request: not worth a word
   };
   struct Found {
     Kind kind = Kind::kMore;

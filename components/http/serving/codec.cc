@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
+constexpr uint64_t kUnreadBytesMax = 64 << 10;
+
 int status_of(const FailedRequest& failed) {
   if (failed.code != 0) return static_cast<int>(failed.code);
   switch (failed.failure) {
@@ -31,16 +33,23 @@ Refusal HttpDecoder::judge(std::string_view head, const MessageFacts& facts,
                            uint64_t& content_bytes_max) {
   kind_ = core_.kind_of(facts.path_of(head), facts.method, head.substr(0, head.find(' ')));
   const Route* const route = core_.route_of(kind_);
+  // What nobody reads need not come whole, unless it is short.
+  names_nothing_ = route == nullptr && !core_.has_path(facts.path_of(head));
+  if (route == nullptr) content_bytes_max = std::min(content_bytes_max, kUnreadBytesMax);
   if (route != nullptr && route->options.body_bytes_max) {
     content_bytes_max = std::min<uint64_t>(content_bytes_max, *route->options.body_bytes_max);
   }
   return {};
 }
 
-void HttpDecoder::refuse(const MessageReader::Found& found, DecodedFrame& out) {
+void HttpDecoder::refuse(const MessageReader::Found& found, DecodedFrame& out) const {
   out.kind = Frame::Kind::kFatal;
   out.payload = found.refusal.reason;
   out.code = found.refusal.status;
+  if (out.code == 413 && names_nothing_) {
+    out.code = 404;
+    out.payload = {};
+  }
   out.failure = out.code == 413 ? Failure::kTooLong : Failure::kRefused;
   out.tag = ReplyTag::of(found.facts);
 }
@@ -65,6 +74,9 @@ void HttpDecoder::decode(std::span<char> input, bool ended, size_t frame_bytes_m
       return;
     case MessageReader::Kind::kPart:
       out.kind = Frame::Kind::kSkip;
+      return;
+    case MessageReader::Kind::kNobody:
+      out.kind = Frame::Kind::kGoodbye;
       return;
     case MessageReader::Kind::kMore:
       out.kind = ended ? Frame::Kind::kEnd : Frame::Kind::kIncomplete;

@@ -27,11 +27,12 @@ class HttpDecoder final : public ConnectionDecoder, private HeadJudge {
  private:
   Refusal judge(std::string_view head, const MessageFacts& facts,
                 uint64_t& content_bytes_max) override;
-  static void refuse(const MessageReader::Found& found, DecodedFrame& out);
+  void refuse(const MessageReader::Found& found, DecodedFrame& out) const;
 
   const ServingCore& core_;  // the codec's, which outlives its connections
   MessageReader reader_;
-  uint32_t kind_ = kNoRoute;  // of the head that was judged last
+  uint32_t kind_ = kNoRoute;    // of the head that was judged last
+  bool names_nothing_ = false;  // no route has its path
 };
 
 class HttpCodec final : public Codec {

@@ -19,6 +19,10 @@ uint32_t ServingCore::kind_of(std::string_view path, Method method,
   return route == RouteTree::kNone ? kNoRoute : route + 1;
 }
 
+bool ServingCore::has_path(std::string_view path) const {
+  return !is_devious(path) && !table_->tree.allowed(path).empty();
+}
+
 const Route* ServingCore::route_of(uint32_t kind) const {
   return kind == kNoRoute || kind > table_->routes.size() ? nullptr : &table_->routes[kind - 1];
 }
@@ -50,7 +54,9 @@ Response ServingCore::without_route(const Request& request) const {
   if (is_devious(request.path())) return error_response(400, "an invalid path", accept);
   const std::string allowed = table_->tree.allowed(request.path());
   if (allowed.empty()) return error_response(404, {}, accept);
-  if (request.method() == Method::kOptions) return Response(204).header("Allow", allowed);
+  const bool asks =
+      request.method() == Method::kOptions && !request.facts().has(MessageFacts::kUpgrade);
+  if (asks) return Response(204).header("Allow", allowed);
   return error_response(405, {}, accept).header("Allow", allowed);
 }
 

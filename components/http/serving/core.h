@@ -26,6 +26,8 @@ class ServingCore {
 
   const HeadLimits& limits() const { return limits_; }
   uint32_t kind_of(std::string_view path, Method method, std::string_view method_name) const;
+  // Whether a path has a route, by whatever method.
+  bool has_path(std::string_view path) const;
   // Null for kNoRoute.
   const Route* route_of(uint32_t kind) const;
 

@@ -81,13 +81,11 @@ class FrameReader {
   // `input`: all bytes that were not consumed; payloads in it are unmasked in place.
   Found read(std::span<char> input, const FrameLimits& limits);
 
-  size_t bytes_held() const { return message_.capacity() > kSmall ? message_.capacity() : 0; }
+  size_t bytes_held() const { return message_.size(); }
   // Some of a message has come, and not all of it.
   bool in_message() const { return in_frame_ || fragmented_; }
 
  private:
-  static constexpr size_t kSmall = 15;
-
   struct Head {
     uint8_t first = 0;
     std::array<char, 4> mask{};

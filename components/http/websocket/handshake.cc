@@ -147,9 +147,10 @@ std::string accept_of(std::string_view key) {
 
 bool is_extension_list(std::string_view value) {
   std::string_view offer, part;
+  bool any = value.empty();
   while (next_member(value, ',', offer)) {
     if (offer.empty()) continue;
-    bool first = true;
+    bool first = any = true;
     while (next_member(offer, ';', part)) {
       const size_t equals = part.find('=');
       if (!is_token(trim(part.substr(0, equals)))) return false;
@@ -162,7 +163,7 @@ bool is_extension_list(std::string_view value) {
       first = false;
     }
   }
-  return true;
+  return any;
 }
 
 std::optional<DeflateTerms> choose_deflate(std::string_view offers) {
