@@ -2,6 +2,7 @@
 #pragma once
 
 #include "trireme/http/event_stream.h"  // IWYU pragma: export
+#include "trireme/http/middleware.h"    // IWYU pragma: export
 #include "trireme/http/request.h"       // IWYU pragma: export
 #include "trireme/http/response.h"      // IWYU pragma: export
 #include "trireme/http/routes.h"        // IWYU pragma: export
