@@ -15,6 +15,7 @@ namespace {
 namespace http = tr::http;
 
 constexpr uint32_t kMicrosecondsMax = 60'000'000;
+constexpr size_t kMessageBytesMax = 16 << 20;
 
 struct EchoSession {
   explicit EchoSession(http::WebSocket) {}
@@ -69,25 +70,29 @@ void Ticker::run() {
   }
 }
 
-http::Routes hello_routes(Ticker& ticker) {
+http::Routes hello_routes(Ticker& ticker, size_t echo_bytes_max) {
   http::Routes routes;
   routes.get("/", [](const http::Request&) { return http::text("hello, world\n"); });
-  routes.post("/echo", [](const http::Request& request) {
+  const auto echo = [](const http::Request& request) {
     http::Response response;
     if (request.has_header("content-type")) {
       response.header("Content-Type", request.header("content-type"));
     }
     return std::move(response).body(tr::borrow(request.body()));
-  });
+  };
+  routes.post("/echo", echo, {.body_bytes_max = echo_bytes_max});
   routes.get("/delay/:microseconds", answer_delay_route);
   routes.get("/events", [&ticker](http::EventStream stream) { ticker.add(std::move(stream)); });
-  routes.websocket<EchoSession>("/ws", {});
+  routes.websocket<EchoSession>("/ws", {.message_bytes_max = kMessageBytesMax});
   return routes;
 }
 
 void add_hello(tr::Server& server, Ticker& ticker, const std::string& url,
                const tr::ListenOptions& options) {
-  server.listen(url, http::serve(hello_routes(ticker)), options);
+  const size_t echo_bytes_max = options.limits.frame_bytes_max;
+  tr::ListenOptions own = options;
+  own.limits.frame_bytes_max = std::max(echo_bytes_max, kMessageBytesMax);
+  server.listen(url, http::serve(hello_routes(ticker, echo_bytes_max)), own);
 }
 
 }  // namespace services

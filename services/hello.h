@@ -4,12 +4,14 @@
 //   POST /echo               the content of the request
 //   GET /delay/MICROSECONDS  200 after a real sleep, 0 to 60,000,000
 //   GET /events              a stream of events, one a second
-//   GET /ws                  a WebSocket that echoes text and binary messages
+//   GET /ws                  a WebSocket that echoes text and binary messages, up to 16 MiB
 //
+// `frame_bytes_max` of its options is the limit of POST /echo.
 // A user of the public API alone. Only /delay blocks.
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -44,8 +46,9 @@ class Ticker {
   std::thread thread_;  // last: it uses the others
 };
 
-// The routes of the service. `ticker` must outlive the server.
-tr::http::Routes hello_routes(Ticker& ticker);
+// The routes of the service. `ticker` must outlive the server. `echo_bytes_max`: what POST /echo
+// takes.
+tr::http::Routes hello_routes(Ticker& ticker, size_t echo_bytes_max);
 
 // Before start(). Serves hello at `url`; a wrong URL is reported by Server::start().
 void add_hello(tr::Server& server, Ticker& ticker, const std::string& url,
