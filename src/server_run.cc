@@ -74,6 +74,8 @@ std::vector<StuckJob> Server::Impl::end() {
   return {};
 }
 
+bool Server::is_draining() const { return impl_->life.is_ending(); }
+
 std::vector<StuckJob> Server::drain() {
   CHECK(Outbox::current() == nullptr,
         "a handler must not drain its own server: it would wait for itself");

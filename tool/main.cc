@@ -201,6 +201,16 @@ void add_serve_options(CLI::App& app, ServeOptions& options, bool is_collect) {
                            {"LEVEL", "info", "debug, info, warning, error"});
 }
 
+#ifdef TRIREME_HAS_HTTP
+void add_admin(CLI::App& app, ServeOptions& options) {
+  app.add_option("--admin", options.admin,
+                 "numbers for people and Prometheus, over HTTP: tcp://127.0.0.1:9000, unix:/path")
+      ->type_name("URL");
+  app.add_flag("--admin-public", options.admin_is_public,
+               "the admin endpoint may have another address than the loopback");
+}
+#endif
+
 // Adds `serve NAME`; `options` is what its command line says, once parsed.
 void add_service(CLI::App& serve, const char* name, const char* description,
                  ServeOptions& options) {
@@ -209,6 +219,9 @@ void add_service(CLI::App& serve, const char* name, const char* description,
   options.service = name;
   if (is_collect) options.listen.ordering = tr::Ordering::kPipelined;
   add_serve_options(*app, options, is_collect);
+#ifdef TRIREME_HAS_HTTP
+  add_admin(*app, options);
+#endif
   app->final_callback([app, &options] {
     if (options.urls.empty()) options.urls.emplace_back("tcp://127.0.0.1:7000");
     if (options.listen.ordering == tr::Ordering::kSerial && app->count(kInFlightMax) > 0) {

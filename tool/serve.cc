@@ -18,6 +18,7 @@
 #include "tool/start_up.h"
 #include "trireme/server.h"
 #ifdef TRIREME_HAS_HTTP
+#include "services/admin.h"
 #include "services/hello.h"
 #endif
 #ifdef TRIREME_HAS_STACKS
@@ -108,8 +109,21 @@ int serve(ServeOptions options) {
 #endif
     if (options.service == "lines") services::add_lines(server, url, options.listen);
   }
+#ifdef TRIREME_HAS_HTTP
+  services::Admin admin(server, {.url = options.admin, .is_public = options.admin_is_public});
+  if (!options.admin.empty()) {
+    if (const auto started = admin.start(); !started) {
+      log_aside(options, tr::LogLevel::kError, started.error().message);
+      return exit_status(started.error());
+    }
+    log_aside(options, tr::LogLevel::kInfo, "admin endpoint at " + admin.url());
+  }
+#endif
   const SignalsHeld held;
-  return server.run([&server] {
+  return server.run([&] {
+#ifdef TRIREME_HAS_HTTP
+    admin.note_ready();
+#endif
     std::string lines;
     for (const std::string& url : server.urls()) lines += "listening on " + url + "\n";
     print_aside(lines);

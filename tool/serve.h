@@ -27,6 +27,8 @@ struct ServeOptions {
   NamedDriver driver;
   std::string database;  // file of `collect`
   uint64_t database_log_bytes_max = uint64_t{1} << 30;
+  std::string admin;     // the URL of the admin endpoint; empty: none
+  bool admin_is_public = false;
 };
 
 // Main thread. Blocks until the server has drained. Prints a line `listening on URL` for every
