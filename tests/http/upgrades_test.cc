@@ -35,9 +35,11 @@ struct Room {
   }
   http::Outgoing on_message(const http::Message& message) {
     if (message.bytes == "throw") throw std::runtime_error("secret");
+    if (message.bytes == "later") socket.after(std::chrono::seconds(5), 7);
     if (message.bytes == "bye") socket.close(4000, "as you wish");
     return message;
   }
+  void on_timer(uint64_t tag) { socket.send_text("timer " + std::to_string(tag)); }
   void on_drain() { hall.told.push_back("drain"); }
   void on_close(tr::CloseReason reason) {
     hall.told.push_back("close " + std::to_string(static_cast<int>(reason)));
@@ -140,6 +142,22 @@ TEST_F(HttpUpgrades, EndWithAMessageThatIsTooLong) {
 TEST_F(HttpUpgrades, EndWithASessionThatThrows) {
   shake();
   EXPECT_EQ(talk_.say(text_frame("throw")), http::close_frame(1011));
+  EXPECT_TRUE(has_ended());
+}
+
+TEST_F(HttpUpgrades, HaveTimersOfTheirSessions) {
+  shake();
+  EXPECT_EQ(talk_.say(text_frame("later")), "\x81\x05later");
+  EXPECT_EQ(talk_.advance(std::chrono::seconds(6)), "\x81\x07timer 7");
+  EXPECT_THROW(hall_.last->after({}, http::WebSocket::kTagsEnd), std::invalid_argument);
+}
+
+TEST_F(HttpUpgrades, PingAndMissClientsThatVanish) {
+  shake();
+  EXPECT_EQ(talk_.advance(std::chrono::seconds(31)), std::string("\x89\0", 2));
+  EXPECT_EQ(talk_.say(client_frame(0x8a, "")), "") << "a Pong";
+  EXPECT_EQ(talk_.advance(std::chrono::seconds(30)), std::string("\x89\0", 2));
+  EXPECT_EQ(talk_.advance(std::chrono::seconds(30)), "");
   EXPECT_TRUE(has_ended());
 }
 

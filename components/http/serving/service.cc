@@ -26,6 +26,8 @@ class EventsUpgraded final : public Upgraded {
   void on_request(const trireme::Request&, trireme::detail::Responder& responder) override {
     responder.answer(no_answer());
   }
+  void on_timer(uint64_t) override {}
+  void on_writable() override {}
   void on_drain() override {}
   void on_close(CloseReason) override {}
 };
@@ -100,7 +102,7 @@ void ExchangeOfJob::upgrade(const std::shared_ptr<const WebSocketRoute>& route) 
   }
   auto shared = std::make_shared<const detail::WebSocketShared>(route, std::move(handshake));
   session_->upgraded = std::make_unique<WebSocketUpgraded>(
-      shared, route->factory->make(WebSocket(request_.peer(), shared), request_));
+      shared, request_.peer(), route->factory->make(WebSocket(request_.peer(), shared), request_));
   responder_.answer(no_answer().then(
       std::make_shared<const WebSocketCodec>(std::move(shared), request_.base().kind())));
 }
@@ -118,6 +120,23 @@ void HttpService::on_request(void* session, const trireme::Request& base,
                         route == nullptr ? nullptr : &route->pattern);
   ExchangeOfJob exchange(core_, request, responder, own);
   core_->serve(request, route, exchange);
+}
+
+trireme::detail::SessionTraits HttpService::session() const {
+  if (!core_->upgrades()) return {};
+  return {.type = &trireme::detail::session_type_of<ConnectionSession>,
+          .has_on_timer = true,
+          .has_on_writable = true};
+}
+
+void HttpService::on_timer(void* session, uint64_t tag) {
+  const auto* const own = static_cast<ConnectionSession*>(session);
+  if (own->upgraded != nullptr) own->upgraded->on_timer(tag);
+}
+
+void HttpService::on_writable(void* session) {
+  const auto* const own = static_cast<ConnectionSession*>(session);
+  if (own->upgraded != nullptr) own->upgraded->on_writable();
 }
 
 void HttpService::on_drain(void* session) {

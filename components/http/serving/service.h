@@ -19,6 +19,9 @@ class HttpService final : public trireme::detail::Service {
   bool has_session() const override { return core_->upgrades(); }
   bool concurrent() const override { return !core_->upgrades(); }
   void* open(const Peer& peer) override;
+  trireme::detail::SessionTraits session() const override;
+  void on_timer(void* session, uint64_t tag) override;
+  void on_writable(void* session) override;
   void on_drain(void* session) override;
   void on_close(void* session, CloseReason reason) override;
   void on_request(void* session, const trireme::Request& request,

@@ -3,6 +3,7 @@
 // Step 4. Thread: the handler's; calls for one connection come one at a time.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "trireme/close_reason.h"
@@ -15,6 +16,8 @@ class Upgraded {
   virtual ~Upgraded() = default;
   virtual void on_request(const trireme::Request& request,
                           trireme::detail::Responder& responder) = 0;
+  virtual void on_timer(uint64_t tag) = 0;
+  virtual void on_writable() = 0;
   virtual void on_drain() = 0;
   virtual void on_close(CloseReason reason) = 0;
 };

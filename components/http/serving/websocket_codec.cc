@@ -1,6 +1,7 @@
 #include "http/serving/websocket_codec.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace trireme { inline namespace v0 { namespace http {
 
@@ -32,6 +33,11 @@ SendResult WebSocket::send_binary(std::string_view bytes, Overflow overflow) con
 void WebSocket::close(uint16_t code, std::string_view reason) const {
   static_cast<void>(peer_.send(close_frame(code, reason)));
   peer_.close();
+}
+
+CallResult WebSocket::after(std::chrono::nanoseconds time, uint64_t tag) const {
+  if (tag >= kTagsEnd) throw std::invalid_argument("the tag of a timer is below kTagsEnd");
+  return peer_.after(time, tag);
 }
 
 const std::string& WebSocket::subprotocol() const { return shared_->subprotocol(); }
@@ -73,6 +79,7 @@ void WebSocketDecoder::decode(std::span<char> input, bool ended, size_t frame_by
   limits.message_bytes_max =
       std::min<uint64_t>(shared_->route().options.message_bytes_max, frame_bytes_max);
   limits.deflate = shared_->deflates();
+  if (!input.empty()) shared_->note_heard();
   FrameReader::Found found = reader_.read(input, limits);
   out.consumed = found.consumed;
   switch (found.kind) {
@@ -119,6 +126,18 @@ std::string WebSocketCodec::last_words(CloseReason reason) const {
     default:
       return {};
   }
+}
+
+void WebSocketUpgraded::set_ping_timer() const {
+  const auto time = shared_->route().options.ping_time;
+  if (time > time.zero()) static_cast<void>(peer_.after(time, kPingTag));
+}
+
+void WebSocketUpgraded::on_timer(uint64_t tag) {
+  if (tag != kPingTag) return session_->on_timer(tag);
+  if (!shared_->take_heard()) return peer_.close();
+  static_cast<void>(peer_.send(frame_of(Opcode::kPing, {})));
+  set_ping_timer();
 }
 
 void WebSocketUpgraded::on_request(const trireme::Request& request,

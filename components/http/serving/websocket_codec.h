@@ -3,7 +3,9 @@
 // Step 3 and 5. Thread: the holder of the loop for the decoder; any for the rest.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +40,9 @@ class WebSocketShared {
   const WebSocketRoute& route() const { return *route_; }
   const std::string& subprotocol() const { return subprotocol_; }
   bool deflates() const { return deflate_.has_value(); }
+  // The decoder has heard of the client; whether it has, since the last call of this.
+  void note_heard() const { heard_.store(true, std::memory_order_relaxed); }  // a hint
+  bool take_heard() const { return heard_.exchange(false, std::memory_order_relaxed); }
   // A message as a frame.
   std::string frame(Opcode opcode, std::string_view bytes) const;
 
@@ -45,6 +50,7 @@ class WebSocketShared {
   std::shared_ptr<const WebSocketRoute> route_;  // owners: the routes, and open WebSockets
   std::string subprotocol_;
   std::optional<DeflateTerms> deflate_;
+  mutable std::atomic<bool> heard_{true};
 };
 
 }  // namespace detail
@@ -94,16 +100,25 @@ class WebSocketCodec final : public Codec {
 // The user's session behind the server's calls.
 class WebSocketUpgraded final : public Upgraded {
  public:
-  WebSocketUpgraded(std::shared_ptr<const detail::WebSocketShared> shared,
+  WebSocketUpgraded(std::shared_ptr<const detail::WebSocketShared> shared, Peer peer,
                     std::unique_ptr<detail::WebSocketSession> session)
-      : shared_(std::move(shared)), session_(std::move(session)) {}
+      : shared_(std::move(shared)), peer_(std::move(peer)), session_(std::move(session)) {
+    set_ping_timer();
+  }
 
   void on_request(const trireme::Request& request, trireme::detail::Responder& responder) override;
+  void on_timer(uint64_t tag) override;
+  void on_writable() override { session_->on_writable(); }
   void on_drain() override { session_->on_drain(); }
   void on_close(CloseReason reason) override { session_->on_close(reason); }
 
  private:
+  static constexpr uint64_t kPingTag = WebSocket::kTagsEnd;
+
+  void set_ping_timer() const;
+
   std::shared_ptr<const detail::WebSocketShared> shared_;
+  Peer peer_;
   std::unique_ptr<detail::WebSocketSession> session_;
 };
 

@@ -3,6 +3,8 @@
 //   struct Room {
 //     Room(http::WebSocket socket, Hall& hall);                // or with the http::Request between
 //     void on_message(const http::Message& message);           // or http::Outgoing, an answer
+//     void on_timer(uint64_t tag);                             // of socket.after(1s, tag)
+//     void on_writable();                                      // there is room again
 //     void on_drain();
 //     void on_close(tr::CloseReason reason);
 //   };
@@ -14,6 +16,7 @@
 // Thread: as each function says.
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -43,6 +46,9 @@ struct WebSocketOptions {
   // permessage-deflate (RFC 7692), if the client wants it. Nothing is kept between messages, so it
   // costs no memory of a connection.
   bool deflate = true;
+  // After so long a Ping goes out; a client from which nothing has come when the next one is due
+  // has vanished, and its connection is closed. Zero: no Pings.
+  std::chrono::nanoseconds ping_time = std::chrono::seconds(30);
   size_t deflate_bytes_min = 256;  // shorter messages of the server go out as they are
 };
 
@@ -92,6 +98,12 @@ class WebSocket {
   // most 123 bytes.
   void close(uint16_t code = 1000, std::string_view reason = {}) const;
 
+  // Any thread. As Peer::after() and Peer::cancel(): calls on_timer(tag) of the session once. Tags
+  // are below kTagsEnd.
+  static constexpr uint64_t kTagsEnd = uint64_t{1} << 63;
+  CallResult after(std::chrono::nanoseconds time, uint64_t tag) const;
+  void cancel(uint64_t tag) const { peer_.cancel(tag); }
+
   // Any thread. False once the client has gone. The subprotocol that was agreed; empty: none.
   bool connected() const { return peer_.connected(); }
   const std::string& subprotocol() const;
@@ -110,6 +122,8 @@ class WebSocketSession {
   virtual ~WebSocketSession() = default;
   // True: `answer` is to be sent.
   virtual bool on_message(const Message& message, Outgoing& answer) = 0;
+  virtual void on_timer(uint64_t tag) = 0;
+  virtual void on_writable() = 0;
   virtual void on_drain() = 0;
   virtual void on_close(CloseReason reason) = 0;
 };
@@ -130,6 +144,8 @@ class SessionOf final : public WebSocketSession {
   static constexpr bool kListens = requires(S & session, const Message& message) {
     session.on_message(message);
   };
+  static constexpr bool kHasTimers = requires(S & session, uint64_t tag) { session.on_timer(tag); };
+  static constexpr bool kHearsOfRoom = requires(S & session) { session.on_writable(); };
   static constexpr bool kDrains = requires(S & session) { session.on_drain(); };
   static constexpr bool kCloses = requires(S & session, CloseReason reason) {
     session.on_close(reason);
@@ -147,6 +163,12 @@ class SessionOf final : public WebSocketSession {
       session_.on_message(message);
     }
     return false;
+  }
+  void on_timer(uint64_t tag) override {
+    if constexpr (kHasTimers) session_.on_timer(tag);
+  }
+  void on_writable() override {
+    if constexpr (kHearsOfRoom) session_.on_writable();
   }
   void on_drain() override {
     if constexpr (kDrains) session_.on_drain();
