@@ -75,6 +75,9 @@ class CancelSignal {
   const RequestView* view() const { return view_; }
   // The holder, before the job is handed over or lent.
   void set_view(const RequestView* view) { view_ = view; }
+  // For a handler that waits for something else as well: cancel() unparks this spot, and so does
+  // who brings what is waited for.
+  ParkSpot& spot() { return spot_; }
 
   // Any thread that has the request: detail::open_stop.
   detail::Stop& open_stop(std::unique_ptr<detail::Stop> (*make)(), bool& cancelled);
@@ -96,7 +99,7 @@ class CancelSignal {
   const RequestView* view_ = nullptr;
   std::atomic<bool> runs_no_more_{false};
   std::atomic<int> wake_fd_{kNoWait};         // of a handler in wait_ready
-  ParkSpot spot_;                             // of a handler in wait_until
+  ParkSpot spot_;                             // of a handler in wait_until, or that waits in a pool
   std::atomic<detail::Stop*> stop_{nullptr};  // owned
 };
 

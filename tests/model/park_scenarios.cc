@@ -105,8 +105,9 @@ std::vector<NamedScenario> park_scenarios() {
 
 std::vector<NamedScenario> all_scenarios() {
   std::vector<NamedScenario> all;
-  for (const auto& some : {word_scenarios(), token_scenarios(), mailbox_scenarios(),
-                           sleep_scenarios(), queue_scenarios(), park_scenarios()}) {
+  for (const auto& some :
+       {word_scenarios(), token_scenarios(), mailbox_scenarios(), sleep_scenarios(),
+        queue_scenarios(), park_scenarios(), line_scenarios()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;

@@ -24,6 +24,7 @@ std::vector<NamedScenario> mailbox_scenarios();
 std::vector<NamedScenario> sleep_scenarios();
 std::vector<NamedScenario> queue_scenarios();
 std::vector<NamedScenario> park_scenarios();
+std::vector<NamedScenario> line_scenarios();
 std::vector<NamedScenario> all_scenarios();
 
 // Mail, or a job. Memory that has become free is used again at once, by the next one: an address

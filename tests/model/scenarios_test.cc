@@ -33,6 +33,7 @@ TEST(Model, MailboxLosesNothing) { explore_all(mailbox_scenarios()); }
 TEST(Model, NobodySleepsBesideMail) { explore_all(sleep_scenarios()); }
 TEST(Model, NobodyParksBesideAJob) { explore_all(queue_scenarios()); }
 TEST(Model, ParkSpotLosesNoPermit) { explore_all(park_scenarios()); }
+TEST(Model, AThingOfAPoolGoesToOneTaker) { explore_all(line_scenarios()); }
 
 }  // namespace
 }  // namespace trireme::model
