@@ -271,9 +271,11 @@ class Tidy:
     def resolve(self, file, name):
         """The path of an included file of ours, or None."""
         top = file.split("/")[0]
+        components = [f"components/{name}"
+                      for name in ("http", "mariadb", "postgres", "redis", "sim", "stacks",
+                                    "uring")]
         for base in (pathlib.PurePosixPath(file).parent, "include", "src", "components",
-                     "components/http", "components/sim", "components/stacks", "components/uring",
-                     top, "."):
+                     *components, top, "."):
             path = (self.root / base / name).resolve()
             if path.is_file() and path.is_relative_to(self.root):
                 return path.relative_to(self.root).as_posix()

@@ -33,7 +33,7 @@ class Caller {
   bool is_cancelled(TimePoint now) const {
     if (job_ == nullptr) return false;
     if (job_->cancellation.has_expired(now)) {
-      job_->cancellation.cancel(CancelReason::kDeadline, platform().threads);
+      job_->cancellation.cancel(CancelReason::kDeadline, platform());
     }
     return job_->cancellation.reason().load(std::memory_order_relaxed) != 0;
   }

@@ -108,10 +108,8 @@ class Documents(unittest.TestCase):
             for compiler in sorted(filter(shutil.which, compilers)):
                 done = subprocess.run(
                     [compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic",
-                     "-Werror", f"-I{ROOT / 'include'}", f"-I{ROOT / 'components/uring'}",
-                     f"-I{ROOT / 'components/stacks'}", f"-I{ROOT / 'components/sim'}",
-                     f"-I{ROOT / 'components/http'}",
-                     source],
+                     "-Werror", f"-I{ROOT / 'include'}",
+                     *(f"-I{folder}" for folder in sorted(ROOT.glob("components/*"))), source],
                     text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
                 self.assertEqual(done.returncode, 0, done.stdout)
 

@@ -1,0 +1,176 @@
+// Goal: a connection to PostgreSQL ends its waits in time and says what is known; a pool of them
+// survives the end of the database. Method: a private PostgreSQL.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "databases/private_server.h"
+#include "support/client.h"
+#include "support/test_server.h"
+#include "support/wait.h"
+#include "trireme/postgres.h"
+
+namespace {
+
+using databases::Postgres;
+using support::Client;
+using support::TestServer;
+using support::wait_until;
+namespace tr = trireme;
+namespace pg = trireme::postgres;
+using Kind = pg::Failure::Kind;
+using namespace std::chrono_literals;
+
+class PostgresTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    server_ = databases::shared_server<Postgres>();
+    if (server_ == nullptr) {
+      GTEST_SKIP() << "PostgreSQL is missing: `./dev test --databases` installs it";
+    }
+  }
+  pg::Options options() const { return {.url = server_->url()}; }
+  pg::Connection connect() const {
+    auto made = pg::Connection::connect(options());
+    EXPECT_TRUE(made.ok()) << made.error().message;
+    return std::move(made.value());
+  }
+  // How many statements run that have this text in them.
+  std::string running(const std::string& text) const {
+    auto other = connect();
+    const pg::Rows rows = other.query(
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1 "
+        "AND pid <> pg_backend_pid()",
+        {"%" + text + "%"});
+    return std::string(rows.text(0, 0));
+  }
+
+  Postgres* server_ = nullptr;
+};
+
+TEST_F(PostgresTest, AsksAndGetsRows) {
+  auto database = connect();
+  ASSERT_TRUE(database.query("CREATE TEMP TABLE t(n INT, word TEXT)"));
+  const pg::Rows stored =
+      database.query("INSERT INTO t VALUES($1, $2), ($3, $4)", {"1", "one's", "2", std::nullopt});
+  EXPECT_TRUE(stored) << stored.failure().message;
+  EXPECT_EQ(stored.affected(), 2u);
+  EXPECT_EQ(stored.size(), 0u);
+  const pg::Rows rows = database.query("SELECT n, word FROM t ORDER BY n");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows.columns(), 2u);
+  EXPECT_EQ(rows.text(0, 1), "one's");
+  EXPECT_EQ(rows.text(1, 0), "2");
+  EXPECT_TRUE(rows.is_null(1, 1));
+  EXPECT_EQ(rows.text(9, 9), "");
+  EXPECT_EQ(database.query("SELECT " + pg::literal("a'b\\c")).text(0, 0), "a'b\\c");
+  EXPECT_EQ(database.query("SELECT 1; SELECT 2").text(0, 0), "2") << "the last of several";
+  const std::string large(3 << 20, 'x');
+  EXPECT_EQ(database.query("SELECT $1::text", {large}).text(0, 0), large);
+}
+
+TEST_F(PostgresTest, ErrorsAreValuesAndTheConnectionLives) {
+  auto database = connect();
+  const pg::Rows none = database.query("SELECT * FROM nowhere");
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.failure().kind, Kind::kStatement);
+  EXPECT_EQ(none.failure().sqlstate, "42P01");
+  EXPECT_EQ(none.failure().message, "relation \"nowhere\" does not exist");
+  EXPECT_EQ(none.size(), 0u);
+  EXPECT_EQ(database.query("SELECT 1; SELECT 1/0; SELECT 2").failure().sqlstate, "22012");
+  EXPECT_EQ(database.query("COPY pg_class TO STDOUT").failure().kind, Kind::kConnection);
+  EXPECT_FALSE(database.is_alive()) << "COPY is not for query()";
+  EXPECT_TRUE(connect().query("SELECT 1"));
+}
+
+TEST_F(PostgresTest, SaysWhyItCannotConnect) {
+  const auto nobody = pg::Connection::connect({.url = "postgres:///x?host=/nowhere"});
+  ASSERT_FALSE(nobody.ok());
+  EXPECT_NE(nobody.error().message.find("No such file or directory"), std::string::npos);
+  EXPECT_EQ(nobody.error().message.find('\n'), std::string::npos);
+  const auto wrong = pg::Connection::connect({.url = "postgres://%zz"});
+  EXPECT_FALSE(wrong.ok());
+}
+
+TEST_F(PostgresTest, AStatementThatTakesTooLongIsCancelledAtTheServer) {
+  auto database = connect();
+  const auto begin = support::Clock::now();
+  const pg::Rows late = database.query("SELECT pg_sleep(600), 'late'", {}, 50ms);
+  EXPECT_EQ(late.failure().kind, Kind::kTime);
+  EXPECT_LT(support::Clock::now() - begin, 60s);
+  EXPECT_TRUE(wait_until([&] { return running("'late'") == "0"; }));
+  EXPECT_TRUE(database.query("SELECT 1")) << "the connection goes on";
+  // Of whoever dies without a word, the server ends it.
+  auto limited = pg::Connection::connect({.url = server_->url(), .statement_time_max = 1h});
+  EXPECT_EQ(limited.value().query("SHOW statement_timeout").text(0, 0), "1h");
+}
+
+TEST_F(PostgresTest, AStatementEndsWithItsRequest) {
+  tr::Pool<pg::Connection> pool(pg::pool_options(options()));
+  TestServer server({.io_workers = 1});
+  std::atomic<int> cancelled{0};
+  server.listen([&](const tr::Request&) -> tr::Answer {
+    auto database = pool.take();
+    if (!database) return database.refusal();
+    const pg::Rows rows = database->query("SELECT pg_sleep(600), 'gone'");
+    cancelled += rows.failure().kind == Kind::kCancelled;
+    return "x";
+  });
+  server.start();
+  Client client(server.url());
+  ASSERT_TRUE(client.send("x\n"));
+  ASSERT_TRUE(wait_until([&] { return running("'gone'") == "1"; }));
+  client.reset();
+  EXPECT_TRUE(wait_until([&] { return cancelled == 1; }));
+  EXPECT_TRUE(wait_until([&] { return running("'gone'") == "0"; }));
+}
+
+TEST_F(PostgresTest, APoolRollsBackWhatWasLeftOpen) {
+  tr::Pool<pg::Connection> pool(pg::pool_options(options()));
+  ASSERT_TRUE(pool.take()->query("CREATE TABLE IF NOT EXISTS left_open(n INT)"));
+  {
+    auto database = pool.take();
+    database->query("BEGIN; INSERT INTO left_open VALUES(1)");
+  }
+  {
+    auto database = pool.take();
+    database->query("BEGIN");
+    EXPECT_FALSE(database->query("SELECT 1/0"));
+  }
+  EXPECT_EQ(pool.take()->query("SELECT count(*) FROM left_open").text(0, 0), "0");
+  EXPECT_EQ(pool.stats().made, 1u) << "all by one connection";
+}
+
+TEST_F(PostgresTest, ALostConnectionIsReplacedAndTheOthersStay) {
+  tr::Pool<pg::Connection> pool(pg::pool_options(options()));
+  auto one = pool.take(), other = pool.take();
+  const std::string pid(one->query("SELECT pg_backend_pid()").text(0, 0));
+  other->query("SELECT pg_terminate_backend(" + pid + ")");
+  EXPECT_TRUE(wait_until([&] { return !one->is_alive(); }));
+  const pg::Rows lost = one->query("SELECT 1");
+  EXPECT_EQ(lost.failure().kind, Kind::kConnection);
+  EXPECT_FALSE(lost.failure().was_sent);
+  one.give_back();
+  EXPECT_EQ(pool.stats().unhealthy, 1u);
+  EXPECT_TRUE(pool.take()->query("SELECT 1"));
+  EXPECT_TRUE(other->query("SELECT 1"));
+}
+
+TEST_F(PostgresTest, WhatIsCutInTheMidstOfAStatementIsNotKnown) {
+  auto database = connect();
+  const std::string pid(database.query("SELECT pg_backend_pid()").text(0, 0));
+  std::thread ends([&] {
+    EXPECT_TRUE(wait_until([&] { return running("'cut'") == "1"; }));
+    connect().query("SELECT pg_terminate_backend(" + pid + ")");
+  });
+  const pg::Rows cut = database.query("SELECT pg_sleep(600), 'cut'");
+  ends.join();
+  EXPECT_EQ(cut.failure().kind, Kind::kConnection);
+  EXPECT_TRUE(cut.failure().was_sent);
+  EXPECT_FALSE(database.is_alive());
+}
+
+}  // namespace
