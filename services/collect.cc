@@ -9,6 +9,12 @@
 #include "services/collect_words.h"
 #include "services/rare_log.h"
 #include "services/sqlite_store.h"
+#ifdef TRIREME_HAS_MARIADB
+#include "services/mariadb_store.h"
+#endif
+#ifdef TRIREME_HAS_POSTGRES
+#include "services/postgres_store.h"
+#endif
 
 namespace services {
 namespace {
@@ -35,6 +41,30 @@ std::string lines_of(std::string head, const std::vector<Reading>& readings) {
     append_reading(head, reading);
   }
   return head;
+}
+
+[[maybe_unused]] tr::Error without(const std::string& library) {
+  return {tr::Error::Code::kUsage, "this trireme was built without " + library +
+                                       ": it keeps rows in a file only, or in another database"};
+}
+
+tr::Result<std::unique_ptr<CollectStore>> open_store(const CollectOptions& options) {
+  const std::string& name = options.path;
+  if (name.starts_with("postgres://") || name.starts_with("postgresql://")) {
+#ifdef TRIREME_HAS_POSTGRES
+    return open_postgres(name);
+#else
+    return without("libpq");
+#endif
+  }
+  if (name.starts_with("mysql://")) {
+#ifdef TRIREME_HAS_MARIADB
+    return open_mariadb(name);
+#else
+    return without("libmariadb");
+#endif
+  }
+  return open_sqlite({.path = name, .log_bytes_max = options.log_bytes_max, .log = options.log});
 }
 
 tr::Answer answer_of(const Outcome& outcome) {
@@ -166,8 +196,7 @@ tr::Answer Collect::count() {
 }
 
 tr::Result<std::unique_ptr<Collect>> Collect::open(CollectOptions options) {
-  auto store = open_sqlite(
-      {.path = options.path, .log_bytes_max = options.log_bytes_max, .log = options.log});
+  auto store = open_store(options);
   if (!store) return store.error();
   try {
     return std::unique_ptr<Collect>(

@@ -42,7 +42,9 @@
 namespace services {
 
 struct CollectOptions {
-  std::string path;  // of the database file; made if it is not there
+  // Of the database file; made if it is not there. Or "postgres://..." as libpq takes it, or
+  // "mysql://USER:PASSWORD@HOST:PORT/DATABASE".
+  std::string path;
   // What time a row without one gets. Called by several threads at once.
   std::function<std::chrono::system_clock::time_point()> now = std::chrono::system_clock::now;
   // Rows that wait for their commit; further ones get `BUSY`.
@@ -62,8 +64,8 @@ class Collect {
   // Gets the answer of one line, once. Must not block, and must not throw.
   using Send = std::function<void(tr::Answer)>;
 
-  // Any thread. Blocks. Fails with a sentence when the file cannot be opened or written, is not a
-  // database, or holds another table of our name.
+  // Any thread. Blocks. Fails with a sentence when the database cannot be reached or written, is
+  // none, or holds another table of our name.
   static tr::Result<std::unique_ptr<Collect>> open(CollectOptions options);
   ~Collect();
   Collect(const Collect&) = delete;

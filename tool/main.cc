@@ -167,7 +167,8 @@ void add_serve_options(CLI::App& app, ServeOptions& options, bool is_collect) {
       ->default_str("tcp://127.0.0.1:7000")
       ->allow_extra_args(false);
   if (is_collect) {
-    app.add_option("--db", options.database, "file of the database, made if it is not there")
+    app.add_option("--db", options.database,
+                   "file of the database, made if it is not there; or postgres://..., mysql://...")
         ->type_name("FILE")
         ->required();
     const auto size = [](const std::string& text) -> tr::Result<uint64_t> {
