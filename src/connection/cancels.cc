@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "connection/dispatcher.h"
+#include "connection/replies.h"
 #include "connection/turn.h"
 #include "runtime/memory/scarce.h"
 
@@ -38,7 +39,7 @@ void Cancels::keep(Connection& connection, Job& job) {
   std::unique_ptr<Stop> stop = job.cancellation.take_stop();
   const uint64_t number = job.requests.last_run_number();
   const bool is_told = job.cancellation.reason().load(std::memory_order_relaxed) != 0;
-  if (is_told || !connection.is_live() || !connection.sequencer.is_open(number)) return;
+  if (is_told || !connection.is_live() || !Replies::is_open(connection, number)) return;
   if (!with_memory([&] { connection.make_rare(); })) return;  // as above
   stop->number = number;
   connection.rare->kept_stops.push(std::move(stop));

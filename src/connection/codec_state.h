@@ -46,6 +46,12 @@ struct CodecState {
     ahead.clear();
     ahead_bytes = 0;
   }
+  // Nothing of what was decoded until now goes on: a new decoder begins with the next byte.
+  void begin_anew() {
+    drop_ahead();
+    decoder.reset();
+    has_ended = false;
+  }
 
   const CodecTraits traits;
   std::unique_ptr<GuardedDecoder> decoder;  // made with the first bytes

@@ -113,6 +113,10 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   bool is_in_frame() const {
     return decoder.is_in_frame() || (codec_state() != nullptr && codec_state()->is_in_frame());
   }
+  // Frames that were decoded while a handler ran wait for their turn.
+  bool has_decoded_ahead() const {
+    return codec_state() != nullptr && !codec_state()->ahead.empty();
+  }
   // What its session is to be called for; null: nothing, or requests alone.
   SessionEvents* events() const { return rare == nullptr ? nullptr : rare->events.get(); }
   // Bytes of ours leave, and nobody knows of what.
@@ -138,6 +142,15 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
            clocks.idle_armed && !life.is_callback_out() && !decoder.stands_still();
   }
   bool is_live() const { return life.is_live(); }
+  // While our direction is to end: a reply is due that leaves before.
+  bool is_reply_due_before_end() const {
+    if (sequencer.in_flight() == 0) return false;
+    // Without an order the oldest request may be the last one to be answered.
+    const uint64_t oldest = listening->is_unordered && !open_requests()->empty()
+                                ? open_requests()->oldest()
+                                : sequencer.next_to_leave();
+    return oldest < rare->end_before;
+  }
   // The reply to request `number` does not leave: our direction has ended in front of it.
   bool drops_reply(uint64_t number) const {
     return !life.is_output_open() && number >= rare->end_before;

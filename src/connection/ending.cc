@@ -135,9 +135,7 @@ bool Ending::flush_all(Connection& connection) {
 
 // If the time has come.
 void Ending::send_output_end(Connection& connection) {
-  const bool replies_due = connection.sequencer.in_flight() > 0 &&
-                           connection.sequencer.next_to_leave() < connection.rare->end_before;
-  if (replies_due) return;  // they leave first
+  if (connection.is_reply_due_before_end()) return;  // it leaves first
   if (!flush_all(connection)) return;
   loop_.driver().shutdown_write(connection);
   connection.life.note_output_ended();

@@ -57,8 +57,7 @@ bool Framer::encode(const Connection& connection, const OutgoingReply& reply, Fr
 // The reply that leaves now is the last one, as far as is known. It is retired already.
 bool Framer::is_last(const Connection& connection) const {
   return connection.life.is_stopped() && connection.sequencer.in_flight() == 0 &&
-         turn_.pending(connection).empty() &&
-         (connection.codec_state() == nullptr || connection.codec_state()->ahead.empty());
+         turn_.pending(connection).empty() && !connection.has_decoded_ahead();
 }
 
 bool Framer::ask_error_reply(const Connection& connection, const RequestMark& mark,

@@ -91,7 +91,9 @@ void Layers::start(Connection& connection, const std::shared_ptr<const LayerFact
   connection.input.clear();
   connection.life.forget_peer_ended();
   connection.reading.awaits_more = false;
-  connection.decoder.use(connection.decoder.codec());  // no part of a frame goes on behind it
+  // No part of a frame goes on behind it.
+  connection.decoder.use(connection.decoder.codec());
+  if (connection.codec_state() != nullptr) connection.codec_state()->begin_anew();
 }
 
 bool Layers::receive(Connection& connection, std::string_view raw, Plain& into) {

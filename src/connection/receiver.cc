@@ -172,8 +172,7 @@ bool Receiver::may_start(const Connection& connection) const {
 bool Receiver::has_no_input(const Connection& connection) const {
   return parts_.turn.pending(connection).empty() && !connection.life.peer_ended() &&
          !connection.life.is_stopped() && !connection.reading.awaits_more &&
-         !connection.is_in_frame() &&
-         (connection.codec_state() == nullptr || connection.codec_state()->ahead.empty());
+         !connection.is_in_frame() && !connection.has_decoded_ahead();
 }
 
 // For a connection that may start. Decodes until there is a request. Refused frames are answered on
@@ -338,8 +337,8 @@ void Receiver::end_turn() {
        connection.life.is_stopped() || connection.listening->has_session)) {
     connection.writer->direct.await();
   }
-  if (connection.life.peer_ended() && connection.input.bytes() == 0 &&
-      !connection.decoder.is_in_frame()) {
+  if (connection.life.peer_ended() && connection.input.bytes() == 0 && !connection.is_in_frame() &&
+      !connection.has_decoded_ahead()) {
     connection.life.note_end_heard();
   }
   const bool more = turn.was_cut_short();
