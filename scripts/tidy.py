@@ -273,7 +273,7 @@ class Tidy:
         top = file.split("/")[0]
         components = [f"components/{name}"
                       for name in ("http", "mariadb", "postgres", "redis", "sim", "stacks",
-                                    "uring")]
+                                    "tls", "uring")]
         for base in (pathlib.PurePosixPath(file).parent, "include", "src", "components",
                      *components, top, "."):
             path = (self.root / base / name).resolve()

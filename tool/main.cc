@@ -161,6 +161,33 @@ void add_clocks(CLI::App& app, ServeOptions& options) {
       {"TIME", "30s", "what going down in good order may take"});
 }
 
+#ifdef TRIREME_HAS_TLS
+void add_files(CLI::App& app, const char* name, std::vector<std::string>& target,
+               const char* description) {
+  app.add_option(name, target, description)->type_name("FILE")->allow_extra_args(false);
+}
+
+void add_tls(CLI::App& app, tool::TlsChoice& tls) {
+  add_files(app, "--tls-cert", tls.certificates,
+            "tls://: a certificate and its chain, in PEM; repeat for more names, the first is for "
+            "clients that name none");
+  add_files(app, "--tls-key", tls.keys, "its key; none: the key is in the file of the certificate");
+  app.add_option("--tls-client-ca", tls.client_authorities, "authorities of clients' certificates")
+      ->type_name("FILE");
+  add_choice<std::string>(
+      app, "--tls-client", tls.clients,
+      {{"off", "off"}, {"wanted", "wanted"}, {"required", "required"}},
+      {"WHETHER", "off", "certificates of clients: off; wanted, none is fine; required"});
+  app.add_option("--tls-ticket-keys", tls.ticket_keys,
+                 "keys of session tickets, shared by processes; none: keys of this process")
+      ->type_name("FILE");
+  app.add_option("--tls-alpn", tls.protocols, "application protocols, the preferred one first")
+      ->type_name("A,B");
+  add(app, "--tls-handshake-timeout", tls.handshake_time_max, load::parse_duration,
+      {"TIME", "5s", "until the handshake is done; not given: as --handshake-timeout"});
+}
+#endif
+
 void add_serve_options(CLI::App& app, ServeOptions& options, bool is_collect) {
   app.add_option("--listen", options.urls, "where to listen; repeat for more")
       ->type_name("URL")
@@ -186,6 +213,9 @@ void add_serve_options(CLI::App& app, ServeOptions& options, bool is_collect) {
       ->type_name("CIDR")
       ->default_str("loopback")
       ->allow_extra_args(false);
+#ifdef TRIREME_HAS_TLS
+  add_tls(app, options.tls);
+#endif
   add_threads(app, options);
   add_choice<tr::Ordering>(
       app, "--ordering", options.listen.ordering,

@@ -93,6 +93,11 @@ int serve(ServeOptions options) {
   if (options.service == "hello") ticker = std::make_unique<services::Ticker>();
 #endif
 
+  const auto tls = choose_tls(options.tls, options.urls, options.server);
+  if (!tls) {
+    log_aside(options, tr::LogLevel::kError, tls.error().message);
+    return exit_status(tls.error());
+  }
   tr::Server server(options.server);
   const tr::ListenOptions given = options.listen;
   const bool has_proxy = std::any_of(options.urls.begin(), options.urls.end(), demands_proxy);
@@ -100,6 +105,11 @@ int serve(ServeOptions options) {
     options.listen = given;
     // For one of several: where none demands a header, the server says that it is of no use.
     if (has_proxy && !demands_proxy(url)) options.listen.proxy_from.clear();
+    if (wants_tls(url)) {
+      options.listen.tls = tls.value();
+      options.listen.limits.handshake_time_max =
+          options.tls.handshake_time_max.value_or(given.limits.handshake_time_max);
+    }
     if (collect) services::add_collect(server, *collect, url, options.listen);
     if (options.service == "delay") services::add_delay(server, url, options.listen);
     if (options.service == "discard") services::add_discard(server, url, options.listen);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tool/tls.h"
 #include "trireme/options.h"
 
 namespace tool {
@@ -25,6 +26,7 @@ struct ServeOptions {
   tr::ServerOptions server;
   tr::ListenOptions listen;
   NamedDriver driver;
+  TlsChoice tls;
   std::string database;  // file of `collect`
   uint64_t database_log_bytes_max = uint64_t{1} << 30;
   std::string admin;     // the URL of the admin endpoint; empty: none
