@@ -367,13 +367,18 @@ class Tidy:
         return self.parsed[file]
 
     def check_classes(self):
+        for room in ["src/", *sorted({"/".join(file.split("/")[:2]) + "/"
+                                      for file in self.cpp("components/")})]:
+            self.check_classes_of(room)
+
+    def check_classes_of(self, room):
         lines, members, where = {}, {}, {}
-        for file in self.cpp("src/", "components/"):
+        for file in self.cpp(room):
             for one in self.classes_of(file):
                 lines[one.name] = lines.get(one.name, 0) + one.lines
                 members[one.name] = max(members.get(one.name, 0), len(one.members))
                 where.setdefault(one.name, (file, one.line))
-        for file in self.cpp("src/", "components/"):
+        for file in self.cpp(room):
             if file.endswith(".cc"):
                 for name, count in lines_by_class(self.text(file)).items():
                     full = next((known for known in lines if known == name

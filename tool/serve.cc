@@ -63,6 +63,17 @@ void choose_driver(ServeOptions& options) {
 #endif
 }
 
+int refuse(const ServeOptions& options, const tr::Error& error) {
+  log_aside(options, tr::LogLevel::kError, error.message);
+  return exit_status(error);
+}
+
+auto open_collect(const ServeOptions& options) {
+  return services::Collect::open({.path = options.database,
+                                  .log_bytes_max = options.database_log_bytes_max,
+                                  .log = log_of_few(options.server.log)});
+}
+
 }  // namespace
 
 int serve(ServeOptions options) {
@@ -78,13 +89,8 @@ int serve(ServeOptions options) {
 
   std::unique_ptr<services::Collect> collect;  // outlives the server
   if (options.service == "collect") {
-    auto opened = services::Collect::open({.path = options.database,
-                                           .log_bytes_max = options.database_log_bytes_max,
-                                           .log = log_of_few(options.server.log)});
-    if (!opened) {
-      log_aside(options, tr::LogLevel::kError, opened.error().message);
-      return exit_status(opened.error());
-    }
+    auto opened = open_collect(options);
+    if (!opened) return refuse(options, opened.error());
     collect = std::move(opened.value());
   }
 
@@ -94,10 +100,7 @@ int serve(ServeOptions options) {
 #endif
 
   const auto tls = choose_tls(options.tls, options.urls, options.server);
-  if (!tls) {
-    log_aside(options, tr::LogLevel::kError, tls.error().message);
-    return exit_status(tls.error());
-  }
+  if (!tls) return refuse(options, tls.error());
   tr::Server server(options.server);
   const tr::ListenOptions given = options.listen;
   const bool has_proxy = std::any_of(options.urls.begin(), options.urls.end(), demands_proxy);
@@ -122,10 +125,7 @@ int serve(ServeOptions options) {
 #ifdef TRIREME_HAS_HTTP
   services::Admin admin(server, {.url = options.admin, .is_public = options.admin_is_public});
   if (!options.admin.empty()) {
-    if (const auto started = admin.start(); !started) {
-      log_aside(options, tr::LogLevel::kError, started.error().message);
-      return exit_status(started.error());
-    }
+    if (const auto started = admin.start(); !started) return refuse(options, started.error());
     log_aside(options, tr::LogLevel::kInfo, "admin endpoint at " + admin.url());
   }
 #endif

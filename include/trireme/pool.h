@@ -130,6 +130,7 @@ class Taken {
 template <class T>
 class Pool {
  public:
+  // Any thread.
   explicit Pool(PoolOptions<T> options)
       : options_(std::make_shared<const PoolOptions<T>>(std::move(options))),
         core_(std::make_shared<detail::PoolCore>(
@@ -139,6 +140,7 @@ class Pool {
                                .age_max = options_->age_max,
                                .back_off_min = options_->back_off_min,
                                .back_off_max = options_->back_off_max})) {}
+  // Any thread. Waits for nobody: what is taken is destroyed when it is given back.
   ~Pool() { core_->drain({}); }
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;

@@ -152,8 +152,8 @@ class Server {
     return run(on_ready);
   }
 
-  // Any thread. Whether a drain is under way, or the server has ended: who balances load should send
-  // nobody any more. May wait for a short lock.
+  // Any thread. Whether a drain is under way, or the server has ended: who balances load should
+  // send nobody any more. May wait for a short lock.
   bool is_draining() const;
 
   // Any thread. A snapshot; all zero before start(). Never blocks.

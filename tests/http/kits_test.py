@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The conformance kits for HTTP/1.1 and WebSocket, where they are. Usage: kits_test.py TRIREME KIT
 
-Goal: no case that must hold fails, and few have a better answer than ours. Method: the cases of KIT,
-http11 or websocket, against `trireme serve hello` with short clocks. The kits' folder is
+Goal: no case that must hold fails, and few have a better answer than ours. Method: the cases of
+KIT, http11 or websocket, against `trireme serve hello` with short clocks. The kits' folder is
 TRIREME_CONFORMANCE, or ../shared/conformance beside the tree; a machine without it skips.
 """
 

@@ -20,5 +20,6 @@ for arguments in "" "destroy" "check --nonsense"; do
 done
 rm -f /tmp/dev_test.$$
 # Every line of packages.txt is a known group and its packages.
-awk '!/^#/ && NF && ($1 !~ /^(run|test|check|bench|databases|docs|deep)$/ || NF == 1) { print; bad = 1 }
+awk '!/^#/ && NF && ($1 !~ /^(run|test|check|bench|databases|docs|deep)$/ || NF == 1) {
+       print; bad = 1 }
      END { exit bad }' "${dev%/*}/packages.txt"
