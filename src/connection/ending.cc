@@ -136,6 +136,7 @@ bool Ending::flush_all(Connection& connection) {
 // If the time has come.
 void Ending::send_output_end(Connection& connection) {
   if (connection.is_reply_due_before_end()) return;  // it leaves first
+  if (connection.is_shaking() || connection.is_layer_at_work()) return;
   if (!flush_all(connection)) return;
   loop_.driver().shutdown_write(connection);
   connection.life.note_output_ended();
