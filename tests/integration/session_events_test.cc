@@ -171,11 +171,15 @@ TEST_P(SessionEventsTest, OneAtATimeWhileClientsComeAndGo) {
     if (round % 3 == 0) client.reset();
     if (round % 3 == 1) client.converse("", true);
   }
+  {
+    Client stays(server.url());  // long enough for a call, however busy the machine is
+    ASSERT_EQ(stays.ask("x"), "x");
+    EXPECT_TRUE(wait_until([&] { return room.calls > 0; }));
+  }
   callers.stop();
-  EXPECT_TRUE(wait_until([&] { return room.closed == support::scaled(40); }));
+  EXPECT_TRUE(wait_until([&] { return room.closed == support::scaled(40) + 1; }));
   EXPECT_EQ(room.overlaps, 0);
   EXPECT_EQ(room.after_close, 0);
-  EXPECT_GT(room.calls, 0);
 }
 
 TEST_P(SessionEventsTest, ACallMayBlockAndOthersGoOn) {
