@@ -337,7 +337,9 @@ void Receiver::end_turn() {
        connection.life.is_stopped() || connection.listening->has_session)) {
     connection.writer->direct.await();
   }
-  if (connection.life.peer_ended() && connection.input.bytes() == 0 && !connection.is_in_frame() &&
+  // A job that runs may give requests back.
+  if (connection.life.peer_ended() && connection.running_count == 0 &&
+      connection.input.bytes() == 0 && !connection.is_in_frame() &&
       !connection.has_decoded_ahead()) {
     connection.life.note_end_heard();
   }
