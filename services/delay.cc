@@ -53,7 +53,7 @@ tr::Answer answer_delay(std::string_view line, const Sleep& sleep) {
   }
 
   if (microseconds > 0) sleep(std::chrono::microseconds(microseconds));
-  return id;
+  return tr::borrow(id);  // a part of the request
 }
 
 void add_delay(tr::Server& server, const std::string& url, const tr::ListenOptions& options,

@@ -33,7 +33,7 @@ def options_of_page(text):
     for span in code_spans(text):
         # The example of the simulator's page, and the linker, have options of their own.
         others = ("./dev", "cmake", "ctest", "--name", "--repaired", "--wrap", "--fdname",
-                  "systemd-socket-activate", "curl")
+                  "systemd-socket-activate", "curl", "tutorial_6_codec")
         if not span.startswith(others):
             found.update(options_in(span))
     for _, block, _ in blocks(text, "console"):
@@ -129,7 +129,7 @@ def fields_of_header(text):
     found = {}
     for struct in re.findall(r"^struct (?:\w*Options|Limits) \{\n(.*?)^\};", text, re.M | re.S):
         code = re.sub(r"//.*", "", struct)
-        for field in re.finditer(r"^  [\w:<>]+(?:<const \w+>)? (\w+)(?: = ([^;]*)|\{(.*?)\})?;",
+        for field in re.finditer(r"^  [\w:<>()]+(?:<const \w+>)? (\w+)(?: = ([^;]*)|\{(.*?)\})?;",
                                  code, re.M):
             found[field[1]] = standard_of(field[2] or field[3] or "")
     return found
