@@ -78,10 +78,8 @@ TEST(CommandLine, WhatIsWrongIsNamed) {
       {{}, "expected a command: serve or bench (try `trireme --help`)"},
       {{"nosuch"},
        "there is no command \"nosuch\": expected serve or bench (try `trireme --help`)"},
-      {{"serve"}, "expected a service: echo, lines, discard, delay or collect"},
-      {{"serve", "nosuch"},
-       "there is no service \"nosuch\": expected echo, lines, discard, delay or collect (try "
-       "`trireme serve --help`)"},
+      {{"serve"}, "expected a service: echo, lines, discard, delay"},
+      {{"serve", "nosuch"}, "there is no service \"nosuch\": expected echo, lines, discard, delay"},
       {{"serve", "nosuch", "--listen", "tcp://127.0.0.1:0"}, "there is no service \"nosuch\""},
       {{"bench", "nosuch", url, "--rate", "5"},
        "there is no scenario \"nosuch\": expected echo, lines, churn, idle, stream or script"},
