@@ -9,7 +9,10 @@
 namespace trireme { inline namespace v0 {
 namespace {
 
-constexpr std::string_view kTls = "tls";  // of a URL: "tls://" is "tcp+tls://"
+// Schemes that stand for layers over TCP: "tls://" is "tcp+tls://". "http" and "https" say beside
+// that which protocol is served; the codec of the listener serves it.
+bool is_tls(std::string_view base) { return base == "tls" || base == "https"; }
+bool is_over_tcp(std::string_view base) { return is_tls(base) || base == "http"; }
 
 // What stands in front of the ':'.
 std::string_view scheme_of(std::string_view url) {
@@ -57,21 +60,22 @@ Result<Done> choose_proxy(Listening& listening, bool has_proxy) {
 
 std::string without_layers(std::string_view url) {
   const std::string_view base = base_of(url);
-  return std::string(base == kTls ? "tcp" : base) + std::string(url.substr(scheme_of(url).size()));
+  return std::string(is_over_tcp(base) ? "tcp" : base) +
+         std::string(url.substr(scheme_of(url).size()));
 }
 
 std::string with_layers_of(std::string_view url, std::string_view plain) {
-  const std::string_view base = base_of(url) == kTls ? kTls : scheme_of(plain);
+  const std::string_view base = is_over_tcp(base_of(url)) ? base_of(url) : scheme_of(plain);
   return std::string(base) + std::string(names_of(url)) +
          std::string(plain.substr(scheme_of(plain).size()));
 }
 
 Result<Done> choose_layers(Listening& listening) {
   const std::string_view names = names_of(listening.url);
-  const bool is_tls = base_of(listening.url) == kTls;
-  const bool has_tls = is_tls || names.ends_with("+tls");
+  const bool is_short = is_tls(base_of(listening.url));
+  const bool has_tls = is_short || names.ends_with("+tls");
   const bool has_proxy = names.starts_with("+proxy");
-  const size_t known = (has_proxy ? 6 : 0) + (has_tls && !is_tls ? 4 : 0);
+  const size_t known = (has_proxy ? 6 : 0) + (has_tls && !is_short ? 4 : 0);
   if (names.size() != known) {
     return usage(listening, "'" + std::string(names) +
                                 "' is no list of layers; there are +proxy and, behind it, +tls, "
