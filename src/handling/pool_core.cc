@@ -31,11 +31,7 @@ class Caller {
   }
   // Seen here, too, when the deadline has passed: the loop may not turn.
   bool is_cancelled(TimePoint now) const {
-    if (job_ == nullptr) return false;
-    if (job_->cancellation.has_expired(now)) {
-      job_->cancellation.cancel(CancelReason::kDeadline, platform());
-    }
-    return job_->cancellation.reason().load(std::memory_order_relaxed) != 0;
+    return job_ != nullptr && !job_->cancellation.wait_until(platform(), now);
   }
   ParkSpot& spot() { return job_ != nullptr ? job_->cancellation.spot() : own_spot_; }
 
