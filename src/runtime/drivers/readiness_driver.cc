@@ -206,8 +206,12 @@ bool ReadinessDriver::next(Completion& out) {
   }
   while (Channel* const channel = reads_.take()) {
     channel->flags &= static_cast<uint8_t>(~kReadQueued);
-    if ((channel->flags & kWantsRead) && !(channel->flags & kEnded) && receive_one(*channel, out))
+    if (channel->flags & kEnded) continue;
+    if (channel->flags & kWantsRead) {
+      if (receive_one(*channel, out)) return true;
+    } else if ((channel->flags & kMoreThanData) && failed_while_paused(*channel, out)) {
       return true;
+    }
   }
   if (closed_ == nullptr) return false;
   out = {.kind = Completion::Kind::kClosed,
@@ -225,6 +229,18 @@ bool ReadinessDriver::hung_up(Channel& channel, Completion& out) {
   if (error == 0) return false;
   channel.flags |= kEnded;
   channel.flags &= static_cast<uint8_t>(~(kReadable | kWantsRead | kWantsWrite));
+  out = {.kind = Completion::Kind::kReceived, .channel = &channel, .result = -error};
+  return true;
+}
+
+// Edge-triggered: it was paused between the edge that told of an end or an error and the read that
+// would have found it. No further edge comes, so an error is told now.
+bool ReadinessDriver::failed_while_paused(Channel& channel, Completion& out) {
+  const int error = kernel_.socket_error(channel.fd);
+  if (error == 0) return false;
+  leave_set(channel);
+  channel.flags |= kEnded;
+  channel.flags &= static_cast<uint8_t>(~(kReadable | kWantsWrite));
   out = {.kind = Completion::Kind::kReceived, .channel = &channel, .result = -error};
   return true;
 }

@@ -59,6 +59,7 @@ class ReadinessDriver final : public Driver {
   bool next_of_event(Channel& channel, Completion& out);
   bool receive_one(Channel& channel, Completion& out);
   bool hung_up(Channel& channel, Completion& out);
+  bool failed_while_paused(Channel& channel, Completion& out);
   Sent send_rest(Channel& channel, std::span<const iovec> pieces, size_t total, ssize_t result);
   void queue_read(Channel& channel);
   void update_interest(Channel& channel);
