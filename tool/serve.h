@@ -29,7 +29,7 @@ struct ServeOptions {
   TlsChoice tls;
   std::string database;  // file of `collect`
   uint64_t database_log_bytes_max = uint64_t{1} << 30;
-  std::string admin;     // the URL of the admin endpoint; empty: none
+  std::string admin;  // the URL of the admin endpoint; empty: none
   bool admin_is_public = false;
 };
 

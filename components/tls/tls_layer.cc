@@ -14,7 +14,8 @@ namespace {
 constexpr size_t kHelloBytesMax = 256 << 10;
 constexpr size_t kReadBytesMax = 16 << 10;  // a record has no more
 constexpr size_t kReadBytesMin = 512;
-// Of OpenSSL 3.0 for a connection, by mallinfo2(3): in the midst of a handshake, and after it.
+// What the budget is charged for the state of OpenSSL of a connection, rounded up: in the midst of
+// a handshake, and after it.
 constexpr size_t kShakingBytes = 36 << 10;
 constexpr size_t kOpenBytes = 12 << 10;
 

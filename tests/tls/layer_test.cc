@@ -241,8 +241,8 @@ TEST_P(TlsLayerTest, MayBeginBehindAnAnswer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Versions, TlsLayerTest, ::testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
-                         [](const auto& info) {
-                           return std::string(info.param == TLS1_2_VERSION ? "Tls12" : "Tls13");
+                         [](const auto& which) {
+                           return std::string(which.param == TLS1_2_VERSION ? "Tls12" : "Tls13");
                          });
 
 }  // namespace

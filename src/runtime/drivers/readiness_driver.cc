@@ -11,15 +11,14 @@ namespace trireme { inline namespace v0 {
 namespace {
 
 // Channel::flags
-constexpr uint8_t kInSet = 1;        // registered with the poller
-constexpr uint8_t kWantsRead = 2;    // receive(), not pause()
-constexpr uint8_t kWantsWrite = 4;   // a send was cut short
-constexpr uint8_t kEnded = 8;        // end of stream or error was told
-constexpr uint8_t kReadable = 16;    // may have bytes although no event is due
-constexpr uint8_t kReadQueued = 32;  // in reads_
-constexpr uint8_t kClosing = 64;     // closed, kClosed is due
-constexpr uint8_t kMoreThanData =
-    128;  // edge-triggered: an end or an error was told, maybe while paused
+constexpr uint8_t kInSet = 1;           // registered with the poller
+constexpr uint8_t kWantsRead = 2;       // receive(), not pause()
+constexpr uint8_t kWantsWrite = 4;      // a send was cut short
+constexpr uint8_t kEnded = 8;           // end of stream or error was told
+constexpr uint8_t kReadable = 16;       // may have bytes although no event is due
+constexpr uint8_t kReadQueued = 32;     // in reads_
+constexpr uint8_t kClosing = 64;        // closed, kClosed is due
+constexpr uint8_t kMoreThanData = 128;  // edge-triggered: an end or error was told, maybe unread
 
 constexpr Duration kReturnLost = std::chrono::milliseconds(10);
 constexpr uint32_t kHangUpBits = EPOLLHUP | EPOLLERR;
@@ -109,8 +108,7 @@ void ReadinessDriver::wait(TimePoint now, TimePoint until) {
   if (result == -EAGAIN) {
     channel.flags &= static_cast<uint8_t>(~(kReadable | kMoreThanData));
     return false;
-  }
-  if (result <= 0) {
+  } else if (result <= 0) {
     channel.flags |= kEnded;
     channel.flags &= static_cast<uint8_t>(~(kReadable | kWantsRead));
     if (result < 0) {
@@ -207,11 +205,10 @@ bool ReadinessDriver::next(Completion& out) {
   while (Channel* const channel = reads_.take()) {
     channel->flags &= static_cast<uint8_t>(~kReadQueued);
     if (channel->flags & kEnded) continue;
-    if (channel->flags & kWantsRead) {
-      if (receive_one(*channel, out)) return true;
-    } else if ((channel->flags & kMoreThanData) && failed_while_paused(*channel, out)) {
-      return true;
-    }
+    const bool reads = channel->flags & kWantsRead;
+    const bool failed = !reads && (channel->flags & kMoreThanData);
+    if (reads && receive_one(*channel, out)) return true;
+    if (failed && failed_while_paused(*channel, out)) return true;
   }
   if (closed_ == nullptr) return false;
   out = {.kind = Completion::Kind::kClosed,
@@ -221,26 +218,22 @@ bool ReadinessDriver::next(Completion& out) {
   return true;
 }
 
-// HUP or ERR for a channel that does not read: it leaves the set, so that the loop does not spin.
-// An error is told; a mere HUP (both directions ended) is found by the next receive.
+// HUP or ERR for a channel that does not read: it leaves the set, or the loop would spin. An error
+// is told; a mere HUP (both directions ended) is found by the next receive.
 bool ReadinessDriver::hung_up(Channel& channel, Completion& out) {
-  const int error = kernel_.socket_error(channel.fd);
+  if (failed_while_paused(channel, out)) return true;
   leave_set(channel);
-  if (error == 0) return false;
-  channel.flags |= kEnded;
-  channel.flags &= static_cast<uint8_t>(~(kReadable | kWantsRead | kWantsWrite));
-  out = {.kind = Completion::Kind::kReceived, .channel = &channel, .result = -error};
-  return true;
+  return false;
 }
 
-// Edge-triggered: it was paused between the edge that told of an end or an error and the read that
-// would have found it. No further edge comes, so an error is told now.
+// Edge-triggered, too: it was paused between the edge that told of an end or an error and the read
+// that would have found it. No further edge comes, so an error is told now.
 bool ReadinessDriver::failed_while_paused(Channel& channel, Completion& out) {
   const int error = kernel_.socket_error(channel.fd);
   if (error == 0) return false;
   leave_set(channel);
   channel.flags |= kEnded;
-  channel.flags &= static_cast<uint8_t>(~(kReadable | kWantsWrite));
+  channel.flags &= static_cast<uint8_t>(~(kReadable | kWantsRead | kWantsWrite));
   out = {.kind = Completion::Kind::kReceived, .channel = &channel, .result = -error};
   return true;
 }
