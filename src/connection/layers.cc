@@ -202,8 +202,9 @@ bool Layers::take_back(Connection& connection, LayerJob& job, Plain& into) {
   }
   LayerChain& chain = *connection.rare->layers;
   LayerChain::Received received;
+  const TimePoint now = parts_.loop.now();
   const bool called = parts_.ending.guard_layers(connection, [&] {
-    received = chain.take_back(job, parts_.loop.now(), scratch_);
+    received = chain.take_back(job, now, scratch_);
     return true;
   });
   return called && use(connection, received, false, false, into);
