@@ -167,6 +167,7 @@ PRELUDE = """#include <mutex>
 #include <vector>
 #include "trireme/trireme.h"
 #include "trireme/testing/conversation.h"
+#include "trireme/tls.h"
 """
 AROUND = {
     "statements": ("namespace tr = trireme; void fragment(tr::Server& server, tr::Peer peer) {\n"
