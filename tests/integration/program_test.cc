@@ -46,7 +46,7 @@ TEST(Program, WrongCommandLines) {
       {"serve", "echo", "--listen", "nonsense"},
       // why: 65536 is no port at all
       {"serve", "echo", "--listen", "tcp://127.0.0.1:65536"},
-      {"serve", "echo", "--listen", "http://127.0.0.1:0"},
+      {"serve", "echo", "--listen", "gopher://127.0.0.1:0"},
       {"serve", "echo", "--listen", kAnyPort, "--no-such-option"},
       {"serve", "echo", "--listen", kAnyPort, "--io-workers", "many"},
       {"serve", "echo", "--listen", kAnyPort, "--drain-timeout", "5 parsecs"},

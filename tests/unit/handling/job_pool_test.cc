@@ -9,7 +9,7 @@
 
 namespace trireme { inline namespace v0 { namespace {
 
-class Pool : public ::testing::Test {
+class JobPoolTest : public ::testing::Test {
  protected:
   // A job of requests of `size` bytes, each with a newline behind it, which lie in `input_`.
   Job& job_of(uint32_t count, size_t size) {
@@ -36,7 +36,7 @@ class Pool : public ::testing::Test {
   std::string input_;
 };
 
-TEST_F(Pool, AJobComesBackClean) {
+TEST_F(JobPoolTest, AJobComesBackClean) {
   Job& job = job_of(3, 10);
   job.requests.run = 2;
   job.run.threw = job.run.timed = job.run.cpu_timed = job.run.reply_taken = true;
@@ -64,7 +64,7 @@ TEST_F(Pool, AJobComesBackClean) {
   pool_.recycle(again);
 }
 
-TEST_F(Pool, KeepsNoMoreJobsThanItSays) {
+TEST_F(JobPoolTest, KeepsNoMoreJobsThanItSays) {
   std::vector<Job*> jobs;
   for (uint32_t i = 0; i < JobPool::kJobsMax + 10; ++i) jobs.push_back(pool_.make());
   for (Job* job : jobs) pool_.recycle(*job);
@@ -72,7 +72,7 @@ TEST_F(Pool, KeepsNoMoreJobsThanItSays) {
 }
 
 // Behind the requests, where they are few; in a block of the job's own, where they are more.
-TEST_F(Pool, ADataWorkerReadsACopy) {
+TEST_F(JobPoolTest, ADataWorkerReadsACopy) {
   for (const size_t size : {size_t{20}, size_t{1000}, JobPool::kStorageMax}) {
     Job& job = job_of(2, size);
     const std::string before = input_;
@@ -91,7 +91,7 @@ TEST_F(Pool, ADataWorkerReadsACopy) {
   }
 }
 
-TEST_F(Pool, AnEmptyRequestHasNoBytesToCopy) {
+TEST_F(JobPoolTest, AnEmptyRequestHasNoBytesToCopy) {
   Job& job = job_of(1, 0);
   ASSERT_TRUE(pool_.own_requests(job));
   EXPECT_TRUE(job.requests.all[0].payload.empty());
@@ -99,7 +99,7 @@ TEST_F(Pool, AnEmptyRequestHasNoBytesToCopy) {
 }
 
 // Its own storage stays with a job while that is small; a large one goes to the pool.
-TEST_F(Pool, AJobKeepsLittleStorage) {
+TEST_F(JobPoolTest, AJobKeepsLittleStorage) {
   Job& small = job_of(1, JobPool::kStorageMax - 1);
   ASSERT_TRUE(pool_.own_requests(small));
   pool_.recycle(small);
