@@ -251,7 +251,8 @@ bool Layers::judge(Connection& connection, const LayerChain::Received& received,
     return false;
   }
   if (chain.is_open()) return true;
-  if (ended && !chain.is_at_work() && !chain.wants_job())
+  // An end that waits behind earlier bytes, or behind a job, is told again.
+  if (ended && !chain.is_at_work() && !chain.wants_job() && !chain.has_early())
     parts_.ending.fail_layers(connection, "its client ended in the handshake", false);
   // A drain waits for nothing but requests.
   if (connection.life.is_stopped()) parts_.ending.close(connection, CloseReason::kDrained);
