@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "databases/private_server.h"
+#include "databases/database_test.h"
 #include "support/client.h"
 #include "support/test_server.h"
 #include "support/wait.h"
@@ -16,7 +16,6 @@
 
 namespace {
 
-using databases::MariaDb;
 using support::Client;
 using support::TestServer;
 using support::wait_until;
@@ -25,24 +24,12 @@ namespace db = trireme::mariadb;
 using Kind = db::Failure::Kind;
 using namespace std::chrono_literals;
 
-class MariaDbTest : public ::testing::Test {
+class MariaDbTest : public databases::DatabaseTest<databases::MariaDb> {
  protected:
-  void SetUp() override {
-    server_ = databases::shared_server<MariaDb>();
-    if (server_ == nullptr) {
-      GTEST_SKIP() << "MariaDB is missing: `./dev test --databases` installs it";
-    }
-  }
   db::Options options() const {
     return {.path = server_->socket(), .user = "root", .database = "mysql"};
   }
-  db::Connection connect() const {
-    auto made = db::Connection::connect(options());
-    EXPECT_TRUE(made.ok()) << made.error().message;
-    return std::move(made.value());
-  }
-
-  MariaDb* server_ = nullptr;
+  db::Connection connect() const { return databases::connect<db::Connection>(options()); }
 };
 
 TEST_F(MariaDbTest, AsksAndGetsRows) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-#include "databases/private_server.h"
+#include "databases/database_test.h"
 #include "support/client.h"
 #include "support/test_server.h"
 #include "support/wait.h"
@@ -15,7 +15,6 @@
 
 namespace {
 
-using databases::Postgres;
 using support::Client;
 using support::TestServer;
 using support::wait_until;
@@ -24,20 +23,10 @@ namespace pg = trireme::postgres;
 using Kind = pg::Failure::Kind;
 using namespace std::chrono_literals;
 
-class PostgresTest : public ::testing::Test {
+class PostgresTest : public databases::DatabaseTest<databases::Postgres> {
  protected:
-  void SetUp() override {
-    server_ = databases::shared_server<Postgres>();
-    if (server_ == nullptr) {
-      GTEST_SKIP() << "PostgreSQL is missing: `./dev test --databases` installs it";
-    }
-  }
   pg::Options options() const { return {.url = server_->url()}; }
-  pg::Connection connect() const {
-    auto made = pg::Connection::connect(options());
-    EXPECT_TRUE(made.ok()) << made.error().message;
-    return std::move(made.value());
-  }
+  pg::Connection connect() const { return databases::connect<pg::Connection>(options()); }
   // How many statements run that have this text in them.
   std::string running(const std::string& text) const {
     auto other = connect();
@@ -47,8 +36,6 @@ class PostgresTest : public ::testing::Test {
         {"%" + text + "%"});
     return std::string(rows.text(0, 0));
   }
-
-  Postgres* server_ = nullptr;
 };
 
 TEST_F(PostgresTest, AsksAndGetsRows) {

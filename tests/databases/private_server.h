@@ -68,6 +68,7 @@ class PrivateServer {
 #ifdef TRIREME_HAS_POSTGRES
 class Postgres final : public PrivateServer {
  public:
+  static constexpr const char* kName = "PostgreSQL";
   ~Postgres() override;
   static bool is_installed() { return !find_program("initdb").empty(); }
   std::string url() const { return "postgres:///postgres?host=" + folder() + "&user=trireme"; }
@@ -82,6 +83,7 @@ class Postgres final : public PrivateServer {
 #ifdef TRIREME_HAS_MARIADB
 class MariaDb final : public PrivateServer {
  public:
+  static constexpr const char* kName = "MariaDB";
   ~MariaDb() override;
   static bool is_installed() { return !find_program("mariadb-install-db").empty(); }
   std::string socket() const { return folder() + "/socket"; }
@@ -96,6 +98,7 @@ class MariaDb final : public PrivateServer {
 #ifdef TRIREME_HAS_REDIS
 class Redis final : public PrivateServer {
  public:
+  static constexpr const char* kName = "Redis";
   ~Redis() override;
   static bool is_installed() { return !find_program("redis-server").empty(); }
   std::string socket() const { return folder() + "/socket"; }

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <string>
 
-#include "databases/private_server.h"
+#include "databases/database_test.h"
 #include "support/client.h"
 #include "support/test_server.h"
 #include "support/wait.h"
@@ -22,22 +22,10 @@ namespace db = trireme::redis;
 using Kind = db::Value::Kind;
 using namespace std::chrono_literals;
 
-class RedisTest : public ::testing::Test {
+class RedisTest : public databases::DatabaseTest<databases::Redis> {
  protected:
-  void SetUp() override {
-    server_ = databases::shared_server<Redis>();
-    if (server_ == nullptr) {
-      GTEST_SKIP() << "Redis is missing: `./dev test --databases` installs it";
-    }
-  }
   db::Options options() const { return {.path = server_->socket()}; }
-  db::Connection connect() const {
-    auto made = db::Connection::connect(options());
-    EXPECT_TRUE(made.ok()) << made.error().message;
-    return std::move(made.value());
-  }
-
-  Redis* server_ = nullptr;
+  db::Connection connect() const { return databases::connect<db::Connection>(options()); }
 };
 
 TEST_F(RedisTest, EveryKindOfValue) {

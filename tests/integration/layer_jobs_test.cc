@@ -24,24 +24,19 @@ namespace {
 
 using support::Client;
 using support::Gate;
+using support::kBye;
+using support::kKnock;
+using support::kWelcome;
 using support::TestServer;
 using support::turned;
 using support::wait_until;
 namespace tr = trireme;
 using namespace std::chrono_literals;
 
-const std::string kJobKnock(support::KnockLayer::kKnock);
-const std::string kJobWelcome(support::KnockLayer::kWelcome);
-const std::string kJobBye(1, '\0');
-
 tr::ListenOptions behind(std::function<void()> computes) {
   tr::ListenOptions listen;
   listen.layers = {std::make_shared<support::HeavyKnockFactory>(std::move(computes))};
   return listen;
-}
-
-bool tells(const TestServer& server, const std::string& text) {
-  return wait_until([&] { return server.log().find(text) != std::string::npos; });
 }
 
 std::string own_thread_name() {
@@ -64,14 +59,14 @@ TEST_P(LayerJobsEverywhereTest, AreDoneWhereNoLoopIsHeld) {
                 }));
   server.start();
   constexpr size_t kClients = 20;
-  std::string sent = kJobKnock, wanted = kJobWelcome;
+  std::string sent = kKnock, wanted = kWelcome;
   for (int i = 0; i < 300; ++i) {
     sent += turned(std::to_string(i) + "\n");
     wanted += turned("<" + std::to_string(i) + ">\n");
   }
   for (size_t i = 0; i < kClients; ++i) {
     Client client(server.url());
-    EXPECT_EQ(client.converse(sent + kJobBye, true), wanted + kJobBye);
+    EXPECT_EQ(client.converse(sent + kBye, true), wanted + kBye);
   }
   const bool is_inline = GetParam().dispatch == tr::Dispatch::kInline;
   const tr::Stats stats = server.stats();
@@ -100,14 +95,14 @@ TEST_P(LayerJobsTest, GoOnWhileEveryHandlerBlocks) {
   // A handler for the data worker, and one for each loop that has lost its thread.
   for (int i = 0; i < few.io_workers + 2; ++i) {
     blocked.push_back(std::make_unique<Client>(server.url()));
-    ASSERT_TRUE(blocked.back()->send(kJobKnock + turned("wait\n")));
-    ASSERT_EQ(blocked.back()->receive(kJobWelcome.size()), kJobWelcome);
+    ASSERT_TRUE(blocked.back()->send(kKnock + turned("wait\n")));
+    ASSERT_EQ(blocked.back()->receive(kWelcome.size()), kWelcome);
   }
   ASSERT_TRUE(wait_until([&] { return gate.arrived() > 0; }));
   for (int i = 0; i < 10; ++i) {
     Client client(server.url());
-    ASSERT_TRUE(client.send(kJobKnock));
-    EXPECT_EQ(client.receive(kJobWelcome.size()), kJobWelcome);
+    ASSERT_TRUE(client.send(kKnock));
+    EXPECT_EQ(client.receive(kWelcome.size()), kWelcome);
   }
 }
 
@@ -123,21 +118,21 @@ TEST_P(LayerJobsTest, HoldUpNobodyElse) {
   const Gate::Opener opener(gate);
   Client slow(server.url());
   // What comes behind its knock waits, and is in order.
-  ASSERT_TRUE(slow.send(kJobKnock + turned("1\n")));
+  ASSERT_TRUE(slow.send(kKnock + turned("1\n")));
   ASSERT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
   ASSERT_TRUE(slow.send(turned("2\n")));
   if (std::thread::hardware_concurrency() > 1) {  // there is a second thread for handshakes
     for (int i = 0; i < 5; ++i) {
       Client client(server.url());
-      EXPECT_EQ(client.converse(kJobKnock + turned("x\n") + kJobBye, true),
-                kJobWelcome + turned("<x>\n") + kJobBye);
+      EXPECT_EQ(client.converse(kKnock + turned("x\n") + kBye, true),
+                kWelcome + turned("<x>\n") + kBye);
     }
   }
-  ASSERT_TRUE(slow.send(turned("3\n") + kJobBye));
+  ASSERT_TRUE(slow.send(turned("3\n") + kBye));
   slow.shutdown_write();
   ASSERT_TRUE(slow.wait_all_arrived());
   gate.open();
-  EXPECT_EQ(slow.receive_all(), kJobWelcome + turned("<1>\n<2>\n<3>\n") + kJobBye);
+  EXPECT_EQ(slow.receive_all(), kWelcome + turned("<1>\n<2>\n<3>\n") + kBye);
 }
 
 TEST_P(LayerJobsTest, WhatWaitsForOneIsBounded) {
@@ -150,21 +145,21 @@ TEST_P(LayerJobsTest, WhatWaitsForOneIsBounded) {
   server.start();
   const Gate::Opener opener(gate);
   Client client(server.url(), {.receive_buffer_bytes = 4096});
-  ASSERT_TRUE(client.send(kJobKnock));
+  ASSERT_TRUE(client.send(kKnock));
   ASSERT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
   const std::string line = std::string(1000, 'x') + "\n";
-  std::string many, wanted = kJobWelcome;
+  std::string many, wanted = kWelcome;
   for (int i = 0; i < 16'000; ++i) many += line;
   const size_t taken = client.send_until_full(turned(many));
   EXPECT_LT(taken, many.size());
   EXPECT_GE(server.stats().reads_paused, 1u);
   EXPECT_LT(server.stats().buffer_bytes_now, 4u << 20);
   gate.open();
-  const std::string rest = turned(std::string_view(many).substr(taken)) + kJobBye;
+  const std::string rest = turned(std::string_view(many).substr(taken)) + kBye;
   for (int i = 0; i < 16'000; ++i) wanted += turned("<" + line.substr(0, 1000) + ">\n");
   const std::string heard = client.converse(rest, true);
   EXPECT_EQ(heard.size(), wanted.size() + 1);
-  EXPECT_TRUE(heard == wanted + kJobBye);
+  EXPECT_TRUE(heard == wanted + kBye);
 }
 
 // The socket is closed at once, its slot is free when the job has returned.
@@ -175,7 +170,7 @@ TEST_P(LayerJobsTest, ACloseWaitsForThem) {
   server.start();
   const Gate::Opener opener(gate);
   Client client(server.url());
-  ASSERT_TRUE(client.send(kJobKnock));
+  ASSERT_TRUE(client.send(kKnock));
   ASSERT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
   client.reset();
   ASSERT_TRUE(wait_until([&] { return server.closed(tr::CloseReason::kReset) == 1; }));
@@ -194,9 +189,9 @@ TEST_P(LayerJobsTest, ADrainWaitsForTheOneThatRuns) {
   server.start();
   const Gate::Opener opener(gate);
   Client running(server.url()), waiting(server.url());
-  ASSERT_TRUE(running.send(kJobKnock));
+  ASSERT_TRUE(running.send(kKnock));
   ASSERT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
-  ASSERT_TRUE(waiting.send(kJobKnock));
+  ASSERT_TRUE(waiting.send(kKnock));
   ASSERT_TRUE(wait_until([&] { return server.stats().layer_steps_on_workers == 2; }));
   std::vector<tr::StuckJob> stuck;
   std::thread drains([&] { stuck = server.drain(); });
@@ -219,19 +214,19 @@ TEST_P(LayerJobsTest, TooManyAreRefused) {
   server.start();
   const Gate::Opener opener(gate);
   Client running(server.url()), waiting(server.url());
-  ASSERT_TRUE(running.send(kJobKnock));
+  ASSERT_TRUE(running.send(kKnock));
   ASSERT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
-  ASSERT_TRUE(waiting.send(kJobKnock));
+  ASSERT_TRUE(waiting.send(kKnock));
   ASSERT_TRUE(wait_until([&] { return server.stats().layer_steps_on_workers == 2; }));
   Client refused(server.url());
-  ASSERT_TRUE(refused.send(kJobKnock));
+  ASSERT_TRUE(refused.send(kKnock));
   EXPECT_EQ(refused.receive_all(), "");
   EXPECT_EQ(server.stats().layer_steps_refused, 1u);
   EXPECT_TRUE(wait_until([&] { return server.closed(tr::CloseReason::kRefused) == 1; }));
-  EXPECT_TRUE(tells(server, "layer_steps_max"));
+  EXPECT_TRUE(server.says("layer_steps_max"));
   gate.open();
-  EXPECT_EQ(running.receive(kJobWelcome.size()), kJobWelcome);
-  EXPECT_EQ(waiting.receive(kJobWelcome.size()), kJobWelcome);
+  EXPECT_EQ(running.receive(kWelcome.size()), kWelcome);
+  EXPECT_EQ(waiting.receive(kWelcome.size()), kWelcome);
 }
 
 // The client is not late while it waits for us.
@@ -244,13 +239,13 @@ TEST_P(LayerJobsTest, TheClockOfTheHandshakeStandsStill) {
   server.start();
   const Gate::Opener opener(gate);
   Client client(server.url());
-  if (!client.send(kJobKnock) || !wait_until([&] { return gate.arrived() == 1; }, 1s)) {
+  if (!client.send(kKnock) || !wait_until([&] { return gate.arrived() == 1; }, 1s)) {
     GTEST_SKIP() << "the machine is too busy: its client was late";
   }
   support::let_pass(60ms);  // why: nothing may happen meanwhile
   EXPECT_EQ(server.closed(tr::CloseReason::kHandshakeTimeout), 0u);
   gate.open();
-  EXPECT_EQ(client.receive(kJobWelcome.size()), kJobWelcome);
+  EXPECT_EQ(client.receive(kWelcome.size()), kWelcome);
 }
 
 TEST_P(LayerJobsEverywhereTest, OneThatThrowsCostsItsConnection) {
@@ -262,11 +257,11 @@ TEST_P(LayerJobsEverywhereTest, OneThatThrowsCostsItsConnection) {
   server.start();
   for (int i = 0; i < 4; ++i) {
     Client client(server.url());
-    const std::string heard = client.converse(kJobKnock + kJobBye, true);
-    EXPECT_EQ(heard, i % 2 == 0 ? "" : kJobWelcome + kJobBye);
+    const std::string heard = client.converse(kKnock + kBye, true);
+    EXPECT_EQ(heard, i % 2 == 0 ? "" : kWelcome + kBye);
   }
   EXPECT_TRUE(wait_until([&] { return server.closed(tr::CloseReason::kLayerFailed) == 2; }));
-  EXPECT_TRUE(tells(server, "sums that do not add up"));
+  EXPECT_TRUE(server.says("sums that do not add up"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Blocking, LayerJobsTest, ::testing::ValuesIn(support::blocking_setups()),
@@ -291,13 +286,13 @@ TEST(LayerThreads, WithoutAnyTheClientIsRefused) {
   ASSERT_TRUE(server.start());
   Client held(server.urls()[0]);
   threads.fail_start({.times = tr::FaultyThreads::kForEver});
-  ASSERT_TRUE(held.send(kJobKnock));
+  ASSERT_TRUE(held.send(kKnock));
   EXPECT_EQ(held.receive_all(), "");
   EXPECT_EQ(server.stats().closed_by_reason[static_cast<size_t>(tr::CloseReason::kRefused)], 1u);
   threads.heal();
   Client served(server.urls()[0]);
-  EXPECT_EQ(served.converse(kJobKnock + turned("x\n") + kJobBye, true),
-            kJobWelcome + turned("<x>\n") + kJobBye);
+  EXPECT_EQ(served.converse(kKnock + turned("x\n") + kBye, true),
+            kWelcome + turned("<x>\n") + kBye);
   EXPECT_TRUE(server.drain().empty());
   const std::lock_guard lock(mutex);
   EXPECT_NE(log.find("cannot start a thread for handshakes"), std::string::npos);

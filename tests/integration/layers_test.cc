@@ -16,14 +16,13 @@
 namespace {
 
 using support::Client;
+using support::kBye;
+using support::kKnock;
+using support::kWelcome;
 using support::TestServer;
 using support::turned;
 using support::wait_until;
 namespace tr = trireme;
-
-const std::string kKnock(support::KnockLayer::kKnock);
-const std::string kWelcome(support::KnockLayer::kWelcome);
-const std::string kBye(1, '\0');
 
 class LayersTest : public support::ServerTest {
  protected:

@@ -23,14 +23,6 @@ class LimitsTest : public support::ServerTest {
   bool is_inline() const { return GetParam().dispatch == tr::Dispatch::kInline; }
 };
 
-// Lines come by a thread of their own.
-::testing::AssertionResult says(const TestServer& server, std::string_view line) {
-  if (wait_until([&] { return server.log().find(line) != std::string::npos; })) {
-    return ::testing::AssertionSuccess();
-  }
-  return ::testing::AssertionFailure() << server.log();
-}
-
 TEST_P(LimitsTest, ConnectionsMax) {
   tr::ServerOptions few = options();
   few.connections_max = 3;
@@ -55,7 +47,7 @@ TEST_P(LimitsTest, ConnectionsMax) {
     return served == clients.size();
   }));
   EXPECT_GE(server.stats().accept_pauses, 1u);
-  EXPECT_TRUE(says(server, "connections_max is reached: 3 connections are open"));
+  EXPECT_TRUE(server.says("connections_max is reached: 3 connections are open"));
 }
 
 TEST_P(LimitsTest, ConnectionsPerAddress) {
@@ -73,7 +65,7 @@ TEST_P(LimitsTest, ConnectionsPerAddress) {
   EXPECT_EQ(Client(server.url(), {.from = "127.0.0.2"}).ask("x"), "<x>");
   EXPECT_EQ(Client(server.url6()).ask("y"), "<y>");
   EXPECT_EQ(server.stats().refused, 1u);
-  EXPECT_TRUE(says(server, "connections_per_address_max is reached, 2 of its address are open"));
+  EXPECT_TRUE(server.says("connections_per_address_max is reached, 2 of its address are open"));
   first.close();
   EXPECT_TRUE(wait_until([&] { return Client(server.url()).ask("again") == "<again>"; }));
 }

@@ -16,15 +16,14 @@
 namespace {
 
 using support::Client;
+using support::kBye;
+using support::kKnock;
+using support::kRefusal;
+using support::kWelcome;
 using support::TestServer;
 using support::turned;
 using support::wait_until;
 namespace tr = trireme;
-
-const std::string kKnock(support::KnockLayer::kKnock);
-const std::string kWelcome(support::KnockLayer::kWelcome);
-const std::string kRefusal(support::KnockLayer::kRefusal);
-const std::string kBye(1, '\0');
 
 using Factory = std::shared_ptr<const tr::LayerFactory>;
 
@@ -163,7 +162,7 @@ TEST_P(StartLayerTest, IsRefusedWhereRequestsOverlap) {
   server.start();
   Client client(server.url());
   EXPECT_EQ(client.converse("START\nmore\n", true).substr(0, 13), "ERR internal\n");
-  EXPECT_TRUE(wait_until([&] { return server.log().find("then_layer") != std::string::npos; }));
+  EXPECT_TRUE(server.says("then_layer"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, StartLayerTest, ::testing::ValuesIn(support::every_setup()),

@@ -60,8 +60,8 @@ struct Part {
                                     : request;
       heard += "\n";
     }
-    sent = header + (manner > 1 ? std::string(support::KnockLayer::kKnock) + turned(said) : "");
-    if (manner > 1) wanted = std::string(support::KnockLayer::kWelcome) + turned(heard);
+    sent = header + (manner > 1 ? support::kKnock + turned(said) : "");
+    if (manner > 1) wanted = support::kWelcome + turned(heard);
     resets = random.chance(1, 5);
     piece_bytes = 1 + random.below(random.chance(1, 2) ? 8 : 4'096);
   }

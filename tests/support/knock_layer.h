@@ -70,6 +70,12 @@ class KnockLayer final : public trireme::TransportLayer {
   bool peer_ended_ = false;
 };
 
+// What a client says and hears, as strings to be put together.
+inline const std::string kKnock(KnockLayer::kKnock);
+inline const std::string kWelcome(KnockLayer::kWelcome);
+inline const std::string kRefusal(KnockLayer::kRefusal);
+inline const std::string kBye(1, '\0');
+
 // Computes before it opens: `computes` is called where that is done.
 class HeavyKnockLayer final : public trireme::TransportLayer {
  public:

@@ -149,6 +149,13 @@ std::string TestServer::log() const {
   return lines_->text;
 }
 
+::testing::AssertionResult TestServer::says(std::string_view text) const {
+  if (wait_until([&] { return log().find(text) != std::string::npos; })) {
+    return ::testing::AssertionSuccess();
+  }
+  return ::testing::AssertionFailure() << log();
+}
+
 std::vector<std::string> thread_names(int pid) {
   const std::string process = pid == 0 ? "self" : std::to_string(pid);
   std::vector<std::string> names;

@@ -74,6 +74,8 @@ class TestServer {
   std::vector<tr::StuckJob> drain() { return server_->drain(); }
   tr::Server& server() { return *server_; }
   std::string log() const;  // all lines so far
+  // Waits for a line with `text`; lines come by a thread of their own.
+  ::testing::AssertionResult says(std::string_view text) const;
 
  private:
   static constexpr const char* kUrls[] = {"tcp://127.0.0.1:0", "tcp://[::1]:0"};

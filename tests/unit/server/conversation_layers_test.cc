@@ -19,12 +19,12 @@ namespace trireme { inline namespace v0 { namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using support::kBye;
+using support::kKnock;
+using support::kWelcome;
 using support::turned;
 using testing::Conversation;
 
-const std::string kKnock(support::KnockLayer::kKnock);
-const std::string kWelcome(support::KnockLayer::kWelcome);
-const std::string kBye(1, '\0');
 const std::string kHeader = "PROXY TCP4 192.0.2.33 198.51.100.7 56324 443\r\n";
 
 Answer answer(const Request& request) {
@@ -90,7 +90,7 @@ TEST(ConversationLayers, AnEndOfTheStreamWithinALayerIsACut) {
 
 TEST(ConversationLayers, WordsOfARefusalLeaveBeforeTheEnd) {
   Conversation talk(lines(), answer, behind_knock());
-  EXPECT_EQ(talk.say("open up\n"), std::string(support::KnockLayer::kRefusal));
+  EXPECT_EQ(talk.say("open up\n"), support::kRefusal);
   EXPECT_EQ(talk.say("please"), "");
   talk.end();
   EXPECT_EQ(talk.closed(), CloseReason::kLayerFailed);
@@ -101,7 +101,7 @@ TEST(ConversationLayers, WordsOfARefusalLeaveBeforeTheEnd) {
 TEST(ConversationLayers, ADrainAfterARefusalWaitsForNothing) {
   std::vector<std::string> said;
   const auto talk = Conversation::with<Watcher>(lines(), behind_knock(), said);
-  EXPECT_EQ(talk->say("open up\n"), std::string(support::KnockLayer::kRefusal));
+  EXPECT_EQ(talk->say("open up\n"), support::kRefusal);
   EXPECT_EQ(talk->drain(), "");
   talk->end();
   EXPECT_EQ(talk->closed(), CloseReason::kLayerFailed);
