@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -44,6 +45,7 @@ struct Server::Impl {
   }
   std::vector<StuckJob> end();
   void stop_loops(TimePoint deadline);
+  [[nodiscard]] bool start_drainer(std::function<void()> drains);
   // In the destructor, after the drain.
   void join_drainers();
   class Run;
@@ -68,6 +70,8 @@ struct Server::Impl {
   Mutex mutex;
   // Threads of drains that nobody waits for. Joined by the destructor.
   std::vector<std::unique_ptr<Thread>> drainers GUARDED_BY(mutex);
+  size_t drainers_starting GUARDED_BY(mutex) = 0;
+  ParkSpot* waits_for_drainers GUARDED_BY(mutex) = nullptr;  // the destructor
 };
 
 }}  // namespace trireme

@@ -4,6 +4,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,9 +21,21 @@ namespace {
 
 constexpr Duration kCutGrace = std::chrono::milliseconds(50);
 
+std::string_view name_of(StuckJob::Code code) {
+  switch (code) {
+    case StuckJob::Code::kHandler:
+      return "a handler";
+    case StuckJob::Code::kCodec:
+      return "the codec";
+    case StuckJob::Code::kLayer:
+      return "a transport layer";
+  }
+  return "?";
+}
+
 std::string describe(const StuckJob& job) {
   const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(job.running_for);
-  return std::string(job.in_codec ? "the codec" : "a handler") + " of '" + job.service + "' for " +
+  return std::string(name_of(job.code)) + " of '" + job.service + "' for " +
          (job.peer.empty() ? "a client that left" : job.peer) + " on thread " + job.thread +
          " has not returned for " + std::to_string(time.count()) + " ms";
 }
@@ -89,11 +102,9 @@ std::vector<StuckJob> Server::drain() {
 
 void Server::drain(std::function<void(std::vector<StuckJob>)> when_done) {
   const Log log(impl_->options.log, impl_->options.log_level);
-  const auto fail = [&](const char* reason) {
-    log.error(std::string("cannot drain beside the caller, ") + reason + ": call drain()");
-  };
+  const char* why = "there is no memory for that";
   try {
-    auto drains = [this, log, when_done = std::move(when_done)] {
+    std::function<void()> drains = [this, log, when_done = std::move(when_done)] {
       std::vector<StuckJob> stuck = drain();
       try {
         if (when_done) when_done(std::move(stuck));
@@ -101,16 +112,32 @@ void Server::drain(std::function<void(std::vector<StuckJob>)> when_done) {
         log.error("what waited for the end of a drain has thrown " + describe_thrown());
       }
     };
-    MutexLock lock(impl_->mutex);
-    impl_->drainers.emplace_back();
-    int error = 0;
-    impl_->drainers.back() = impl_->platform.threads.start("drain", std::move(drains), error);
-    if (impl_->drainers.back() != nullptr) return;
-    impl_->drainers.pop_back();
+    if (impl_->start_drainer(std::move(drains))) return;  // the server may be gone by now
+    why = "the system refuses a thread";
   } catch (const std::bad_alloc&) {
-    return fail("there is no memory for that");
   }
-  fail("the system refuses a thread");
+  log.error(std::string("cannot drain beside the caller, ") + why + ": call drain()");
+}
+
+// False: the system refuses a thread.
+bool Server::Impl::start_drainer(std::function<void()> drains) {
+  {
+    MutexLock lock(mutex);
+    drainers.reserve(drainers.size() + drainers_starting + 1);
+    ++drainers_starting;
+  }
+  int error = 0;
+  std::unique_ptr<Thread> thread = platform.threads.start("drain", std::move(drains), error);
+  const bool started = thread != nullptr;
+  Threads& threads = platform.threads;
+  ParkSpot* destructor = nullptr;
+  {
+    MutexLock lock(mutex);
+    if (started) drainers.push_back(std::move(thread));
+    if (--drainers_starting == 0) destructor = std::exchange(waits_for_drainers, nullptr);
+  }
+  if (destructor != nullptr) threads.unpark(*destructor);
+  return started;
 }
 
 void Server::request_stop() {
@@ -123,9 +150,17 @@ void Server::request_stop() {
 
 void Server::Impl::join_drainers() {
   std::vector<std::unique_ptr<Thread>> threads;
-  {
-    MutexLock lock(mutex);
-    threads.swap(drainers);
+  ParkSpot spot;
+  while (true) {
+    {
+      MutexLock lock(mutex);
+      if (drainers_starting == 0) {
+        threads.swap(drainers);
+        break;
+      }
+      waits_for_drainers = &spot;
+    }
+    platform.threads.park(spot, kNever);
   }
   for (const auto& thread : threads) thread->join();
 }

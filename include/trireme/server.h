@@ -31,11 +31,14 @@ struct Platform;
 
 // A handler that had not returned at the deadline of the drain, or a codec, which holds its loop.
 struct StuckJob {
+  // A handler or callback; a codec on a loop; a step of a transport layer that computes.
+  enum class Code : uint8_t { kHandler, kCodec, kLayer };
+
   std::string service{};                    // ListenOptions::name
   std::string thread{};                     // its name in `ps -L`, such as "data-3"
   std::string peer{};                       // the client, such as "127.0.0.1:4711"
-  std::chrono::nanoseconds running_for{0};  // since the handler began
-  bool in_codec = false;                    // a codec, not a handler
+  std::chrono::nanoseconds running_for{0};  // since it began
+  Code code = Code::kHandler;
 };
 
 // One endpoint of a server: the value of listen() and serve(). Copyable; of no use to other

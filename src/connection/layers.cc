@@ -166,6 +166,7 @@ bool Layers::start_job(Connection& connection, Plain& into) {
     return false;
   }
   job->id = connection.id;
+  job->service = connection.listening->name;
   job->owner = &connection;
   LayerChain& chain = *connection.rare->layers;
   chain.lend(*job, parts_.loop.now());

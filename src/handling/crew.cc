@@ -267,7 +267,7 @@ void Crew::detach() {
 }
 
 std::vector<StuckJob> Crew::running_jobs() {
-  return find_stuck_jobs(context_, loops_, members_, stopped_spot_);
+  return find_stuck_jobs(context_, loops_, members_, layer_workers_, stopped_spot_);
 }
 
 }}  // namespace trireme

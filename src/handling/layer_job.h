@@ -33,6 +33,7 @@ struct LayerJob final : Mail {
   LayerState result = LayerState::kFailed;
   std::exception_ptr thrown;
   ConnectionId id;
+  const char* service = "";       // ListenOptions::name
   RequestOwner* owner = nullptr;  // whose slot waits for it; for the holder alone
   bool is_first = false;          // of its connection: nothing was computed for it yet
   bool was_refused = false;       // there is no thread: it has not run

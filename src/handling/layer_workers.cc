@@ -6,6 +6,11 @@
 #include "runtime/check.h"
 
 namespace trireme { inline namespace v0 {
+namespace {
+
+std::string name_of(uint32_t number) { return "layer-" + std::to_string(number); }
+
+}  // namespace
 
 LayerWorkers::LayerWorkers(ServerContext& context)
     : context_(context),
@@ -48,7 +53,7 @@ bool LayerWorkers::submit(LayerJob& job) {
 void LayerWorkers::start(Worker& worker, uint32_t number) {
   int error = 0;
   std::unique_ptr<Thread> thread = platform_.threads.start(
-      "layer-" + std::to_string(number), [this, &worker] { worker_main(worker); }, error);
+      name_of(number), [this, &worker] { worker_main(worker); }, error);
   LayerJob* unrun = nullptr;
   {
     MutexLock lock(mutex_);
@@ -88,7 +93,9 @@ void LayerWorkers::worker_main(Worker& me) {
   // A handshake is no reason to take the CPU from a loop.
   platform_.threads.wait_its_turn();
   while (LayerJob* const job = next(me)) {
+    me.running.note(job->service, job->id, platform_.clock.now());
     job->run();
+    me.running.clear();
     context_.post(job->id, std::unique_ptr<Mail>(job));
   }
 }
@@ -135,6 +142,15 @@ void LayerWorkers::unlink(LayerJob& job) {
   job.previous = nullptr;
   job.is_queued = false;
   --length_;
+}
+
+void LayerWorkers::for_each(const std::function<void(const RunningNotes&, std::string)>& told) {
+  uint32_t count = 0;
+  {
+    MutexLock lock(mutex_);
+    count = count_;
+  }
+  for (uint32_t i = 0; i < count; ++i) told(workers_[i].running, name_of(i));
 }
 
 // The threads that there are, told to end.

@@ -13,10 +13,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "handling/layer_job.h"
+#include "handling/running_notes.h"
 #include "roster/server_context.h"
 #include "runtime/threads/annotations.h"
 #include "runtime/threads/mutex.h"
@@ -37,6 +40,9 @@ class LayerWorkers {
   // comes home soon.
   [[nodiscard]] bool withdraw(LayerJob& job) EXCLUDES(mutex_);
 
+  // Any thread. What each of them runs, and its name.
+  void for_each(const std::function<void(const RunningNotes&, std::string)>& told) EXCLUDES(mutex_);
+
   // One thread, once all loops have stopped. Ends all threads and joins them.
   void join();
   // Leaks the threads. Only for Server::abandon().
@@ -46,6 +52,7 @@ class LayerWorkers {
   struct Worker {
     ParkSpot spot;
     std::unique_ptr<Thread> thread;
+    RunningNotes running;
   };
 
   void worker_main(Worker& me);

@@ -15,6 +15,7 @@
 
 #include "handling/held_loop.h"
 #include "handling/ready_queue.h"
+#include "handling/running_notes.h"
 #include "runtime/counters.h"
 #include "runtime/threads/annotations.h"
 #include "runtime/threads/mutex.h"
@@ -24,23 +25,6 @@
 namespace trireme { inline namespace v0 {
 
 using ReadyQueue = BasicReadyQueue<Job>;
-
-// The handler that a thread runs away from any loop, for reports. Written by this thread, or by the
-// spare that takes the loop away from it, in TAKEN; relaxed: they publish nothing but themselves.
-struct RunningNotes {
-  std::atomic<const char*> service{nullptr};
-  std::atomic<uint64_t> id{0};
-  std::atomic<int64_t> since_ns{0};
-  std::atomic<uint64_t> thread{0};  // Threads::current_id
-
-  void note(const char* of, ConnectionId connection, TimePoint since) {
-    id.store(connection.value, std::memory_order_relaxed);
-    since_ns.store(since.time_since_epoch().count(), std::memory_order_relaxed);
-    service.store(of, std::memory_order_relaxed);
-  }
-  void clear() { note(nullptr, {}, {}); }
-  bool runs() const { return service.load(std::memory_order_relaxed) != nullptr; }
-};
 
 struct CrewMember {
   enum class Duty : uint8_t { kIdle, kHold, kWatch, kRun };

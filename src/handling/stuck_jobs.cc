@@ -47,7 +47,8 @@ std::vector<HeldLoop*> wait_for_turns(ServerContext& context, const std::vector<
 }  // namespace
 
 std::vector<StuckJob> find_stuck_jobs(ServerContext& context, const std::vector<HeldLoop*>& loops,
-                                      Members& members, ParkSpot& spot) {
+                                      Members& members, LayerWorkers& layer_workers,
+                                      ParkSpot& spot) {
   const std::vector<HeldLoop*> in_code = wait_for_turns(context, loops, spot);
   const int64_t now_ns = context.platform.clock.now().time_since_epoch().count();
   std::vector<StuckJob> jobs;
@@ -67,7 +68,7 @@ std::vector<StuckJob> find_stuck_jobs(ServerContext& context, const std::vector<
         notes.code_id.load(std::memory_order_relaxed),
         is_seen ? seen.code_since_ns.load(std::memory_order_relaxed)
                 : now_ns - Duration(kTurnPatience).count());
-    jobs.back().in_codec = true;
+    jobs.back().code = StuckJob::Code::kCodec;
   }
   for (HeldLoop* held : loops) {
     if (LoopWord::state(held->loop().word()) != LoopWord::kLent) continue;
@@ -76,18 +77,24 @@ std::vector<StuckJob> find_stuck_jobs(ServerContext& context, const std::vector<
         notes.lent_id.load(std::memory_order_relaxed),
         notes.lent_since_ns.load(std::memory_order_relaxed));
   }
+  const auto add_running = [&](const RunningNotes& running, std::string thread) {
+    const char* const service = running.service.load(std::memory_order_relaxed);
+    if (service == nullptr) return false;
+    add(service, std::move(thread), running.id.load(std::memory_order_relaxed),
+        running.since_ns.load(std::memory_order_relaxed));
+    return true;
+  };
+  layer_workers.for_each([&](const RunningNotes& running, std::string name) {
+    if (add_running(running, std::move(name))) jobs.back().code = StuckJob::Code::kLayer;
+  });
   MutexLock lock(members.mutex);
   for (const auto& member : members.all()) {
     const RunningNotes& running = member->running;
-    const char* service = running.service.load(std::memory_order_relaxed);
-    if (service == nullptr) continue;
     // A thread that lost its loop gets its number when the handler returns; until then it has the
     // name of the loop, as another one has, too.
     const std::string id = std::to_string(running.thread.load(std::memory_order_relaxed));
     const bool has_number = member->number != CrewMember::kNoNumber;
-    add(service, has_number ? "data-" + std::to_string(member->number) : id,
-        running.id.load(std::memory_order_relaxed),
-        running.since_ns.load(std::memory_order_relaxed));
+    add_running(running, has_number ? "data-" + std::to_string(member->number) : id);
   }
   return jobs;
 }

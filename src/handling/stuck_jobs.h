@@ -1,4 +1,4 @@
-// Names the handlers and codecs that have not returned, for a drain that is over.
+// Names the handlers, codecs and layers that have not returned, for a drain that is over.
 //
 // Step 4. Thread: the one that drains; not of the crew.
 #pragma once
@@ -6,15 +6,17 @@
 #include <vector>
 
 #include "handling/held_loop.h"
+#include "handling/layer_workers.h"
 #include "handling/members.h"
 #include "roster/server_context.h"
 #include "trireme/server.h"
 
 namespace trireme { inline namespace v0 {
 
-// Handlers that run now; and codecs, which takes some time to be sure of: then the caller parks on
-// `spot`.
+// Handlers and steps of layers that run now; and codecs, which takes some time to be sure of: then
+// the caller parks on `spot`.
 std::vector<StuckJob> find_stuck_jobs(ServerContext& context, const std::vector<HeldLoop*>& loops,
-                                      Members& members, ParkSpot& spot);
+                                      Members& members, LayerWorkers& layer_workers,
+                                      ParkSpot& spot);
 
 }}  // namespace trireme

@@ -1,5 +1,5 @@
 // Goal: what never returns does not keep a server from ending: a handler that holds the lock of a
-// stream, a codec. It is named, and nothing else is lost.
+// stream, a codec, a transport layer. It is named, and nothing else is lost.
 // Method: servers in a copy of this process, whose end is the point; gates where it is this one.
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -17,6 +17,7 @@
 #include "support/child.h"
 #include "support/client.h"
 #include "support/gate.h"
+#include "support/knock_layer.h"
 #include "support/lines_codec.h"
 #include "support/test_server.h"
 #include "support/text.h"
@@ -116,6 +117,28 @@ TEST_P(Stuck, InACodecItIsNamedAndTheProcessEnds) {
       << child.errors();
 }
 
+TEST_P(Stuck, InALayerItIsNamed) {
+  if (GetParam().dispatch == tr::Dispatch::kInline)
+    GTEST_SKIP() << "a loop computes it: as a codec";
+  const Gate gate;
+  tr::ListenOptions listen = named("stubborn");
+  listen.layers = {std::make_shared<support::HeavyKnockFactory>([&] { gate.wait(); })};
+  tr::Server server(options());
+  server.listen("tcp://127.0.0.1:0", tr::lines(), support::mark, listen);
+  ASSERT_TRUE(server.start());
+  const Gate::Opener opener(gate);
+  Client client(server.urls()[0]);
+  ASSERT_TRUE(client.send(support::kKnock));
+  ASSERT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
+  const std::vector<tr::StuckJob> stuck = server.drain();
+  ASSERT_EQ(stuck.size(), 1u);
+  EXPECT_EQ(stuck[0].code, tr::StuckJob::Code::kLayer);
+  EXPECT_EQ(stuck[0].service, "stubborn");
+  EXPECT_EQ(stuck[0].thread, "layer-0");
+  EXPECT_EQ(stuck[0].peer, "127.0.0.1:" + std::to_string(client.port()));
+  EXPECT_GE(stuck[0].running_for, 90ms);
+}
+
 TEST_P(Stuck, InACodecItIsNamedByTheDestructorWhichWaits) {
   const Gate gate;
   std::atomic<bool> told{false};
@@ -134,7 +157,7 @@ TEST_P(Stuck, InACodecItIsNamedByTheDestructorWhichWaits) {
   ASSERT_TRUE(wait_until([&] { return gate.arrived() == 1; }));
   const std::vector<tr::StuckJob> stuck = server->drain();
   ASSERT_EQ(stuck.size(), 1u);
-  EXPECT_TRUE(stuck[0].in_codec);
+  EXPECT_EQ(stuck[0].code, tr::StuckJob::Code::kCodec);
   EXPECT_EQ(stuck[0].service, "stubborn");
   EXPECT_EQ(stuck[0].thread.substr(0, 3), "io-");
   EXPECT_EQ(stuck[0].peer, "127.0.0.1:" + std::to_string(client.port()));
