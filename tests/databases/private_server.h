@@ -29,6 +29,7 @@ class Process {
   int wait_exit();
   void signal(int number);
   void kill();  // kill -9, and waits
+  bool has_ended();
   bool is_running() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }
 

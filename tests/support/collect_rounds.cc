@@ -41,7 +41,7 @@ void CollectRounds::write(const std::string& url, const std::string& device) {
   }
 }
 
-void CollectRounds::write_and_kill(int writers, uint32_t seed) {
+void CollectRounds::write_and_kill(int writers, uint32_t seed, const std::function<void()>& also) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   Child child(command(database_));
   const std::string url = child.url();
@@ -57,6 +57,9 @@ void CollectRounds::write_and_kill(int writers, uint32_t seed) {
     const std::lock_guard lock(mutex_);
     return ok_.size() > enough;
   }));
+  // Now one first, now the other.
+  if (seed % 2 == 0) child.signal(SIGKILL);
+  also();
   child.signal(SIGKILL);
   EXPECT_EQ(child.wait_exit(), 128 + SIGKILL);
   for (std::thread& thread : threads) thread.join();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -28,8 +29,10 @@ class CollectRounds {
   explicit CollectRounds(std::string database) : database_(std::move(database)) {}
 
   // `writers` send numbered rows until the server is killed, after a number of rows that the seed
-  // chooses. Notes every row that was answered OK.
-  void write_and_kill(int writers, uint32_t seed);
+  // chooses; at the same moment `also` kills what else must die. Notes every row that was answered
+  // OK.
+  void write_and_kill(
+      int writers, uint32_t seed, const std::function<void()>& also = [] {});
   // Starts the server once more and expects all of those rows.
   void expect_all_rows();
 
