@@ -18,8 +18,6 @@ using std::chrono::nanoseconds;
 using Clock = std::chrono::steady_clock;
 using Kind = Failure::Kind;
 
-// How often a wait looks whether its request is still wanted.
-constexpr milliseconds kLookTime{20};
 // Errors from here to 2,999 are of the client library: the connection is lost.
 constexpr uint32_t kClientErrors = 2'000;
 
@@ -80,25 +78,22 @@ class Connection::Steps {
     const auto asked = (status & MYSQL_WAIT_TIMEOUT) != 0
                            ? after(milliseconds(mysql_get_timeout_value_ms(connection_)))
                            : Clock::time_point::max();
-    pollfd socket{.fd = static_cast<int>(mysql_get_socket(connection_)), .events = 0, .revents = 0};
-    if ((status & MYSQL_WAIT_READ) != 0) socket.events |= POLLIN;
-    if ((status & MYSQL_WAIT_WRITE) != 0) socket.events |= POLLOUT;
-    if ((status & MYSQL_WAIT_EXCEPT) != 0) socket.events |= POLLPRI;
-    while (true) {
-      const auto now = Clock::now();
-      if (now >= until_) why_ = Kind::kTime;
-      if (why_ == Kind::kNone && !wait_for(nanoseconds(0))) why_ = Kind::kCancelled;
-      if (why_ != Kind::kNone) return 0;
-      if (now >= asked) return MYSQL_WAIT_TIMEOUT;
-      const auto time = std::chrono::ceil<milliseconds>(
-          std::min<nanoseconds>({until_ - now, asked - now, kLookTime}));
-      if (::poll(&socket, 1, static_cast<int>(time.count())) <= 0) continue;
-      int events = 0;
-      if ((socket.revents & (POLLIN | POLLHUP | POLLERR)) != 0) events |= MYSQL_WAIT_READ;
-      if ((socket.revents & (POLLOUT | POLLERR)) != 0) events |= MYSQL_WAIT_WRITE;
-      if ((socket.revents & POLLPRI) != 0) events |= MYSQL_WAIT_EXCEPT;
-      return (events & status) != 0 ? events & status : status & ~MYSQL_WAIT_TIMEOUT;
+    const int fd = static_cast<int>(mysql_get_socket(connection_));
+    const auto left = std::min(until_, asked) - Clock::now();
+    // Never both: the library reads what comes, or writes what is left.
+    const int events = status & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE);
+    switch (events == MYSQL_WAIT_WRITE ? wait_writable(fd, left) : wait_readable(fd, left)) {
+      case WaitResult::kReady:
+        return events;
+      case WaitResult::kTimeOver:
+        if (asked <= until_) return MYSQL_WAIT_TIMEOUT;
+        why_ = Kind::kTime;
+        break;
+      case WaitResult::kCancelled:
+        why_ = Kind::kCancelled;
+        break;
     }
+    return 0;
   }
 
   st_mysql* const connection_;

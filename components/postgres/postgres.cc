@@ -1,7 +1,10 @@
 #include "trireme/postgres.h"
 
 #include <libpq-fe.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -17,28 +20,29 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using Clock = std::chrono::steady_clock;
 
-// How often a wait looks whether its request is still wanted.
-constexpr milliseconds kLookTime{20};
 // What the server may take to confirm that it has cancelled a statement.
 constexpr milliseconds kCancelTimeMax{1'000};
-
-enum class Waited : uint8_t { kReady, kTime, kCancelled };
 
 Clock::time_point after(nanoseconds time) {
   const auto now = Clock::now();
   return time < Clock::time_point::max() - now ? now + time : Clock::time_point::max();
 }
 
-// Until the socket is ready. `is_wanted`: the wait also ends with the request.
-Waited wait_for_socket(int fd, short events, Clock::time_point until, bool is_wanted) {
+// Until the socket is ready, and no longer than the request is wanted.
+WaitResult wait_for_socket(int fd, short events, Clock::time_point until) {
+  const auto left = until - Clock::now();
+  return events == POLLIN ? wait_readable(fd, left) : wait_writable(fd, left);
+}
+
+// The same for what must be waited for even if nobody wants the request any more.
+WaitResult wait_all_the_same(int fd, Clock::time_point until) {
+  pollfd socket{.fd = fd, .events = POLLIN, .revents = 0};
   while (true) {
-    const auto left = until - Clock::now();
-    if (left <= nanoseconds(0)) return Waited::kTime;
-    const auto time = std::min<nanoseconds>(left, kLookTime);
-    pollfd socket{.fd = fd, .events = events, .revents = 0};
-    const auto count = std::chrono::ceil<milliseconds>(time).count();
-    if (::poll(&socket, 1, static_cast<int>(count)) > 0) return Waited::kReady;
-    if (is_wanted && !wait_for(nanoseconds(0))) return Waited::kCancelled;
+    const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
+    if (::poll(&socket, 1, static_cast<int>(std::max<int64_t>(left, 0))) > 0) {
+      return WaitResult::kReady;
+    }
+    if (left <= 0) return WaitResult::kTimeOver;
   }
 }
 
@@ -48,9 +52,31 @@ std::string sentence(const char* text) {
   return line.empty() ? "unknown error" : line;
 }
 
-Failure failure_of(Waited waited) {
-  if (waited == Waited::kTime) return {Failure::Kind::kTime, {}, "the database took too long"};
+Failure failure_of(WaitResult waited) {
+  if (waited == WaitResult::kTimeOver)
+    return {Failure::Kind::kTime, {}, "the database took too long"};
   return {Failure::Kind::kCancelled, {}, "the request was cancelled"};
+}
+
+// Of the time for a connection what each of its hosts gets: one whose machine is dark must leave
+// some for the next. The system asks again after a second.
+milliseconds time_of_a_host(const Options& options, nanoseconds time_max) {
+  PQconninfoOption* const parsed = PQconninfoParse(options.url.c_str(), nullptr);
+  int64_t hosts = 1;
+  for (const PQconninfoOption* one = parsed; one != nullptr && one->keyword != nullptr; ++one) {
+    if (std::string_view(one->keyword) != "host" || one->val == nullptr) continue;
+    const std::string_view value(one->val);
+    hosts += std::count(value.begin(), value.end(), ',');
+  }
+  PQconninfoFree(parsed);
+  return std::max(milliseconds(1'000), std::chrono::ceil<milliseconds>(time_max / hosts));
+}
+
+// What a dead network may do to a call; of a unix socket, nothing.
+void limit_silence(int fd, nanoseconds time_max) {
+  const auto limit = std::chrono::ceil<milliseconds>(time_max).count();
+  const auto time = static_cast<unsigned>(std::clamp<int64_t>(limit, 1'000, 3'600'000));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &time, sizeof(time));
 }
 
 std::string text_of(milliseconds time) { return std::to_string(time.count()); }
@@ -99,10 +125,10 @@ void Connection::Finish::operator()(pg_conn* connection) const { PQfinish(connec
 
 Result<Connection> Connection::connect(const Options& options, nanoseconds time_max) {
   blocking();
-  const auto until = after(std::min(time_max, options.connect_time_max));
-  // A network that is dead ends calls that libpq makes without us, such as PQcancel.
-  const std::string user_timeout = text_of(
-      std::max(milliseconds(1'000), std::chrono::ceil<milliseconds>(options.connect_time_max)));
+  const nanoseconds time = std::min(time_max, options.connect_time_max);
+  const auto until = after(time);
+  // A network that is dead ends calls that libpq makes without us, too, such as PQcancel.
+  const std::string user_timeout = text_of(time_of_a_host(options, time));
   const std::array<const char*, 4> names = {"dbname", "tcp_user_timeout",
                                             "fallback_application_name", nullptr};
   const std::array<const char*, 4> values = {options.url.c_str(), user_timeout.c_str(), "trireme",
@@ -116,13 +142,14 @@ Result<Connection> Connection::connect(const Options& options, nanoseconds time_
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
   while (PQstatus(connection) != CONNECTION_BAD && state != PGRES_POLLING_OK) {
     const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-    const Waited waited = wait_for_socket(PQsocket(connection), events, until, true);
-    if (waited != Waited::kReady) return fail(failure_of(waited).message);
+    const WaitResult waited = wait_for_socket(PQsocket(connection), events, until);
+    if (waited != WaitResult::kReady) return fail(failure_of(waited).message);
     state = PQconnectPoll(connection);
     if (state == PGRES_POLLING_FAILED) break;
   }
   if (PQstatus(connection) != CONNECTION_OK) return fail(sentence(PQerrorMessage(connection)));
   PQsetnonblocking(connection, 1);
+  limit_silence(PQsocket(connection), options.connect_time_max);
   // Notices of the server would go to standard error.
   PQsetNoticeProcessor(
       connection, [](void*, const char*) {}, nullptr);
@@ -173,8 +200,9 @@ Failure Connection::send(const std::string& sql, const std::vector<Param>& param
     const int rest = PQflush(connection);
     if (rest == 0) return {};
     if (rest < 0) return lost();
-    const Waited waited = wait_for_socket(PQsocket(connection), POLLOUT | POLLIN, until, true);
-    if (waited != Waited::kReady) {  // it cannot be cancelled before it is whole
+    // Not for input as well: the server reads all of a statement before it answers.
+    const WaitResult waited = wait_for_socket(PQsocket(connection), POLLOUT, until);
+    if (waited != WaitResult::kReady) {  // it cannot be cancelled before it is whole
       is_lost_ = true;
       return failure_of(waited);
     }
@@ -206,8 +234,10 @@ Rows Connection::receive(TimePoint until) {
       }
       if (!last || *last) last = std::move(rows);  // the first failure stays
     }
-    const Waited waited = wait_for_socket(PQsocket(connection), POLLIN, until, !given_up);
-    if (waited != Waited::kReady) {
+    const int fd = PQsocket(connection);
+    const WaitResult waited =
+        given_up ? wait_all_the_same(fd, until) : wait_for_socket(fd, POLLIN, until);
+    if (waited != WaitResult::kReady) {
       if (given_up) {
         is_lost_ = true;
         return Rows(std::move(*given_up));

@@ -19,9 +19,6 @@ using std::chrono::nanoseconds;
 using Clock = std::chrono::steady_clock;
 using Kind = Value::Kind;
 
-// How often a wait looks whether its request is still wanted.
-constexpr milliseconds kLookTime{20};
-
 Clock::time_point after(nanoseconds time) {
   const auto now = Clock::now();
   return time < Clock::time_point::max() - now ? now + time : Clock::time_point::max();
@@ -29,14 +26,16 @@ Clock::time_point after(nanoseconds time) {
 
 // kNone: the socket is ready.
 Kind wait_for_socket(int fd, short events, Clock::time_point until) {
-  while (true) {
-    const auto left = until - Clock::now();
-    if (left <= nanoseconds(0)) return Kind::kTime;
-    pollfd socket{.fd = fd, .events = events, .revents = 0};
-    const auto time = std::chrono::ceil<milliseconds>(std::min<nanoseconds>(left, kLookTime));
-    if (::poll(&socket, 1, static_cast<int>(time.count())) > 0) return Kind::kNone;
-    if (!wait_for(nanoseconds(0))) return Kind::kCancelled;
+  const auto left = until - Clock::now();
+  switch (events == POLLIN ? wait_readable(fd, left) : wait_writable(fd, left)) {
+    case WaitResult::kReady:
+      return Kind::kNone;
+    case WaitResult::kTimeOver:
+      return Kind::kTime;
+    case WaitResult::kCancelled:
+      break;
   }
+  return Kind::kCancelled;
 }
 
 const char* sentence_of(Kind kind) {

@@ -1,7 +1,7 @@
 // A cache with Redis in front of PostgreSQL: `GET ID` as a line. Where the cache is away, the
 // database answers alone.
 //
-//   $ example_cached_front_end postgres:///app?host=/run/postgresql 127.0.0.1
+//   $ example_cached_front_end postgres:///app?host=/run/postgresql 127.0.0.1 6379
 #include <chrono>
 #include <iostream>
 #include <optional>
@@ -16,11 +16,9 @@ using namespace std::chrono_literals;
 
 class Names {
  public:
-  Names(std::string database_url, std::string cache_host)
+  Names(std::string database_url, tr::redis::Options cache)
       : database_(tr::postgres::pool_options({.url = std::move(database_url)})),
-        cache_(tr::redis::pool_options(
-            {.host = std::move(cache_host), .connect_time_max = 200ms, .command_time_max = 50ms})) {
-  }
+        cache_(tr::redis::pool_options(std::move(cache))) {}
 
   // Called by several threads at once. Blocks.
   tr::Answer name_of(const std::string& id) {
@@ -52,12 +50,17 @@ class Names {
 };
 
 int main(int argc, char** argv) {
-  Names names(argc > 1 ? argv[1] : "postgres://", argc > 2 ? argv[2] : "127.0.0.1");
+  Names names(argc > 1 ? argv[1] : "postgres://",
+              {.host = argc > 2 ? argv[2] : "127.0.0.1",
+               .port = static_cast<uint16_t>(argc > 3 ? std::stoi(argv[3]) : 6379),
+               .connect_time_max = 200ms,
+               .command_time_max = 50ms});
   const auto answer = [&](const tr::Request& request) -> tr::Answer {
     if (!request.text().starts_with("GET ")) return tr::error("expected GET ID");
     return names.name_of(std::string(request.text().substr(4)));
   };
   tr::Server server({.data_workers = 64});
-  server.listen("tcp://127.0.0.1:7000", tr::lines(), answer, {.handler_time_max = 2s});
+  server.listen(argc > 4 ? argv[4] : "tcp://127.0.0.1:7000", tr::lines(), answer,
+                {.handler_time_max = 2s});
   return server.run([&] { std::cout << "listening on " << server.urls()[0] << std::endl; });
 }

@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
     return rows.size() == 0 ? std::string("NONE") : tr::one_line(std::string(rows.text(0, 0)));
   };
   tr::Server server({.data_workers = 64});
-  server.listen("tcp://127.0.0.1:7000", tr::lines(), answer, {.handler_time_max = 2s});
+  server.listen(argc > 2 ? argv[2] : "tcp://127.0.0.1:7000", tr::lines(), answer,
+                {.handler_time_max = 2s});
   return server.run([&] { std::cout << "listening on " << server.urls()[0] << std::endl; });
 }

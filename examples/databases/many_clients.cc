@@ -24,12 +24,13 @@ int main(int argc, char** argv) {
   // A handler that waits has a thread. 200 may be at it; the others are lines that nobody has
   // begun: they cost no thread, and wait in order.
   tr::Server server({.data_workers = 200});
-  server.listen("tcp://127.0.0.1:7000", tr::lines(), [&](const tr::Request& request) -> tr::Answer {
+  const auto answer = [&](const tr::Request& request) -> tr::Answer {
     auto database = pool.take();
     if (!database) return database.refusal();
     const auto rows = database->query("SELECT $1::text", {request.own()});
     return rows ? tr::Answer(std::string(rows.text(0, 0))) : tr::error(rows.failure().message);
-  });
+  };
+  server.listen(argc > 2 ? argv[2] : "tcp://127.0.0.1:7000", tr::lines(), answer);
   std::atomic<bool> ends{false};
   std::thread reports([&] {
     while (!ends) {

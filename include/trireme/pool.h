@@ -49,8 +49,8 @@ struct PoolOptions {
   // How long take() waits at most. A request with a deadline of its own, or whose client is gone,
   // ends the wait earlier.
   std::chrono::nanoseconds wait_time_max = std::chrono::seconds(5);
-  // One that was idle for longer is destroyed at the next call of whatever function of the pool.
-  // Zero: never.
+  // One that was idle for longer is destroyed when another is taken or given back: a pool that
+  // nobody uses keeps what it has. Zero: never.
   std::chrono::nanoseconds idle_time_max = std::chrono::minutes(5);
   // One that is older is destroyed when it comes back, or instead of being taken; up to a tenth
   // earlier, so that not all go at once. Zero: never.

@@ -1,11 +1,17 @@
 // Goal: a connection to PostgreSQL ends its waits in time and says what is known; a pool of them
 // survives the end of the database. Method: a private PostgreSQL.
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "databases/database_test.h"
 #include "support/client.h"
@@ -82,6 +88,31 @@ TEST_F(PostgresTest, SaysWhyItCannotConnect) {
   EXPECT_FALSE(wrong.ok());
 }
 
+// A listener whose queue is full is as silent as a machine that is off.
+TEST_F(PostgresTest, AHostThatIsDarkLeavesTimeForTheNext) {
+  const int dark = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const name = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(::bind(dark, name, size), 0);
+  ASSERT_EQ(::listen(dark, 0), 0);
+  ASSERT_EQ(::getsockname(dark, name, &size), 0);
+  std::vector<int> queue;
+  for (int i = 0; i < 4; ++i) {
+    queue.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    ::connect(queue.back(), name, size);
+  }
+  const auto made = pg::Connection::connect(
+      {.url = "postgres:///postgres?host=127.0.0.1," + server_->folder() +
+              "&port=" + std::to_string(ntohs(address.sin_port)) + ",5432&user=trireme",
+       .connect_time_max = 4s});
+  EXPECT_TRUE(made.ok()) << made.error().message;
+  for (const int fd : queue) ::close(fd);
+  ::close(dark);
+}
+
 TEST_F(PostgresTest, AStatementThatTakesTooLongIsCancelledAtTheServer) {
   auto database = connect();
   const auto begin = support::Clock::now();
@@ -113,6 +144,32 @@ TEST_F(PostgresTest, AStatementEndsWithItsRequest) {
   client.reset();
   EXPECT_TRUE(wait_until([&] { return cancelled == 1; }));
   EXPECT_TRUE(wait_until([&] { return running("'gone'") == "0"; }));
+}
+
+// As examples/databases/many_clients.cc.
+TEST_F(PostgresTest, AThousandClientsShareSixteenConnections) {
+  constexpr size_t kClients = 1'000;
+  auto pooled = pg::pool_options(options());
+  pooled.count_max = 16;
+  pooled.wait_time_max = 1h;
+  tr::Pool<pg::Connection> pool(std::move(pooled));
+  TestServer server({.data_workers = 200});
+  server.listen([&](const tr::Request& request) -> tr::Answer {
+    auto database = pool.take();
+    if (!database) return database.refusal();
+    const auto rows = database->query("SELECT $1::text", {request.own()});
+    return rows ? tr::Answer(std::string(rows.text(0, 0))) : tr::error(rows.failure().message);
+  });
+  server.start();
+  std::vector<std::unique_ptr<Client>> clients;
+  for (size_t i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<Client>(server.url()));
+    ASSERT_TRUE(clients.back()->send(std::to_string(i) + "\n"));
+  }
+  for (size_t i = 0; i < kClients; ++i) EXPECT_EQ(clients[i]->line(), std::to_string(i));
+  EXPECT_LE(pool.stats().made, 16u);
+  EXPECT_EQ(pool.stats().taken, kClients);
+  EXPECT_EQ(pool.stats().busy, 0u);
 }
 
 TEST_F(PostgresTest, APoolRollsBackWhatWasLeftOpen) {

@@ -34,7 +34,8 @@ struct Options {
   // "host=/run/postgresql dbname=app". Several hosts are tried in their order; with
   // "target_session_attrs=read-write" the one that writes is found after a failover.
   std::string url{};
-  // What making a connection may take, and what a dead network may do to a call.
+  // What making a connection may take, and what a dead network may do to a call. Of several hosts
+  // each gets its share, so that one whose machine is dark does not take it all: a second at least.
   std::chrono::nanoseconds connect_time_max = std::chrono::seconds(5);
   // What a statement may take. query() cancels it; the server does so itself, by its
   // statement_timeout, if it hears nothing of us any more.
