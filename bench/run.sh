@@ -3,6 +3,7 @@
 #
 #   bench/run.sh BIN_DIR [WHAT] [--quick] [--name NAME]...   see compare/, --help
 #   bench/run.sh BIN_DIR blocking [--quick] [--name NAME]    see blocking.sh
+#   bench/run.sh BIN_DIR databases [--quick]                 see databases/run.py
 #
 # Leaves tables, charts and every run in build/bench-results/DATE-NAME/; Ctrl-C, of the runs so far.
 # Exit: 0; 1 the control is void, a server is wrong, a run failed, or it was interrupted; 2 bad
@@ -13,4 +14,7 @@ if [[ ${2:-} == blocking ]]; then
   exec "$root/blocking.sh" "$1" "${@:3}"
 fi
 export PYTHONDONTWRITEBYTECODE=1
+if [[ ${2:-} == databases ]]; then
+  exec python3 "$root/databases/run.py" "$1" "${@:3}"
+fi
 exec python3 "$root/compare" "$@"
