@@ -82,6 +82,7 @@ void Finisher::finish_requests(Connection& connection, Job& job) {
     return give_back(connection, job);
   }
   give_back(connection, job);
+  if (job.outbox.holds_pushes()) return finish_switch(connection, job);
   if (job.outbox.has_mail()) {
     // Only a handler's last act is to answer; another Service may push after it.
     const bool pushed_late = job.replies.count() == job.requests.run && job.replies.count() > 0;
@@ -101,6 +102,21 @@ void Finisher::finish_requests(Connection& connection, Job& job) {
     // It may have been answered before the ones in front of it.
     parts_.replies.leave_held(connection);
   }
+}
+
+// The answer comes first: what was sent is for the codec that it switches to.
+void Finisher::finish_switch(Connection& connection, Job& job) {
+  leave_gathered(connection, job, job.replies.all());
+  const uint32_t switches = connection.codec_switches();
+  if (job.outbox.has_answer()) {
+    parts_.replies.answer(connection, job.requests.last_run_number(),
+                          std::move(job.outbox.answer()));
+  }
+  if (connection.is_live() && connection.codec_switches() == switches) {
+    parts_.ending.finish(connection, CloseReason::kClosedByHandler);
+    connection.life.mute();
+  }
+  open_outbox(job);
 }
 
 // A job that was not started, for nobody waits for its replies any more.

@@ -87,6 +87,7 @@ class Finisher {
   static constexpr int kLooksATurn = 64;
 
   void finish_callback(Connection& connection, Job& job);
+  void finish_switch(Connection& connection, Job& job);
   void finish_requests(Connection& connection, Job& job);
   void finish_unstarted(Connection& connection, Job& job);
   void finish_written(Connection& connection, Job& job);

@@ -183,7 +183,8 @@ void ObjectDecoding::decode_ahead(Connection& connection) {
     const bool consumed = found.frame.consumed > 0;
     state.has_ended =
         kind == Frame::Kind::kEnd || kind == Frame::Kind::kFatal || kind == Frame::Kind::kGoodbye;
-    if (!waits) connection.reading.awaits_more = false;
+    const bool is_within = kind == Frame::Kind::kSkip && state.is_in_frame();
+    if (!waits && !is_within) connection.reading.awaits_more = false;
     const bool matters = !waits && kind != Frame::Kind::kSkip;
     if ((matters || !found.frame.reply.empty()) && !keep(connection, found)) return;
     if (waits) note_incomplete(connection);

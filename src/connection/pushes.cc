@@ -12,10 +12,19 @@
 
 namespace trireme { inline namespace v0 {
 
+// A handler is at work whose answer comes before all that is sent meanwhile.
+bool Pushes::is_about_to_switch(const Connection& connection) {
+  for (const Job* job = connection.running; job != nullptr; job = job->home.next_running) {
+    if (job->outbox.holds_pushes()) return true;
+  }
+  return false;
+}
+
 void Pushes::open(std::unique_ptr<PushMail> mail) {
   Connection* const connection = parts_.slots.find(mail->id);
-  const bool is_early = connection != nullptr &&
-                        (connection->is_shaking() || !parts_.sender.owns_writing(*connection));
+  const bool is_early =
+      connection != nullptr && (connection->is_shaking() || is_about_to_switch(*connection) ||
+                                !parts_.sender.owns_writing(*connection));
   if (is_early) {
     Connection::Rare& rare = connection->make_rare();
     Mail* const waits = mail.release();
@@ -26,7 +35,8 @@ void Pushes::open(std::unique_ptr<PushMail> mail) {
   SlotRecord* record = parts_.context.roster.record(mail->id);
   if (record != nullptr) record->transit_bytes.fetch_sub(mail->size(), std::memory_order_relaxed);
   if (connection == nullptr || connection->life.is_lingering()) return;
-  if (!connection->life.is_output_open()) return;  // sent behind Peer::end
+  // Sent behind Peer::end, or behind the last answer.
+  if (!connection->life.is_output_open() || connection->life.is_muted()) return;
   if (connection->clocks.silent && connection->listening->push_is_activity)
     parts_.clocks.end_silence(*connection);
   parts_.sender.flush(*connection);

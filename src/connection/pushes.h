@@ -33,12 +33,14 @@ class Pushes {
   void open(std::unique_ptr<PushMail> mail);
   // Bytes of the connection's own decoder, to leave as a push does. Without memory it closes.
   void send_now(Connection& connection, std::string bytes);
-  // The data worker that wrote has come home: pushes that came meanwhile.
+  // The data worker that wrote, or the handler that switches, has come home: pushes that came
+  // meanwhile.
   void open_deferred(Connection& connection) {
     if (connection.rare != nullptr && connection.rare->deferred != nullptr) open_all(connection);
   }
 
  private:
+  static bool is_about_to_switch(const Connection& connection);
   void open_all(Connection& connection);
   void send_bytes(Connection& connection, PushMail& mail);
   void send_framed(Connection& connection, PushMail& mail);

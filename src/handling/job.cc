@@ -80,7 +80,11 @@ bool Job::run_next() noexcept {
     run.threw = true;
     log_thrown();
     if (run.kind == JobKind::kRequest && !run.reply_taken && replies.count() < requests.run) {
-      outbox.put(detail::failed(Failure::kInternal, "internal"));
+      if (outbox.has_answer()) {
+        outbox.close_behind_answer();  // it was given, and what it has promised may be true
+      } else {
+        outbox.put(detail::failed(Failure::kInternal, "internal"));
+      }
     }
   }
   if (requests.run == requests.count || cancellation.runs_no_more() || run.threw ||

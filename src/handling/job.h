@@ -163,6 +163,7 @@ class alignas(64) Job final : public QueuedJob, public OutboxOwner, private deta
   void keep_answer(Answer&& given);
   void answer(Answer&& answer) override;
   Reply take_reply() override;
+  void hold_pushes() override { outbox.hold_pushes(); }
 };
 
 // Nothing but stores of constants, in the order of their places in memory.

@@ -6,6 +6,7 @@
 // instruction later (hand-over).
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,8 +43,11 @@ class Outbox {
     put(std::move(given).with_view(bytes_));
   }
   void take_back_answer() { answer_.reset(); }
+  // With has_answer().
+  void close_behind_answer() { answer_.emplace(std::move(*answer_).close_after()); }
 
-  bool has_mail() const { return is_used_ && !mail_.empty(); }
+  // Mail, or pushes are held.
+  bool has_mail() const { return is_used_ && (!mail_.empty() || holds_pushes()); }
   void push(std::unique_ptr<Mail> mail) {
     is_used_ = true;
     mail_.push_back(std::move(mail));
@@ -51,11 +55,21 @@ class Outbox {
   // Everything but the answer, in order.
   std::vector<std::unique_ptr<Mail>> take_mail() { return std::exchange(mail_, {}); }
 
+  // What is sent to the connection waits until this job is finished (detail::Responder). Seen by
+  // the holder while the handler runs: whoever sends because of what the handler has published is
+  // ordered behind it.
+  void hold_pushes() {
+    is_used_ = true;
+    holds_pushes_.store(true, std::memory_order_relaxed);
+  }
+  bool holds_pushes() const { return holds_pushes_.load(std::memory_order_relaxed); }
+
   void clear() {
     if (!is_used_) return;
     is_used_ = false;
     answer_.reset();
     mail_.clear();
+    holds_pushes_.store(false, std::memory_order_relaxed);
     if (bytes_.capacity() > kBytesKept) std::string().swap(bytes_);
   }
 
@@ -73,6 +87,7 @@ class Outbox {
   std::optional<Answer> answer_;
   std::string bytes_;  // what `answer_` views after put_copy
   std::vector<std::unique_ptr<Mail>> mail_;
+  std::atomic<bool> holds_pushes_{false};
 };
 
 }}  // namespace trireme

@@ -230,6 +230,19 @@ TEST(HttpServingClocks, AnswerARequestThatIsTooSlow) {
   EXPECT_TRUE(talk.closed());
 }
 
+TEST(HttpServingClocks, RunOverAllChunksOfARequest) {
+  tr::ListenOptions options;
+  options.limits.request_time_max = std::chrono::seconds(5);
+  Conversation talk(http::serve(make_routes()), options);
+  EXPECT_EQ(talk.say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"), "");
+  EXPECT_EQ(talk.advance(std::chrono::seconds(2)), "");
+  EXPECT_EQ(talk.say("1\r\na"), "");
+  EXPECT_EQ(talk.advance(std::chrono::seconds(2)), "");
+  EXPECT_EQ(talk.say("\r\n1\r\nb"), "");
+  const std::string told = talk.advance(std::chrono::seconds(2));
+  EXPECT_TRUE(told.starts_with("HTTP/1.1 408 Request Timeout\r\n")) << told;
+}
+
 TEST(HttpServingClocks, EndAnIdleConnectionWithoutAWord) {
   tr::ListenOptions options;
   options.limits.idle_time_max = std::chrono::seconds(5);

@@ -32,6 +32,7 @@ struct Room {
     hall.last = socket;
     hall.told.push_back("open " + std::string(request.path()) + " " + socket.subprotocol());
     EXPECT_EQ(socket.send_text("welcome"), tr::SendResult::kQueued);
+    if (request.path() == "/ws/throws") throw std::runtime_error("secret");
   }
   http::Outgoing on_message(const http::Message& message) {
     if (message.bytes == "throw") throw std::runtime_error("secret");
@@ -71,14 +72,18 @@ class HttpUpgrades : public testing::Test {
       given.send({.data = "first", .id = "1"});
       events = std::move(given);
     });
+    routes.get("/throws", [](http::EventStream given) {
+      given.send("first");
+      throw std::runtime_error("secret");
+    });
     return routes;
   }
-  std::string shake(std::string more = "") {
-    return talk_.say(
-        "GET /ws/a HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        "Sec-WebSocket-Version: 13\r\n" +
-        more + "\r\n");
+  std::string shake(std::string more = "", const std::string& name = "a") {
+    return talk_.say("GET /ws/" + name +
+                     " HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+                     "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                     "Sec-WebSocket-Version: 13\r\n" +
+                     more + "\r\n");
   }
   // The server has ended its stream: it waits for the client's end, and for nothing else.
   bool has_ended() {
@@ -174,6 +179,36 @@ TEST_F(HttpUpgrades, DeflateWhereItWasAgreed) {
   EXPECT_EQ(again, message);
   EXPECT_EQ(talk_.say(client_frame(0xc1, deflating.deflate_message(std::string(9999, 'x'), 15))),
             http::close_frame(1009));
+}
+
+TEST_F(HttpUpgrades, AreWholeOrNotAtAll) {
+  const std::string told = shake("", "throws");
+  EXPECT_TRUE(told.starts_with("HTTP/1.1 500 ")) << told;
+  EXPECT_EQ(told.find("101"), std::string::npos) << told;
+  EXPECT_EQ(told.find("welcome"), std::string::npos) << told;
+  EXPECT_TRUE(has_ended()) << "what the session has published may be in use";
+}
+
+TEST_F(HttpUpgrades, OfAHandlerThatThrowsEndCut) {
+  const std::string told =
+      talk_.say("GET /throws HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(told.starts_with("HTTP/1.1 200 OK\r\n")) << told;
+  EXPECT_EQ(told.find("HTTP/1.1", 1), std::string::npos) << told;
+  EXPECT_FALSE(told.ends_with("\r\n0\r\n\r\n")) << "the client must see the cut";
+  EXPECT_TRUE(has_ended());
+}
+
+TEST_F(HttpUpgrades, ClockFragmentsAsOneMessage) {
+  tr::ListenOptions options;
+  options.limits.request_time_max = std::chrono::seconds(5);
+  Conversation talk(http::serve(make_routes(hall_, events_)), options);
+  talk.say(
+      "GET /ws/a HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+  EXPECT_EQ(talk.say(client_frame(0x01, "a")), "");
+  EXPECT_EQ(talk.advance(std::chrono::seconds(3)), "");
+  EXPECT_EQ(talk.say(client_frame(0x00, "b")), "");
+  EXPECT_EQ(talk.advance(std::chrono::seconds(3)), http::close_frame(1008));
 }
 
 TEST_F(HttpUpgrades, AreRefusedInHttp) {

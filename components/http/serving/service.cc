@@ -54,8 +54,6 @@ class ExchangeOfJob final : public detail::Exchange {
   void upgrade(const std::shared_ptr<const WebSocketRoute>& route) override;
 
  private:
-  // What a handler sends leaves before its reply, so the head of what it sends in leaves likewise.
-  bool send_head(std::string head);
   void refuse_upgrade(const Handshake& handshake);
 
   const std::shared_ptr<const ServingCore>& core_;
@@ -64,22 +62,16 @@ class ExchangeOfJob final : public detail::Exchange {
   ConnectionSession* session_;
 };
 
-bool ExchangeOfJob::send_head(std::string head) {
-  if (request_.peer().send(std::move(head)) == SendResult::kQueued) return true;
-  respond(Response(503).close());
-  return false;
-}
-
 std::optional<EventStream> ExchangeOfJob::begin_events() {
   const bool in_chunks = !request_.is_old();
-  const std::string head = head_of_events(core_->date_field(), in_chunks);
+  std::string head = head_of_events(core_->date_field(), in_chunks);
   if (request_.method() == Method::kHead) {
-    responder_.answer(Answer(std::string(head)).close_after());
+    responder_.answer(Answer(std::move(head)).close_after());
     return std::nullopt;
   }
-  if (!send_head(head)) return std::nullopt;
+  responder_.hold_pushes();
   session_->upgraded = std::make_unique<EventsUpgraded>();
-  responder_.answer(no_answer().then(std::make_shared<const EventsCodec>(in_chunks)));
+  responder_.answer(Answer(std::move(head)).then(std::make_shared<const EventsCodec>(in_chunks)));
   return EventStream(request_.peer(), in_chunks, std::string(request_.header("last-event-id")));
 }
 
@@ -96,15 +88,17 @@ void ExchangeOfJob::upgrade(const std::shared_ptr<const WebSocketRoute>& route) 
       request_.facts().has(MessageFacts::kUpgrade) && request_.method() == Method::kGet;
   Handshake handshake = shake_hands(request_.fields(), upgrades, request_.host(), route->handshake);
   if (handshake.status != 101) return refuse_upgrade(handshake);
-  if (!send_head("HTTP/1.1 101 Switching Protocols\r\n" + core_->date_field() + handshake.fields +
-                 "\r\n")) {
-    return;
-  }
+  std::string head =
+      "HTTP/1.1 101 Switching Protocols\r\n" + core_->date_field() + handshake.fields + "\r\n";
+  responder_.hold_pushes();
   auto shared = std::make_shared<const detail::WebSocketShared>(route, std::move(handshake));
-  session_->upgraded = std::make_unique<WebSocketUpgraded>(
-      shared, request_.peer(), route->factory->make(WebSocket(request_.peer(), shared), request_));
-  responder_.answer(no_answer().then(
-      std::make_shared<const WebSocketCodec>(std::move(shared), request_.base().kind())));
+  // The user's constructor: it may publish the socket, may block and may throw.
+  auto session = route->factory->make(WebSocket(request_.peer(), shared), request_);
+  session_->upgraded =
+      std::make_unique<WebSocketUpgraded>(shared, request_.peer(), std::move(session));
+  responder_.answer(
+      Answer(std::move(head))
+          .then(std::make_shared<const WebSocketCodec>(std::move(shared), request_.base().kind())));
 }
 
 }  // namespace

@@ -28,6 +28,11 @@ class Responder {
   // The handler's thread. One of the two, once.
   virtual void answer(Answer&& answer) = 0;
   virtual Reply take_reply() = 0;
+  // The handler's thread, before it answers and before anybody may know of what it makes. Its
+  // answer will switch the connection to another codec. What is sent to the connection from now on,
+  // by whomever, is for that codec, and leaves behind the answer. If the answer does not switch, or
+  // comes too late, nothing of it leaves, and the connection ends.
+  virtual void hold_pushes() = 0;
 
  protected:
   ~Responder() = default;
