@@ -32,7 +32,8 @@ WHAT = ("all", "control", "echo", "lines", "offload", "churn", "stream", "latenc
 
 DESCRIPTION = ("Trireme beside floor programs and peers: tables and charts in "
                "build/bench-results/. "
-               "`./dev bench blocking` measures mixes of requests that block.")
+               "`./dev bench blocking` measures mixes of requests that block, "
+               "`./dev bench databases` servers in front of databases.")
 
 
 def parse(words):
