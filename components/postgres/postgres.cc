@@ -4,11 +4,16 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <future>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "trireme/blocking.h"
@@ -78,6 +83,10 @@ void limit_silence(int fd, nanoseconds time_max) {
   const auto time = static_cast<unsigned>(std::clamp<int64_t>(limit, 1'000, 3'600'000));
   ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &time, sizeof(time));
 }
+
+struct FreeCancel {
+  void operator()(PGcancel* handle) const { PQfreeCancel(handle); }
+};
 
 std::string text_of(milliseconds time) { return std::to_string(time.count()); }
 
@@ -244,21 +253,40 @@ Rows Connection::receive(TimePoint until) {
       }
       given_up = failure_of(waited);
       until = after(kCancelTimeMax);
-      cancel();
+      is_lost_ = !cancel(until);
+      if (is_lost_) return Rows(std::move(*given_up));
     } else if (PQconsumeInput(connection) != 1) {
       return Rows(lost());
     }
   }
 }
 
-// Opens a connection of its own, and waits for it: a second one for a server that lives, and
-// tcp_user_timeout for one that does not.
-void Connection::cancel() {
-  PGcancel* const handle = PQgetCancel(connection_.get());
-  if (handle == nullptr) return;
-  std::array<char, 256> error{};
-  PQcancel(handle, error.data(), static_cast<int>(error.size()));
-  PQfreeCancel(handle);
+// PQcancel waits for the server without a limit, and one that hangs never ends that wait. So it has
+// a thread of its own, which owns all it uses, and is left behind then. False: not in time, and the
+// connection must not be used again: the word may come in the midst of its next statement.
+bool Connection::cancel(TimePoint until) {
+  std::unique_ptr<PGcancel, FreeCancel> handle(PQgetCancel(connection_.get()));
+  if (handle == nullptr) return false;
+  std::promise<void> taken;
+  const std::future<void> is_taken = taken.get_future();
+  auto ask = [handle = std::move(handle), taken = std::move(taken)]() mutable {
+    ::pthread_setname_np(::pthread_self(), "pg-cancel");
+    std::array<char, 256> error{};
+    PQcancel(handle.get(), error.data(), static_cast<int>(error.size()));
+    taken.set_value();
+  };
+  // Signals are the server's: none is for that thread.
+  sigset_t all, before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool is_asked = true;
+  try {
+    std::thread(std::move(ask)).detach();
+  } catch (const std::system_error&) {
+    is_asked = false;  // the server's statement_timeout ends it
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return is_asked && is_taken.wait_until(until) == std::future_status::ready;
 }
 
 bool Connection::is_alive() {

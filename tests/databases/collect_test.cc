@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "databases/database_test.h"
 #include "databases/private_server.h"
 #include "support/collect_rounds.h"
 #include "support/wait.h"
@@ -44,11 +45,11 @@ struct OnPostgres {
   using Server = databases::Postgres;
   static constexpr const char* kName = "PostgreSQL";
   static std::string url(const Server& server) { return server.url(); }
-  static void execute(const Server& server, const std::vector<std::string>& statements) {
-    auto made = tr::postgres::Connection::connect({.url = server.url()});
-    ASSERT_TRUE(made.ok()) << made.error().message;
-    run(made.value(), statements);
+  static tr::postgres::Connection connect(const Server& server) {
+    return databases::connect<tr::postgres::Connection>(tr::postgres::Options{.url = server.url()});
   }
+  static std::vector<std::string> lock() { return {"BEGIN", "LOCK TABLE readings"}; }
+  static constexpr const char* kUnlock = "COMMIT";
 };
 #endif
 
@@ -59,14 +60,22 @@ struct OnMariaDb {
   static std::string url(const Server& server) {
     return "mysql://root@localhost/collect?socket=" + server.socket();
   }
-  static void execute(const Server& server, const std::vector<std::string>& statements) {
-    auto made = tr::mariadb::Connection::connect({.path = server.socket(), .user = "root"});
-    ASSERT_TRUE(made.ok()) << made.error().message;
-    run(made.value(), {"CREATE DATABASE IF NOT EXISTS collect", "USE collect"});
-    run(made.value(), statements);
+  static tr::mariadb::Connection connect(const Server& server) {
+    auto made = databases::connect<tr::mariadb::Connection>(
+        tr::mariadb::Options{.path = server.socket(), .user = "root"});
+    run(made, {"CREATE DATABASE IF NOT EXISTS collect", "USE collect"});
+    return made;
   }
+  static std::vector<std::string> lock() { return {"LOCK TABLES readings WRITE"}; }
+  static constexpr const char* kUnlock = "UNLOCK TABLES";
 };
 #endif
+
+template <class Database>
+void execute(const typename Database::Server& server, const std::vector<std::string>& statements) {
+  auto connection = Database::connect(server);
+  run(connection, statements);
+}
 
 template <class Database>
 class CollectOn : public ::testing::Test {
@@ -76,7 +85,7 @@ class CollectOn : public ::testing::Test {
     if (server_ == nullptr) {
       GTEST_SKIP() << Database::kName << " is missing: `./dev test --databases` installs it";
     }
-    Database::execute(*server_, {"DROP TABLE IF EXISTS readings"});
+    execute<Database>(*server_, {"DROP TABLE IF EXISTS readings"});
   }
   void TearDown() override {
     if (server_ != nullptr) server_->start();
@@ -157,7 +166,7 @@ TYPED_TEST(CollectOn, RangeInPagesFindsEachRowOnce) {
         (values.empty() ? "('d','m'," : ",('d','m',") + std::to_string(row) + "," + time + ")";
     if (row % 5'000 != 0) continue;
     const std::string insert = "INSERT INTO readings(device, metric, value, time) VALUES ";
-    TypeParam::execute(*this->server_,
+    execute<TypeParam>(*this->server_,
                        {insert + values, "BEGIN", insert + "('d','m',0,20)", "ROLLBACK"});
     values.clear();
   }
@@ -200,7 +209,7 @@ TYPED_TEST(CollectOn, ManyClientsShareCommits) {
 
 TYPED_TEST(CollectOn, ARowThatBreaksARuleOfTheOperatorsFailsAlone) {
   this->open();
-  TypeParam::execute(*this->server_,
+  execute<TypeParam>(*this->server_,
                      {"CREATE UNIQUE INDEX one_each ON readings(device, metric, time)"});
   EXPECT_EQ(this->say("a m 1 1"), "OK");
   std::mutex mutex;
@@ -228,12 +237,12 @@ TYPED_TEST(CollectOn, ARowThatBreaksARuleOfTheOperatorsFailsAlone) {
 }
 
 TYPED_TEST(CollectOn, RefusesWhatItCannotUse) {
-  TypeParam::execute(*this->server_, {"CREATE TABLE readings(other INT)"});
+  execute<TypeParam>(*this->server_, {"CREATE TABLE readings(other INT)"});
   const auto foreign = Collect::open({.path = this->url()});
   ASSERT_FALSE(foreign.ok());
   EXPECT_TRUE(foreign.error().message.starts_with("cannot use the database: "))
       << foreign.error().message;
-  TypeParam::execute(*this->server_, {"DROP TABLE readings"});
+  execute<TypeParam>(*this->server_, {"DROP TABLE readings"});
   this->server_->kill();
   const auto away = Collect::open({.path = this->url()});
   ASSERT_FALSE(away.ok());
@@ -255,6 +264,21 @@ TYPED_TEST(CollectOn, WhileTheDatabaseIsAwayRowsAreRefusedInTime) {
   ASSERT_TRUE(this->server_->start());
   EXPECT_TRUE(wait_until([&] { return this->say("d m 3 3") == "OK"; })) << "by itself";
   EXPECT_TRUE(wait_until([&] { return this->say("LAST d m") == "3 3"; }));
+}
+
+// Somebody holds the table: a commit that takes ten seconds is given up.
+TYPED_TEST(CollectOn, ACommitThatTakesTooLongIsUnknown) {
+  this->open();
+  EXPECT_EQ(this->say("d m 1 1"), "OK");
+  {
+    auto holds = TypeParam::connect(*this->server_);
+    run(holds, TypeParam::lock());
+    const std::string answer = this->say("d m 2 2");
+    EXPECT_TRUE(answer.starts_with("ERR unknown whether it is stored: ")) << answer;
+    run(holds, {TypeParam::kUnlock});
+  }
+  EXPECT_TRUE(wait_until([&] { return this->say("d m 3 3") == "OK"; }));
+  EXPECT_EQ(this->say("LAST d m"), "3 3");
 }
 
 // The database is killed again and again; each row that was answered OK is there.

@@ -97,6 +97,20 @@ TEST_F(MariaDbTest, AStatementThatTakesTooLongIsGivenUpAndEndsAtTheServer) {
   }));
 }
 
+TEST_F(MariaDbTest, AServerThatHangsHoldsUpNobody) {
+  auto database = connect();
+  auto options = this->options();
+  options.connect_time_max = 50ms;
+  server_->hang();
+  const auto begin = support::Clock::now();
+  EXPECT_EQ(database.query("SELECT 1", {}, 50ms).failure().kind, Kind::kTime);
+  EXPECT_FALSE(database.is_alive());
+  EXPECT_FALSE(db::Connection::connect(options).ok());
+  EXPECT_LT(support::Clock::now() - begin, 60s);
+  server_->go_on();
+  EXPECT_TRUE(connect().query("SELECT 1"));
+}
+
 TEST_F(MariaDbTest, AStatementEndsWithItsRequest) {
   tr::Pool<db::Connection> pool(db::pool_options(options()));
   TestServer server({.io_workers = 1});

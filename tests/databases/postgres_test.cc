@@ -126,6 +126,21 @@ TEST_F(PostgresTest, AStatementThatTakesTooLongIsCancelledAtTheServer) {
   EXPECT_EQ(limited.value().query("SHOW statement_timeout").text(0, 0), "1h");
 }
 
+// Its connections live, but nobody takes new ones, such as that of PQcancel.
+TEST_F(PostgresTest, AServerThatHangsHoldsUpNobody) {
+  auto database = connect();
+  server_->hang();
+  const auto begin = support::Clock::now();
+  const pg::Rows late = database.query("SELECT pg_sleep(600), 'hangs'", {}, 50ms);
+  EXPECT_EQ(late.failure().kind, Kind::kTime);
+  EXPECT_FALSE(database.is_alive()) << "who knows what will be cancelled";
+  const auto none = pg::Connection::connect({.url = server_->url(), .connect_time_max = 50ms});
+  EXPECT_FALSE(none.ok());
+  EXPECT_LT(support::Clock::now() - begin, 60s);
+  server_->go_on();
+  EXPECT_TRUE(wait_until([&] { return running("'hangs'") == "0"; }));
+}
+
 TEST_F(PostgresTest, AStatementEndsWithItsRequest) {
   tr::Pool<pg::Connection> pool(pg::pool_options(options()));
   TestServer server({.io_workers = 1});

@@ -103,6 +103,12 @@ void Process::signal(int number) {
   if (pid_ > 0) ::kill(pid_, number);
 }
 
+void Process::stop() {
+  signal(SIGSTOP);
+  while (::waitpid(pid_, nullptr, WUNTRACED) < 0 && errno == EINTR) {
+  }
+}
+
 void Process::kill() {
   if (pid_ <= 0) return;
   ::kill(-pid_, SIGKILL);

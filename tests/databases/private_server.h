@@ -4,6 +4,7 @@
 // Thread: the test's.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <functional>
@@ -28,6 +29,7 @@ class Process {
   // Waits until it has ended: its status, or 128 and its signal.
   int wait_exit();
   void signal(int number);
+  void stop();  // SIGSTOP, and waits until none of its threads runs
   void kill();  // kill -9, and waits
   bool has_ended();
   bool is_running() const { return pid_ > 0; }
@@ -47,8 +49,11 @@ class PrivateServer {
 
   // Starts it, or starts it again after kill(): false if it does not answer within a minute.
   bool start();
-  // As kill -9 of the machine's administrator: of all its processes.
+  // As kill -9 of the machine's administrator.
   void kill();
+  // Its main process hangs, until it goes on.
+  void hang() { process_.stop(); }
+  void go_on() { process_.signal(SIGCONT); }
   const std::string& folder() const { return folder_; }
   std::string log() const;
 

@@ -74,6 +74,20 @@ TEST_F(RedisTest, ACommandThatTakesTooLongIsGivenUp) {
   EXPECT_EQ(cache.command({"PING"}).kind(), Kind::kConnection);
 }
 
+TEST_F(RedisTest, AServerThatHangsHoldsUpNobody) {
+  auto cache = connect();
+  auto options = this->options();
+  options.database = 1;  // so that it says a word
+  options.connect_time_max = 50ms;
+  server_->hang();
+  const auto begin = support::Clock::now();
+  EXPECT_EQ(cache.command({"PING"}, 50ms).kind(), Kind::kTime);
+  EXPECT_FALSE(db::Connection::connect(options).ok());
+  EXPECT_LT(support::Clock::now() - begin, 60s);
+  server_->go_on();
+  EXPECT_EQ(connect().command({"PING"}).text(), "PONG");
+}
+
 TEST_F(RedisTest, ACommandEndsWithItsRequest) {
   auto options = this->options();
   options.command_time_max = 1h;

@@ -115,7 +115,7 @@ class Connection {
 
   Failure send(const std::string& sql, const std::vector<Param>& params, TimePoint until);
   Rows receive(TimePoint until);
-  void cancel();
+  bool cancel(TimePoint until);
   Failure lost() const;
 
   std::unique_ptr<pg_conn, Finish> connection_;
