@@ -34,6 +34,7 @@ void add_books(Stats& stats, const Books& books) {
   stats.hand_overs_asked += books.hand_overs_asked.get();
   stats.hand_overs_told += books.hand_overs_told.get();
   stats.stalls += books.stalls.get();
+  stats.streams_refused += books.streams_refused.get();
   stats.layer_steps_inline += books.layer_steps_inline.get();
   stats.layer_steps_on_workers += books.layer_steps_on_workers.get();
   stats.layer_steps_refused += books.layer_steps_refused.get();

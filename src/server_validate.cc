@@ -26,6 +26,7 @@ constexpr uint32_t kTimersMax = 250;      // counted with 8 bits
 constexpr uint32_t kCallsMax = 65'535;    // with 16 bits
 constexpr size_t kListenersMax = 65'535;  // likewise
 constexpr uint32_t kLayerStepsMax = 1 << 20;
+constexpr uint32_t kStreamQueueMax = 1 << 20;
 
 // The first amount of a connection that is out of its bounds, or null.
 const char* wrong_amount(const Limits& limits) {
@@ -143,6 +144,19 @@ Result<Done> validate_listening(const Listening& listening) {
   return Done{};
 }
 
+namespace {
+
+// A wait for a client needs the loop that its handler would keep.
+Result<Done> validate_streams(const Listening& listening, Dispatch of_server) {
+  if (listening.options.dispatch.value_or(of_server) != Dispatch::kInline) return Done{};
+  if (!listening.options.streams && !listening.codec->marks_streams()) return Done{};
+  return usage("cannot serve '" + listening.url +
+               "' with Dispatch::kInline: its handlers wait on streams, and the loop that they "
+               "would keep is the one that brings the bytes; choose kAdaptive or kWorkers");
+}
+
+}  // namespace
+
 Result<Done> validate_options(const ServerOptions& options,
                               const std::vector<std::unique_ptr<Listening>>& listenings) {
   if (listenings.empty()) return usage("nothing to serve: call listen() before start()");
@@ -151,6 +165,10 @@ Result<Done> validate_options(const ServerOptions& options,
     return usage("io_workers must be 0 to 1023");
   if (options.data_workers < 1 || options.data_workers > 10000)
     return usage("data_workers must be 1 to 10000");
+  if (options.stream_workers < 0 || options.stream_workers > options.data_workers)
+    return usage("stream_workers must be 0 to data_workers");
+  if (options.stream_queue_max > kStreamQueueMax)
+    return usage("stream_queue_max must be 0 to 1048576");
   if (options.layer_workers < 0 || options.layer_workers > 1023)
     return usage("layer_workers must be 0 to 1023");
   if (options.layer_steps_max < 1 || options.layer_steps_max > kLayerStepsMax)
@@ -175,6 +193,7 @@ Result<Done> validate_options(const ServerOptions& options,
     Result<Endpoint> endpoint = parse_endpoint(listening->url);
     if (!endpoint) return endpoint.error();
     Result<Done> valid = validate_listening(*listening);
+    if (valid) valid = validate_streams(*listening, options.dispatch);
     if (valid) valid = validate_kind(listening->url, endpoint.value(), listening->options);
     if (!valid) return valid;
   }

@@ -1,7 +1,7 @@
 // A front end to PostgreSQL: `GET ID` and `SET ID NAME` as lines, 16 connections for all clients.
 //
-//   $ example_front_end postgres:///app?host=/run/postgresql
-//   $ nc -N 127.0.0.1 7000 <<<'GET 17'
+//   $ example_front_end postgres:///app?host=/run/postgresql [URL]
+//   $ nc 127.0.0.1 7000 <<<'GET 17'
 #include <chrono>
 #include <iostream>
 #include <string>
@@ -39,7 +39,8 @@ int main(int argc, char** argv) {
     return rows.size() == 0 ? std::string("NONE") : tr::one_line(std::string(rows.text(0, 0)));
   };
   tr::Server server({.data_workers = 64});
+  // A client that ends its stream has gone away: its statement is cancelled.
   server.listen(argc > 2 ? argv[2] : "tcp://127.0.0.1:7000", tr::lines(), answer,
-                {.handler_time_max = 2s});
+                {.handler_time_max = 2s, .half_close = tr::HalfClose::kGone});
   return server.run([&] { std::cout << "listening on " << server.urls()[0] << std::endl; });
 }

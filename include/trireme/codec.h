@@ -97,6 +97,10 @@ class Codec {
   // `read_ahead_bytes_max`. No answer may switch from such a codec to another.
   virtual bool decodes_ahead() const { return false; }
 
+  // Before start(). True: some of its requests have DecodedFrame::streams. A listener with
+  // Dispatch::kInline is refused.
+  virtual bool marks_streams() const { return false; }
+
   // Loop thread. For codecs without decoders. Looks at `input`: all bytes that have arrived and
   // were not consumed, borrowed for the call. `ended`: no more will come. The server calls again
   // until the answer is kEnd, or kIncomplete with nothing consumed. A codec must refuse frames

@@ -20,6 +20,9 @@ namespace trireme { inline namespace v0 {
 struct DecodedFrame : Frame {
   // kRequest. Not empty: the bytes of the request, in place of `payload`. The request owns them.
   std::string owned{};
+  // kRequest. Its handler waits on streams, as with ListenOptions::streams. The codec must say so
+  // before: marks_streams().
+  bool streams = false;
   // kRequest. What was understood of it, for `request.as<T>()`. Owners: the request until its
   // handler has returned, and the decoder if it keeps one: with use_count() of 1 it may be used
   // again.

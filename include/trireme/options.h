@@ -227,6 +227,11 @@ struct ListenOptions {
   // Where the handlers of this listener run. Empty: where ServerOptions::dispatch says. A listener
   // with kInline answers even while every data worker is in a handler.
   std::optional<Dispatch> dispatch{};
+  // The handlers of this listener wait on streams: for the rest of a request, or for a client to
+  // take what they write (docs/streams.md). Each takes one of ServerOptions::stream_workers before
+  // it starts, on a data worker whatever `dispatch` says. A listener with kInline is refused. A
+  // codec may say so of single requests instead: DecodedFrame::streams.
+  bool streams = false;
   // Kinds of requests for which `adaptive` learns nothing. A kind that is pinned to kInline starts
   // even while every data worker is in a handler.
   std::vector<PinnedKind> pinned_kinds{};
@@ -251,6 +256,13 @@ struct ServerOptions {
   // Threads for handlers that block, and spares: at most this many handlers block at once. They
   // start on demand.
   int data_workers = 32;
+  // At most this many data workers run handlers that wait on streams, so that slow clients leave
+  // the others to all else. Further such requests wait in order. 0: half of `data_workers`, and at
+  // least 1. At most `data_workers`.
+  int stream_workers = 0;
+  // So many requests wait for one of them at most. The next one is refused: the codec's busy reply.
+  // 0 to 1,048,576.
+  uint32_t stream_queue_max = 65'536;
   // Threads for the steps of transport layers that compute for long, such as TLS handshakes. They
   // start on demand, and stay. 0: one for each CPU, as with io_workers. At most 1,023. Not used by
   // listeners with Dispatch::kInline: there the loop computes.

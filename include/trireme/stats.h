@@ -78,6 +78,9 @@ struct Stats {
   uint64_t stall_reports = 0;  // lines in the log about them, and about hand-overs (debug)
   uint64_t data_workers = 0;   // threads now
 
+  // Requests whose handlers wait on streams that were refused, over `stream_queue_max`.
+  uint64_t streams_refused = 0;
+
   // transport layers: steps that compute for long, such as those of TLS handshakes
   uint64_t layer_steps_inline = 0;      // on the loop's thread: under kInline
   uint64_t layer_steps_on_workers = 0;  // on threads of their own

@@ -12,6 +12,11 @@ namespace trireme { inline namespace v0 {
 Job* Dispatcher::put_aside(Job& job) {
   loop_.assume_held();
   Connection& connection = Connection::of(job);
+  if (connection.listening->options.streams && job.run.kind == JobKind::kRequest)
+    job.run.permit = StreamPermit::kWanted;
+  if (job.run.permit == StreamPermit::kWanted && crew_->is_stream_line_full()) {
+    return refuse_stream(job);
+  }
   // A session's callbacks cost nothing: on_close must come however little memory is left.
   const size_t cost = job.run.kind == JobKind::kRequest
                           ? sizeof(Job) + BlockCache::capacity_for(job.requests.bytes().size())
@@ -27,6 +32,17 @@ Job* Dispatcher::put_aside(Job& job) {
   if (job.requests.count > 1) out_.watch(job, loop_.now());
   out_.put_aside(job);
   sender_.grant_writing(connection, job);  // last: a send that fails closes, and withdraws the job
+  return nullptr;
+}
+
+// It goes home at once, unstarted: Finisher answers. Nobody looks at its requests any more.
+Job* Dispatcher::refuse_stream(Job& job) {
+  job.run.permit = StreamPermit::kRefused;
+  job.home.on_data_worker = true;
+  job.home.in_read_buffer = false;
+  books_.jobs_on_data_workers.add(job.requests.count);
+  books_.streams_refused.add(job.requests.count);
+  loop_.post(std::unique_ptr<Mail>(&job));
   return nullptr;
 }
 

@@ -81,6 +81,7 @@ class Dispatcher {
   Job* find_callback(Connection& connection);
   Job* make_callback(Connection& connection, JobKind kind);
   Job* put_aside(Job& job);
+  Job* refuse_stream(Job& job);
 
   ServerContext& context_;
   EventLoop& loop_;

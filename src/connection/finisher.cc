@@ -127,7 +127,13 @@ void Finisher::finish_unstarted(Connection& connection, Job& job) {
   if (connection.life.is_muted()) {
     return parts_.replies.answer(connection, job.requests.number, no_answer());
   }
+  if (job.run.permit == StreamPermit::kRefused) return refuse_all(connection, job);
   parts_.replies.expire(connection, job.requests.number);
+}
+
+void Finisher::refuse_all(Connection& connection, const Job& job) {
+  for (uint32_t i = 0; i < job.requests.count && connection.is_live(); ++i)
+    parts_.replies.answer(connection, job.requests.number + i, busy());
 }
 
 // The replies have left, or a part of them, from the data worker. The books, and the rest.

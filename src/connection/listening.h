@@ -49,6 +49,7 @@ struct Listening {
   // Before start(). `of_server`: where handlers run that have no policy of their own.
   void prepare(Dispatch of_server) {
     dispatch = options.dispatch.value_or(of_server);
+    if (options.streams) dispatch = Dispatch::kWorkers;
     is_overlapping = options.ordering != Ordering::kSerial;
     is_unordered = options.ordering == Ordering::kUnordered;
     notes_requests = is_unordered || has_deadline();

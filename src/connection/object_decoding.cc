@@ -138,6 +138,8 @@ Job* ObjectDecoding::make_request(Connection& connection, Found& found) {
   attached.view = std::move(frame.view);
   attached.tag = frame.tag;
   requests.has_attached = true;
+  if (frame.streams && connection.listening->dispatch != Dispatch::kInline)
+    job->run.permit = StreamPermit::kWanted;
   const bool is_owned = !attached.owned.empty();
   if (!attached.frame.empty()) {
     requests.begin = attached.frame.data();

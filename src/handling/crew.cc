@@ -190,8 +190,11 @@ void Crew::run(CrewMember& me) {
   // With more jobs waiting, one wake-up will do for several; with none, this one may block for
   // long.
   if (jobs_.length_hint() == 0) wake_quiet_loops(me);
-  if (job->cancellation.has_expired(now))
+  const bool has_permit = job->may_wait_on_streams();
+  if (job->cancellation.has_expired(now)) {
+    if (has_permit) jobs_.give_back_permit();
     return context_.post(job->run.id, std::unique_ptr<Mail>(job));
+  }
   job->times.begin(platform_, now, job->run.cpu_timed);
   if (poll_time_max_ > Duration(0)) at_work_.add();
   me.running.note(job->home.service_name, job->run.id, job->times.begun);
@@ -199,6 +202,7 @@ void Crew::run(CrewMember& me) {
   while (job->run_next()) {
   }
   job->end(nullptr);
+  if (has_permit) jobs_.give_back_permit();
   if (job->run.timed) job->times.end(platform_, job->run.cpu_timed);
   me.running.clear();
   if (poll_time_max_ > Duration(0)) at_work_.subtract();

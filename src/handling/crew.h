@@ -60,6 +60,7 @@ class Crew : public std::enable_shared_from_this<Crew> {
   void submit(Job* first) { jobs_.submit(first); }
   [[nodiscard]] bool withdraw(Job& job) { return jobs_.withdraw(job); }
   bool nudge() { return jobs_.nudge(); }
+  bool is_stream_line_full() const { return jobs_.is_stream_line_full(); }
   // Any thread. A hint: polling before sleep is switched on, and no more threads are at work than
   // there are CPUs.
   bool may_poll() const {

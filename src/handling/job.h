@@ -55,6 +55,15 @@ enum class JobKind : uint8_t {
   kStop
 };
 
+// Whether a handler may wait on streams: ReadyJobs gives permits out.
+enum class StreamPermit : uint8_t {
+  kNone,     // it may not, and does not want to
+  kWanted,   // it must not start without
+  kInLine,   // it waits for one
+  kHeld,     // it may
+  kRefused,  // too many wait: it does not start
+};
+
 // What detail::Service::open has made; what it points to, only the service knows.
 using SessionPointer = void*;
 
@@ -77,8 +86,9 @@ class alignas(64) Job final : public QueuedJob, public OutboxOwner, private deta
   struct Run {
     bool reply_taken = false;  // the answer comes, or came, through a Reply
     bool threw = false;
-    bool timed = false;      // `times` is wanted: what its handlers take
-    bool cpu_timed = false;  // and what of it they compute
+    bool timed = false;                         // `times` is wanted: what its handlers take
+    bool cpu_timed = false;                     // and what of it they compute
+    StreamPermit permit = StreamPermit::kNone;  // guarded by the ready queue's mutex while it waits
     JobKind kind = JobKind::kRequest;
     CloseReason close_reason = CloseReason::kPeerClosed;
     ServerContext* context = nullptr;
@@ -125,6 +135,9 @@ class alignas(64) Job final : public QueuedJob, public OutboxOwner, private deta
   // Runs one handler. Everything it throws ends here. True: there is one more to run.
   bool run_next() noexcept;
 
+  // The thread that runs it: a call that waits on a stream may wait.
+  bool may_wait_on_streams() const { return run.permit == StreamPermit::kHeld; }
+
   uint32_t reported_kind() const { return requests.count > 0 ? requests.all[0].kind : kCallback; }
   // After end(): what its handlers left to send, in order, when nothing else was asked for. The
   // pieces view the job and `envelope`, which is filled for that. False: the codec has made a
@@ -169,6 +182,7 @@ class alignas(64) Job final : public QueuedJob, public OutboxOwner, private deta
 // Nothing but stores of constants, in the order of their places in memory.
 inline void Job::reset() {
   run.reply_taken = run.threw = run.timed = run.cpu_timed = false;
+  run.permit = StreamPermit::kNone;
   loan.by = nullptr;
   loan.asked_as = 0;
   cancellation.reset();

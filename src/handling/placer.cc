@@ -12,6 +12,7 @@ void Placer::add_listener(const std::vector<PinnedKind>& pinned) {
 // Without a reserve only kinds start here that are pinned to the loop: nobody could take the loop
 // from one that blocks, but of these the user has promised that they do not.
 bool Placer::place(Job& job, Kinds& kinds) {
+  if (job.run.permit != StreamPermit::kNone) return false;  // nothing is learned of who waits
   KindRecord& record =
       job.run.kind == JobKind::kRequest ? kinds.of(job.requests.all[0].kind) : kinds.of_callbacks();
   job.home.record = &record;

@@ -10,6 +10,8 @@
 //                                  reserve; if it is pinned to the loop, without a reserve, too
 //   adaptive  its loop may not     if its kind is pinned to the loop: nobody could take it
 //
+// A handler that waits on streams never starts here: it needs a permit, which ReadyJobs gives.
+//
 // Under `adaptive` it learns from every job that has ended, and from every loss of the loop.
 #pragma once
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 
 #include "runtime/check.h"
 
@@ -16,46 +17,138 @@ constexpr Duration kOldHead =
 constexpr Duration kCountPause = std::chrono::microseconds(50);
 constexpr size_t kWokenAtOnce = 32;
 
+int permits_of(const ServerOptions& options) {
+  return options.stream_workers > 0 ? options.stream_workers
+                                    : std::max(1, options.data_workers / 2);
+}
+
+// Jobs of one turn, linked both ways.
+struct Chain {
+  Job* first = nullptr;
+  Job* last = nullptr;
+  size_t count = 0;
+
+  void add(Job& job) {
+    job.next = nullptr;
+    job.previous = last;
+    if (last == nullptr) {
+      first = &job;
+    } else {
+      last->next = &job;
+    }
+    last = &job;
+    ++count;
+  }
+};
+
 }  // namespace
+
+ReadyJobs::ReadyJobs(ServerContext& context, Members& members, bool takes_loops)
+    : context_(context),
+      platform_(context.platform),
+      members_(members),
+      takes_loops_(takes_loops),
+      permits_(permits_of(context.options)) {}
 
 ReadyJobs::~ReadyJobs() {
   MutexLock lock(members_.mutex);
   CHECK(is_empty(members_.mutex), "a job was left in the ready queue");
+  CHECK(line_.oldest(members_.mutex) == nullptr, "a job was left without a permit");
 }
 
 void ReadyJobs::submit(Job* first) {
   if (first == nullptr) return;
   const TimePoint now = platform_.clock.now();
-  size_t count = 0;
-  Job* last = nullptr;
-  for (Job* job = first; job != nullptr; job = static_cast<Job*>(job->next)) {
+  Chain ready, wanting;
+  for (Job* job = first; job != nullptr;) {
+    Job* const next = static_cast<Job*>(job->next);
     job->queued_at = now;
     job->is_put_aside = false;
-    last = job;
-    ++count;
+    (job->run.permit == StreamPermit::kWanted ? wanting : ready).add(*job);
+    job = next;
   }
-  CrewMember* woken = nullptr;
-  bool grow = false;
+  Call call;
   {
     MutexLock lock(members_.mutex);
-    queue_.push(members_.mutex, first, last, count);
-    // Who is active takes these jobs after his own. Not on one CPU, which he would wait for first,
-    // and not where jobs come here because loops lack a reserve: threads are needed for that, too.
-    const size_t wanted = members_.active_wanted();
-    if (!takes_loops_ && wanted > 1 && members_.count_at_work(now).active >= wanted) return;
-    woken = members_.pop_idle();
-    grow = woken == nullptr && members_.may_grow() && now >= no_start_before_ &&
-           (length_hint() == count || is_old(members_.mutex, now));
-    if (grow) members_.begin_start();
-    if (woken == nullptr && !grow) woken = members_.pop_parked_watcher();
+    const size_t before = length_hint();
+    if (ready.first != nullptr) queue_.push(members_.mutex, ready.first, ready.last, ready.count);
+    if (wanting.first != nullptr) queue_with_permit(wanting.first);
+    const size_t queued = length_hint() - before;
+    if (queued > 0) call = call_somebody(queued, now);
   }
-  if (woken != nullptr) return platform_.threads.unpark(woken->spot);
-  if (grow) start_thread(now);
+  make(call, now);
+}
+
+// As many as there are permits for; the others stand in line.
+void ReadyJobs::queue_with_permit(Job* first) {
+  int permits = permits_hint();
+  while (first != nullptr) {
+    Job* const job = std::exchange(first, static_cast<Job*>(first->next));
+    job->next = nullptr;
+    job->previous = nullptr;
+    const bool has_permit = permits > 0;
+    if (has_permit) --permits;
+    job->run.permit = has_permit ? StreamPermit::kHeld : StreamPermit::kInLine;
+    (has_permit ? queue_ : line_).push(members_.mutex, job, job, 1);
+  }
+  permits_.store(permits, std::memory_order_relaxed);
+}
+
+// Nobody is left behind: with a permit to be had the line is empty.
+bool ReadyJobs::pass_permit_on(TimePoint now) {
+  Job* const job = line_.pop(members_.mutex);
+  if (job == nullptr) {
+    permits_.store(permits_hint() + 1, std::memory_order_relaxed);
+    return false;
+  }
+  job->run.permit = StreamPermit::kHeld;
+  job->queued_at = now;
+  queue_.push(members_.mutex, job, job, 1);
+  return true;
+}
+
+// This thread looks for a job next, and takes this one if there is none in front of it.
+void ReadyJobs::give_back_permit() {
+  const TimePoint now = platform_.clock.now();
+  Call call;
+  {
+    MutexLock lock(members_.mutex);
+    if (pass_permit_on(now) && length_hint() > 1) call = call_somebody(1, now);
+  }
+  make(call, now);
+}
+
+ReadyJobs::Call ReadyJobs::call_somebody(size_t queued, TimePoint now) {
+  // Who is active takes these jobs after his own. Not on one CPU, which he would wait for first,
+  // and not where jobs come here because loops lack a reserve: threads are needed for that, too.
+  const size_t wanted = members_.active_wanted();
+  if (!takes_loops_ && wanted > 1 && members_.count_at_work(now).active >= wanted) return {};
+  Call call;
+  call.woken = members_.pop_idle();
+  call.starts = call.woken == nullptr && members_.may_grow() && now >= no_start_before_ &&
+                (length_hint() == queued || is_old(members_.mutex, now));
+  if (call.starts) members_.begin_start();
+  if (call.woken == nullptr && !call.starts) call.woken = members_.pop_parked_watcher();
+  return call;
+}
+
+void ReadyJobs::make(const Call& call, TimePoint now) {
+  if (call.woken != nullptr) return platform_.threads.unpark(call.woken->spot);
+  if (call.starts) start_thread(now);
 }
 
 bool ReadyJobs::withdraw(Job& job) {
-  MutexLock lock(members_.mutex);
-  return queue_.remove(members_.mutex, job);
+  const TimePoint now = platform_.clock.now();
+  Call call;
+  bool was_there = false;
+  {
+    MutexLock lock(members_.mutex);
+    if (job.run.permit == StreamPermit::kInLine) return line_.remove(members_.mutex, job);
+    was_there = queue_.remove(members_.mutex, job);
+    if (was_there && job.may_wait_on_streams() && pass_permit_on(now)) call = call_somebody(1, now);
+  }
+  make(call, now);
+  return was_there;
 }
 
 Job* ReadyJobs::pop(Mutex& guard) {

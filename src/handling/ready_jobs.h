@@ -8,6 +8,12 @@
 // that would sleep while jobs wait looks again after a tick. Requests that nobody waits for any
 // more - the client is gone, the deadline has passed - are not started: their loop withdraws them,
 // or the thread that takes one sends it home as it is.
+//
+// Handlers that wait on streams wait for clients, which may be slow on purpose. So a job that wants
+// a permit is not ready before it has one. Permits are fewer than data workers; who gets none
+// stands in a line of its own, first-in first-out, bounded by stream_queue_max. The thread that ran
+// such a job gives the permit back as soon as the handler has returned: the first in line has it
+// then, and is ready.
 #pragma once
 
 #include <atomic>
@@ -21,11 +27,7 @@ namespace trireme { inline namespace v0 {
 class ReadyJobs {
  public:
   // `takes_loops`: from jobs that are late.
-  ReadyJobs(ServerContext& context, Members& members, bool takes_loops)
-      : context_(context),
-        platform_(context.platform),
-        members_(members),
-        takes_loops_(takes_loops) {}
+  ReadyJobs(ServerContext& context, Members& members, bool takes_loops);
   ~ReadyJobs();
 
   // The holder. Hands over jobs linked by Mail::next and Job::previous, oldest first; null is
@@ -36,6 +38,13 @@ class ReadyJobs {
   [[nodiscard]] bool withdraw(Job& job);
   // The holder, before it sleeps. True: jobs wait, so sleep no longer than a tick and call again.
   bool nudge() { return length_hint() > 0 && wake_more(platform_.clock.now()); }
+
+  // Any thread. A hint: the next job that wants a permit is to be refused.
+  bool is_stream_line_full() const {
+    return line_.length_hint() >= context_.options.stream_queue_max && permits_hint() == 0;
+  }
+  // A data worker, when the handler of a job that held one has returned.
+  void give_back_permit();
 
   // A data worker that has taken a job: whether more threads should come.
   void look_at(const Job& taken, TimePoint now);
@@ -56,6 +65,17 @@ class ReadyJobs {
   void note_awake(CrewMember& watcher) { queue_.note_awake(watcher.watcher); }
 
  private:
+  // Who is to come for jobs that were queued.
+  struct Call {
+    CrewMember* woken = nullptr;
+    bool starts = false;
+  };
+
+  Call call_somebody(size_t queued, TimePoint now) REQUIRES(members_.mutex);
+  void make(const Call& call, TimePoint now);
+  void queue_with_permit(Job* first) REQUIRES(members_.mutex);
+  bool pass_permit_on(TimePoint now) REQUIRES(members_.mutex);
+  int permits_hint() const { return permits_.load(std::memory_order_relaxed); }
   bool wake_more(TimePoint now);
   size_t lacking(TimePoint now) REQUIRES(members_.mutex);
   void start_thread(TimePoint now);
@@ -65,6 +85,9 @@ class ReadyJobs {
   Members& members_;
   const bool takes_loops_;
   ReadyQueue queue_;  // its list is guarded by the members' mutex, which each function asks for
+  ReadyQueue line_;   // likewise: jobs without a permit
+  // That nobody holds. Written with the members' mutex; a hint to others, relaxed.
+  std::atomic<int> permits_;
   // When who takes a job counts the active threads again. A hint: relaxed, it publishes nothing.
   std::atomic<TimePoint> look_again_at_{TimePoint::min()};
   TimePoint no_start_before_ GUARDED_BY(members_.mutex) = TimePoint::min();

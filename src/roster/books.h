@@ -30,6 +30,7 @@ struct RequestBooks {
 struct JobBooks {
   Counter jobs_inline, jobs_on_data_workers, direct_writes, handler_exceptions, handler_deadlines;
   Counter layer_steps_inline, layer_steps_on_workers, layer_steps_refused;
+  Counter streams_refused;
   SharedCounter hand_overs, hand_overs_asked, hand_overs_told, stalls;
 };
 
