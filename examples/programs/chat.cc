@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 
 #include "trireme/trireme.h"
 
@@ -15,7 +16,8 @@ namespace tr = trireme;
 struct Chat {
   const std::chrono::milliseconds silence_max;
   std::mutex mutex;
-  std::map<std::string, std::map<tr::ConnectionId, tr::Peer>> rooms;  // guarded by `mutex`
+  std::map<std::string, std::unordered_map<tr::ConnectionId, tr::Peer>>
+      rooms;  // guarded by `mutex`
 
   // To all others in the room. A push never waits, so the lock may be held.
   void say(const std::string& room, const tr::Peer& speaker, const std::string& line) {

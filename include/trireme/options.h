@@ -262,7 +262,7 @@ struct ServerOptions {
   int stream_workers = 0;
   // So many requests wait for one of them at most. The next one is refused: the codec's busy reply.
   // 0 to 1,048,576.
-  uint32_t stream_queue_max = 65'536;
+  uint32_t stream_queue_max = 65536;
   // Threads for the steps of transport layers that compute for long, such as TLS handshakes. They
   // start on demand, and stay. 0: one for each CPU, as with io_workers. At most 1,023. Not used by
   // listeners with Dispatch::kInline: there the loop computes.
