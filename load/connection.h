@@ -9,7 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "load/http_reply.h"
 #include "load/tally.h"
+#include "load/websocket_reply.h"
 
 namespace load {
 
@@ -61,10 +63,12 @@ struct Connection {
   bool dead = false;        // not opened again; what is pending is lost
   bool connecting = false;  // its socket has told nothing yet
   bool has_timer = false;
-  bool close_wanted = false;  // by its script: close when all is written, then connect again
+  bool close_wanted = false;  // by its script or protocol: close when all is written, connect again
+  bool greets = false;        // what opens the protocol is said, and not answered
   uint64_t next_request = 0;
   int64_t begun_ns = 0;  // when it was first tried to connect; 0: it is not tried
   int64_t ready_ns = 0;  // no request before this: its script pauses, or the backlog was full
+  const char* fault = nullptr;  // why nobody knows where client and server stand: it breaks
 
   PendingRing pending;
 
@@ -81,6 +85,10 @@ struct Connection {
 
   ScriptPosition script;
 
+  // http and ws
+  HttpReplyReader replies;
+  WebSocketReader frames;
+
   std::string_view unwritten_text() const { return std::string_view(out).substr(out_written); }
   void wrote_text(size_t size) {
     out_written += size;
@@ -88,6 +96,9 @@ struct Connection {
     out.clear();
     out_written = 0;
   }
+
+  // What the server owes: replies, and the answer to a greeting.
+  uint32_t owed() const { return pending.count() + (greets ? 1 : 0); }
 
   // The next request is sent, or is lost because it cannot be.
   void push(const Pending& request) {

@@ -20,6 +20,10 @@ std::unique_ptr<Traffic> make_traffic(const LoadOptions& options) {
       return make_line_traffic(options.block_microseconds);
     case Scenario::kScript:
       return make_script_traffic(*options.script);
+    case Scenario::kHttp:
+      return make_http_traffic(options.web, options.bytes);
+    case Scenario::kWebSocket:
+      return make_websocket_traffic(options.web, options.bytes);
     case Scenario::kStream:
       if (options.one_way) return make_one_way_traffic(options.bytes);
       break;
@@ -45,7 +49,7 @@ uint32_t active_of(const LoadOptions& options) {
 Load::Load(const Endpoint& server, const LoadOptions& options)
     : server_(server),
       options_(options),
-      traffic_(make_traffic(options)),
+      traffic_(make_traffic(options_)),
       connections_(share_of(options.connections, options)),
       input_(Traffic::kReceiveBytes),
       random_(options.part + 1),
@@ -190,10 +194,13 @@ void Load::receive(Connection& connection) {
   const int64_t now = now_ns();
   if (size == 0) return stream_ended(connection, now);
   tally_.received_bytes += static_cast<uint64_t>(size);
-  const uint32_t before = connection.pending.count();
+  const uint32_t before = connection.owed();
   traffic_->receive(connection, {input_.data(), static_cast<size_t>(size)}, now, tally_);
-  in_flight_count_ -= before - connection.pending.count();
+  in_flight_count_ -= before - connection.owed();
+  if (connection.fault != nullptr) return break_connection(connection, connection.fault);
   if (connection.pending.empty()) hang_up_if_wanted(connection);
+  // What a protocol answers by itself.
+  if (!connection.out.empty() && !connection.watches_write) flush(connection);
   if (sending_ && is_active(place_of(connection)) && !connection.pending.full()) {
     add_requests(connection, now);
   }
@@ -207,10 +214,11 @@ void Load::stream_ended(Connection& connection, int64_t now) {
     return;
   }
   const uint32_t before = connection.pending.count();
-  if (!traffic_->ended(connection, now, tally_)) {
+  const bool goes_on = traffic_->ended(connection, now, tally_);
+  in_flight_count_ -= before - connection.pending.count();
+  if (!goes_on || !is_active(place_of(connection))) {
     return break_connection(connection, "closed by the server");
   }
-  in_flight_count_ -= before - connection.pending.count();
   hang_up(connection);
   if (sending_) add_requests(connection, now);
 }
@@ -218,7 +226,7 @@ void Load::stream_ended(Connection& connection, int64_t now) {
 // Queues what may be sent now and writes it in one go.
 void Load::add_requests(Connection& connection, int64_t now) {
   const uint32_t before = connection.pending.count();
-  while (connection.pending.count() < options_.depth && !connection.dead) {
+  while (connection.pending.count() < options_.depth && !connection.dead && !connection.greets) {
     const uint64_t id = schedule_.number_of_next(connection);
     const int64_t intended = options_.rate > 0 ? schedule_.due_ns(id) : now;
     if (intended > now || connection.close_wanted) break;
@@ -287,10 +295,12 @@ void Load::hang_up(Connection& connection) {
   close(connection.fd);
   connection.fd = -1;
   connection.connecting = false;
+  connection.close_wanted = false;
   connection.begun_ns = 0;
   connection.out.clear();
   connection.out_written = 0;
   connection.partial.clear();
+  connection.replies = {};
 }
 
 // With no request pending, the connection of a churn is done with, and so is one whose script says
@@ -299,7 +309,6 @@ void Load::hang_up_if_wanted(Connection& connection) {
   if (connection.fd < 0 || !connection.pending.empty()) return;
   if (options_.scenario == Scenario::kChurn) return hang_up(connection);
   if (!connection.close_wanted || !traffic_->unwritten(connection).empty()) return;
-  connection.close_wanted = false;
   hang_up(connection);
   wake_at(connection, now_ns() + 1);  // not in this turn: others want theirs, too
 }
@@ -311,7 +320,8 @@ void Load::break_connection(Connection& connection, const std::string& why) {
   connection.begun_ns = 0;
   connection.dead = true;
   --alive_count_;
-  in_flight_count_ -= connection.pending.count();  // lost: nobody waits for them
+  in_flight_count_ -= connection.owed();  // lost: nobody waits for them
+  connection.greets = false;
 }
 
 // A connection that is full is passed over: add_requests sends what is overdue when a reply makes

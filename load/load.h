@@ -20,10 +20,11 @@
 #include "load/event_wait.h"
 #include "load/schedule.h"
 #include "load/traffic.h"
+#include "load/web_traffic.h"
 
 namespace load {
 
-enum class Scenario { kEcho, kLines, kChurn, kIdle, kStream, kScript };
+enum class Scenario { kEcho, kLines, kChurn, kIdle, kStream, kScript, kHttp, kWebSocket };
 
 struct LoadOptions {
   Scenario scenario = Scenario::kEcho;
@@ -38,6 +39,7 @@ struct LoadOptions {
   bool one_way = false;                  // stream: nothing comes back
   bool busy = false;                     // looks for replies again and again, and never sleeps
   std::shared_ptr<const Script> script;  // owners: all parts, and who has read it
+  WebOptions web;                        // http and ws
   uint32_t sources = 1;                  // source addresses
   std::string congestion;
   std::chrono::nanoseconds ramp{0};  // connections are opened over this time
@@ -89,7 +91,7 @@ class Load {
 
   static constexpr int64_t kLookAtInterruptsNs = 100'000'000;
 
-  // Of the scenario idle: servers close whoever never says anything.
+  // Of those that are idle: servers close whoever never says anything.
   void say_once(Connection& connection);
   bool is_active(uint32_t place) const { return place < active_count_; }
   uint32_t place_of(const Connection& connection) const {
@@ -110,6 +112,7 @@ class Load {
   };
   bool start_connects(Connects& state);
   bool connects_in_time(Connects& state);
+  bool all_greeted();
   bool finish_connect(Connection& connection);
   void made(Connection& connection);
   void refuse_to_connect(Connection& connection, int error);

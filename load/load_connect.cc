@@ -42,8 +42,10 @@ bool Load::connect_all() {
         --state.under_way;
         // Read by whoever shows progress; nothing depends on it.
         connected_count_.fetch_add(1, std::memory_order_relaxed);
-        if (options_.scenario == Scenario::kIdle && !is_active(place_of(connection)))
+        if (!is_active(place_of(connection)) && options_.scenario != Scenario::kWebSocket) {
           say_once(connection);
+        }
+        if (connection.greets) flush(connection);
         state.ready_ns = now_ns();
       } else {
         return false;
@@ -51,7 +53,17 @@ bool Load::connect_all() {
     }
     if (!connects_in_time(state)) return false;
   }
-  return tally_.broken == 0;
+  return tally_.broken == 0 && all_greeted();
+}
+
+bool Load::all_greeted() {
+  for (const Connection& connection : connections_) {
+    if (!connection.greets) continue;
+    tally_.note("connection " + std::to_string(connection.index) +
+                ": its handshake has no answer within the connect timeout");
+    return false;
+  }
+  return true;
 }
 
 // Begins those that are due. `wake_ns` falls to when there is more to do.
@@ -99,6 +111,8 @@ void Load::made(Connection& connection) {
   connection.connecting = false;
   connection.begun_ns = 0;
   ++tally_.opened;
+  traffic_->opened(connection);
+  if (connection.greets) ++in_flight_count_;
 }
 
 // A connection that is opened again has the same time for it as at the start.

@@ -20,6 +20,8 @@ class Traffic {
  public:
   virtual ~Traffic() = default;
 
+  // A connection is made. May queue a greeting and set `greets`: then requests wait for its answer.
+  virtual void opened(Connection&) {}
   // Queues one request. A script may queue bytes that nobody answers: then nothing is pending.
   virtual void add_request(Connection& connection, const Pending& request, Tally& tally) = 0;
   // What to write next; borrowed until the next call for this connection.

@@ -280,9 +280,7 @@ void add_scenario(CLI::App& command, const bench::ScenarioHelp& help,
   app->group("Scenarios");
   options.scenario = help.name;
   app->footer("\n" + bench::help_below(help.name));
-  app->add_option("URL", options.url, "tcp://HOST:PORT, tcp://[::1]:PORT, unix:/path, unix:@name")
-      ->required()
-      ->type_name("");
+  app->add_option("URL", options.url, bench::url_forms(help.name))->required()->type_name("");
   for (const bench::Option& option : bench::option_table(options)) {
     const auto take = [option](const std::string& text) {
       const auto taken = option.take(text);
@@ -293,6 +291,14 @@ void add_scenario(CLI::App& command, const bench::ScenarioHelp& help,
       added = app->add_flag_callback(
           option.name, [take] { take(""); }, option.description);
       added->disable_flag_override();
+    } else if (option.repeats) {
+      const auto take_all = [take](const std::vector<std::string>& texts) {
+        for (const std::string& text : texts) take(text);
+      };
+      added = app->add_option_function<std::vector<std::string>>(option.name, take_all,
+                                                                 option.description)
+                  ->type_name(option.type)
+                  ->allow_extra_args(false);
     } else {
       added = app->add_option_function<std::string>(option.name, take, option.description)
                   ->type_name(option.type)

@@ -22,7 +22,7 @@ import documents  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TRIREME = None
 SERVICES = ("echo", "lines", "discard", "delay", "collect", "hello")
-SCENARIOS = ("echo", "lines", "churn", "idle", "stream", "script")
+SCENARIOS = ("echo", "lines", "churn", "idle", "stream", "script", "http", "ws")
 
 
 def read(name):

@@ -33,6 +33,14 @@ std::map<std::string, Try> tries(const std::string& script, const std::string& p
           {"--block", {"0.5", {"--block-time", "1ms"}}},
           {"--block-time", {"1ms", {"--block", "0.5"}}},
           {"--direction", {"both"}},
+          {"--block-path", {"/delay/1000", {"--block", "0.5"}}},
+          {"--method", {"HEAD"}},
+          {"--header", {"X-Asked: yes"}},
+          {"--status", {"200"}},
+          {"--reply-bytes", {"13"}},
+          {"--echo", {"", {"--bytes", "9"}}},
+          {"--close", {""}},
+          {"--binary", {""}},
           {"--script", {script}},
           {"--duration", {"40ms"}},
           {"--warm-up", {"10ms"}},
@@ -45,6 +53,13 @@ std::map<std::string, Try> tries(const std::string& script, const std::string& p
           {"--json", {""}},
           {"--plot", {plot}},
           {"--pid", {std::to_string(::getpid())}}};
+}
+
+// Of the service hello, where that option makes sense.
+std::string path_for(const std::string& scenario, const std::string& option) {
+  if (scenario == "ws") return "/ws";
+  if (option == "--bytes" || option == "--echo") return "/echo";
+  return option.starts_with("--block") ? "/delay/0" : "/";
 }
 
 struct Attempt {
@@ -78,9 +93,13 @@ void try_all(const std::string& scenario, const std::string& url, const std::str
   options.scenario = scenario;
   for (const bench::Option& option : bench::option_table(options)) {
     ASSERT_TRUE(all.contains(option.name)) << option.name;
-    const Try& each = all.at(option.name);
+    Try each = all.at(option.name);
+    const bool is_web = scenario == "http" || scenario == "ws";
+    if (is_web && option.name == std::string("--block")) {
+      each.with = {"--block-path", "/delay/1000"};
+    }
     const bool refused = option.group[0] == '\0';
-    Words words = {scenario, url, option.name};
+    Words words = {scenario, is_web ? url + path_for(scenario, option.name) : url, option.name};
     if (!each.value.empty()) words.push_back(each.value);
     if (!refused) words.insert(words.end(), each.with.begin(), each.with.end());
     const auto give = [&](const std::string& name, const std::string& value) {
@@ -103,11 +122,23 @@ void try_all(const std::string& scenario, const std::string& url, const std::str
 TEST(BenchOptions, EachWorksWhereItIsListedAndIsRefusedElsewhere) {
   Child echo({"serve", "echo", "--listen", "tcp://127.0.0.1:0", "--io-workers", "1"});
   Child delay({"serve", "delay", "--listen", "tcp://127.0.0.1:0", "--io-workers", "1"});
+#ifdef TRIREME_HAS_HTTP
+  Child hello({"serve", "hello", "--listen", "tcp://127.0.0.1:0", "--io-workers", "1"});
+  const std::string host = hello.url().substr(hello.url().find("://"));
+#endif
   const TextFile script("send \"a\"\nexpect \"a\"\nclose\n");
   for (const bench::ScenarioHelp& scenario : bench::scenarios()) {
     const std::string name = scenario.name;
+    std::string url = name == "lines" ? delay.url() : echo.url();
+    if (name == "http" || name == "ws") {
+#ifdef TRIREME_HAS_HTTP
+      url = name + host;
+#else
+      continue;
+#endif
+    }
     std::deque<Attempt> attempts;
-    try_all(name, name == "lines" ? delay.url() : echo.url(), script.path(), attempts);
+    try_all(name, url, script.path(), attempts);
   }
 }
 

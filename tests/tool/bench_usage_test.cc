@@ -49,15 +49,26 @@ TEST(BenchOptions, ManyConnectionsHaveManySources) {
   }
 }
 
+struct Wrong {
+  Words words;
+  std::string said;
+};
+
+void expect_refused(const Wrong& line) {
+  const Ended run = support::bench(line.words);
+  const std::string all = ::testing::PrintToString(line.words);
+  EXPECT_EQ(run.status, 2) << all << run.errors;
+  EXPECT_EQ(run.out, "") << all;
+  EXPECT_EQ(run.errors.find('\n'), run.errors.size() - 1) << all << run.errors;
+  EXPECT_TRUE(contains(run.errors, line.said)) << all << run.errors;
+}
+
 TEST(BenchProgram, WrongCommandLines) {
   const TextFile good("send \"a\"\nexpect \"a\"\n");
   const TextFile pausing("send \"a\"\nexpect \"a\"\npause 1ms\n");
   const TextFile wrong("sned \"a\"\n");
   const std::string url = "tcp://127.0.0.1:1";  // why: never connected to
-  const struct {
-    Words words;
-    std::string said;
-  } lines[] = {
+  const Wrong lines[] = {
       {{}, "expected a scenario: echo, lines, churn, idle, stream, script"},
       {{"row", url}, ""},
       {{"echo"}, "URL"},
@@ -85,8 +96,8 @@ TEST(BenchProgram, WrongCommandLines) {
       {{"echo", url, "--codec", "length-prefix:1", "--bytes", "256"}, "does not fit"},
       {{"echo", url, "--codec", "fixed:10", "--bytes", "11"}, "contradict"},
       {{"echo", url, "--threads", "9", "--connections", "8"}, "here 8"},
-      {{"echo", url, "--block", "0.1"}, "belongs to the scenario lines"},
-      {{"echo", url, "--active", "3"}, "belongs to the scenario idle"},
+      {{"echo", url, "--block", "0.1"}, "belongs to the scenarios lines and http"},
+      {{"echo", url, "--active", "3"}, "belongs to the scenarios idle, http and ws"},
       {{"echo", url, "--direction", "up"}, "belongs to the scenario stream"},
       {{"echo", url, "--congestion", "nonsense"}, "does not know"},
       {{"echo", "unix:@nobody", "--congestion", "reno"}, "needs tcp"},
@@ -110,14 +121,32 @@ TEST(BenchProgram, WrongCommandLines) {
       {{"script", url, "--script", pausing.path(), "--rate", "5"}, "rhythm of its own"},
       {{"script", url, "--script", good.path(), "--depth", "2"}, "what is in flight"},
   };
-  for (const auto& line : lines) {
-    const Ended run = support::bench(line.words);
-    const std::string all = ::testing::PrintToString(line.words);
-    EXPECT_EQ(run.status, 2) << all << run.errors;
-    EXPECT_EQ(run.out, "") << all;
-    EXPECT_EQ(run.errors.find('\n'), run.errors.size() - 1) << all << run.errors;
-    EXPECT_TRUE(contains(run.errors, line.said)) << all << run.errors;
-  }
+  for (const Wrong& line : lines) expect_refused(line);
+}
+
+TEST(BenchProgram, WrongCommandLinesOfTheWeb) {
+  const std::string url = "tcp://127.0.0.1:1";    // why: never connected to
+  const std::string web = "http://127.0.0.1:1/";  // why: likewise
+  const Wrong lines[] = {
+      {{"http", url}, "expected a URL http://HOST"},
+      {{"http", "http://"}, "expected a URL http://HOST"},        // why: no host at all
+      {{"http", "http://a/b#c"}, "expected a URL http://HOST"},   // why: never connected to
+      {{"http", "ws://127.0.0.1:1/"}, "expected a URL http://"},  // why: never connected to
+      {{"ws", "http://127.0.0.1:1/"}, "expected a URL ws://"},    // why: never connected to
+      {{"http", web, "--method", "A B"}, "expected a word"},
+      {{"http", web, "--header", "nonsense"}, "expected \"Name: value\""},
+      {{"http", web, "--header", "A: b\r\nC: d"}, "expected \"Name: value\""},
+      {{"http", web, "--status", "100"}, "at least 200"},
+      {{"http", web, "--echo"}, "--echo needs --bytes"},
+      {{"http", web, "--echo", "--bytes", "5", "--reply-bytes", "5"}, "contradict"},
+      {{"http", web, "--block", "0.5"}, "--block and --block-path go together"},
+      {{"http", web, "--block-path", "x"}, "begins with a slash"},
+      {{"http", web, "--close", "--depth", "2"}, "one request a connection"},
+      {{"http", web, "--close", "--active", "2"}, "no --active"},
+      {{"http", web, "--binary"}, "belongs to the scenario ws"},
+      {{"ws", "ws://127.0.0.1:1/", "--echo"}, "belongs to the scenario http"},  // why: likewise
+  };
+  for (const Wrong& line : lines) expect_refused(line);
 }
 
 }  // namespace

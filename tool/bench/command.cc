@@ -128,7 +128,7 @@ int run_command(BenchOptions options) {
   std::set_new_handler(end_without_memory);
   const auto completed = complete(options);
   if (!completed) return fail(options, completed.error());
-  const auto server = load::resolve_url(options.url, options.run.load.connect_time_max);
+  const auto server = load::resolve_url(options.endpoint, options.run.load.connect_time_max);
   if (!server) return fail(options, server.error());
   const auto checked = check_endpoint(options, server.value());
   if (!checked) return fail(options, checked.error());

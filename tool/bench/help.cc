@@ -6,7 +6,8 @@ namespace bench {
 namespace {
 
 constexpr const char* kUrl =
-    "URL: tcp://HOST:PORT, tcp://[::1]:PORT, unix:/path or unix:@abstract.\n"
+    "URL: tcp://HOST:PORT, tcp://[::1]:PORT, unix:/path or unix:@abstract; of http and ws "
+    "http://HOST[:PORT][/PATH][?QUERY], and ws:// likewise.\n"
     "TIME: 250us, 10ms, 5s, 2m, 1h. SIZE: 64KiB, 1MiB or a number of bytes.\n";
 
 constexpr const char* kExit =
@@ -19,6 +20,7 @@ constexpr const char* kExamples =
     "  trireme bench echo tcp://127.0.0.1:7000 --connections 200 --depth 8\n"
     "  trireme bench lines tcp://127.0.0.1:7000 --rate 5000 --block 0.01\n"
     "  trireme bench idle tcp://127.0.0.1:7000 --pid $(pgrep -x trireme)\n"
+    "  trireme bench http http://127.0.0.1:7000/echo --bytes 1KiB --echo\n"
     "  trireme bench script tcp://127.0.0.1:6379 --script ping.txt --json\n"
     "\n"
     "`trireme bench SCENARIO --help` lists the options of a scenario.\n";
@@ -44,6 +46,12 @@ constexpr const char* kScript =
     "that follow it, up to the next send, pause or close.\n";
 
 }  // namespace
+
+const char* url_forms(const std::string& scenario) {
+  if (scenario == "http") return "http://HOST[:PORT][/PATH][?QUERY]";
+  if (scenario == "ws") return "ws://HOST[:PORT][/PATH][?QUERY]";
+  return "tcp://HOST:PORT, tcp://[::1]:PORT, unix:/path, unix:@name";
+}
 
 std::string help_above(const std::string& scenario) {
   if (scenario.empty()) {

@@ -1,11 +1,9 @@
 #include "tool/bench/options.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <utility>
 
-#include "load/units.h"
+#include "tool/bench/takes.h"
 
 namespace bench {
 namespace {
@@ -17,65 +15,6 @@ constexpr const char* kLoadGroup = "What is sent";
 constexpr const char* kTimeGroup = "When";
 constexpr const char* kSocketGroup = "From where";
 constexpr const char* kResultGroup = "What is told";
-
-using Take = std::function<tr::Result<tr::Done>(const std::string&)>;
-
-tr::Error usage(std::string message) { return {tr::Error::Code::kUsage, std::move(message)}; }
-
-template <class T>
-Take count(T& target, load::CountRange range) {
-  return [&target, range](const std::string& text) -> tr::Result<tr::Done> {
-    const auto number = load::parse_count(text, range);
-    if (!number) return number.error();
-    target = static_cast<T>(number.value());
-    return tr::Done{};
-  };
-}
-
-Take duration(std::chrono::nanoseconds& target, bool may_be_zero) {
-  const load::DurationRange range{.min = may_be_zero ? std::chrono::nanoseconds(0)
-                                                     : load::kDurationMin};
-  return [&target, range](const std::string& text) -> tr::Result<tr::Done> {
-    const auto time = load::parse_duration_in(text, range);
-    if (!time) return time.error();
-    target = time.value();
-    return tr::Done{};
-  };
-}
-
-Take number(double& target, double min, double max, const char* range) {
-  return [&target, min, max, range](const std::string& text) -> tr::Result<tr::Done> {
-    double value = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, problem] = std::from_chars(text.data(), end, value);
-    if (problem != std::errc() || stop != end || !(value >= min && value <= max)) {
-      return usage(std::string("expected a number ") + range + ", got \"" + text + "\"");
-    }
-    target = value;
-    return tr::Done{};
-  };
-}
-
-Take words(std::string& target) {
-  return [&target](const std::string& text) -> tr::Result<tr::Done> {
-    if (text.empty()) return usage("expected a text");
-    target = text;
-    return tr::Done{};
-  };
-}
-
-Take size(uint64_t& target) {
-  return [&target](const std::string& text) -> tr::Result<tr::Done> {
-    const auto bytes = load::parse_size_in(text, {1, load::kMessageBytesMax});
-    if (!bytes) return bytes.error();
-    target = bytes.value();
-    return tr::Done{};
-  };
-}
-
-Take refuse(const char* why) {
-  return [why](const std::string&) -> tr::Result<tr::Done> { return usage(why); };
-}
 
 // Builds the table: every option, with those hidden that this scenario refuses.
 class Table {
@@ -106,6 +45,7 @@ class Table {
   }
 
   bool is(Scenario scenario) const { return scenario_ == scenario; }
+  bool is_web() const { return is(Scenario::kHttp) || is(Scenario::kWebSocket); }
   const char* only(Scenario scenario, const char* refusal) const {
     return is(scenario) ? nullptr : refusal;
   }
@@ -116,12 +56,17 @@ class Table {
          is(Scenario::kIdle) ? "connections open at once, active ones among them"
                              : "connections open at once",
          kLoadGroup, count(load.connections, {1, 1'000'000})});
-    add({"--active", "N", "8", "so many of the connections send; the others are idle", kLoadGroup,
+    add({"--active", "N", is_web() ? "" : "8",
+         "so many of the connections send; the others are idle", kLoadGroup,
          count(load.active, {1, 1'000'000})},
-        only(Scenario::kIdle, "belongs to the scenario idle: elsewhere all connections send"));
+        is_web() ? nullptr
+                 : only(Scenario::kIdle,
+                        "belongs to the scenarios idle, http and ws: elsewhere all connections "
+                        "send"));
     add({"--depth", "N", std::to_string(load.depth),
-         "requests in flight on each connection; 64 with --rate", kLoadGroup,
-         count(load.depth, {1, 100'000})},
+         is(Scenario::kHttp) ? "requests in flight on each connection: more than 1 are pipelined"
+                             : "requests in flight on each connection; 64 with --rate",
+         kLoadGroup, count(load.depth, {1, 100'000})},
         is(Scenario::kChurn)    ? "churn has one request a connection: there is no depth"
         : is(Scenario::kScript) ? "a script decides itself what is in flight: there is no depth"
                                 : nullptr);
@@ -129,12 +74,18 @@ class Table {
          "requests a second, all connections together; without it a reply allows the next request",
          kLoadGroup, number(load.rate, 0.001, 1e8, "from 0.001 to 100000000")});
     add_contents(load);
+    add_web(load.web);
   }
 
   void add_contents(load::LoadOptions& load) {
-    add({"--bytes", "SIZE", is(Scenario::kStream) ? "64KiB" : "64",
-         is(Scenario::kStream) ? "bytes of a chunk, which counts as one request"
-                               : "bytes of a message, without what the codec adds",
+    add({"--bytes", "SIZE",
+         is(Scenario::kStream) ? "64KiB"
+         : is(Scenario::kHttp) ? ""
+                               : "64",
+         is(Scenario::kStream)      ? "bytes of a chunk, which counts as one request"
+         : is(Scenario::kHttp)      ? "bytes of a request's content; none: it has no content"
+         : is(Scenario::kWebSocket) ? "bytes of a message"
+                                    : "bytes of a message, without what the codec adds",
          kLoadGroup, size(load.bytes)},
         is(Scenario::kLines)    ? "the requests of lines are what they are: there is no size"
         : is(Scenario::kScript) ? "a script says itself what is sent: there is no size"
@@ -149,13 +100,14 @@ class Table {
          "how messages are cut: bytes, lines, fixed:N (N bytes each), length-prefix:WIDTH "
          "(a length of 1, 2, 4 or 8 bytes before each, most significant first)",
          kLoadGroup, codec},
-        is(Scenario::kLines) || is(Scenario::kStream) || is(Scenario::kScript)
+        is(Scenario::kLines) || is(Scenario::kStream) || is(Scenario::kScript) || is_web()
             ? "belongs to the scenarios echo, churn and idle"
             : nullptr);
     const char* const lines_only = "belongs to the scenario lines";
+    const bool blocks = is(Scenario::kLines) || is(Scenario::kHttp);
     add({"--block", "FRACTION", "0", "so many of the requests, 0 to 1, ask the server to block",
          kLoadGroup, number(load.block_fraction, 0, 1, "from 0 to 1")},
-        only(Scenario::kLines, lines_only));
+        blocks ? nullptr : "belongs to the scenarios lines and http");
     const auto block_time = [&load](const std::string& text) -> tr::Result<tr::Done> {
       const auto time =
           load::parse_duration_in(text, {load::kDurationMin, std::chrono::seconds(60)});
@@ -177,6 +129,50 @@ class Table {
         only(Scenario::kStream, "belongs to the scenario stream"));
     add({"--script", "FILE", "", "the steps; see below", kLoadGroup, words(options_.script)},
         only(Scenario::kScript, "belongs to the scenario script"));
+  }
+
+  void add_web(load::WebOptions& web) {
+    const char* const http_only = only(Scenario::kHttp, "belongs to the scenario http");
+    const auto flag = [](bool& target) -> Take {
+      return [&target](const std::string&) -> tr::Result<tr::Done> {
+        target = true;
+        return tr::Done{};
+      };
+    };
+    add({"--block-path", "PATH", "", "those go to this path, with its query", kLoadGroup,
+         web_text(web.block_target, '/')},
+        http_only);
+    add({"--method", "NAME", "GET", "POST, if there is content and nothing is said", kLoadGroup,
+         web_text(web.method)},
+        http_only);
+    const auto field = [&web](const std::string& text) -> tr::Result<tr::Done> {
+      const auto taken = check_field(text);
+      if (taken) web.fields.push_back(text);
+      return taken;
+    };
+    add({"--header", "FIELD", "", "a field of each request, \"Name: value\"; repeat for more",
+         kLoadGroup, field, true},
+        is_web() ? nullptr : "belongs to the scenarios http and ws");
+    add({"--status", "N", "200", "what each reply must say", kLoadGroup,
+         count(web.status, {200, 599})},
+        http_only);
+    const auto reply_bytes = [&web](const std::string& text) -> tr::Result<tr::Done> {
+      const auto bytes = load::parse_size_in(text, {0, uint64_t{1} << 40});
+      if (!bytes) return bytes.error();
+      web.reply_bytes = bytes.value();
+      return tr::Done{};
+    };
+    add({"--reply-bytes", "SIZE", "",
+         "bytes of each reply's content; if not given, as many as the first one has", kLoadGroup,
+         reply_bytes},
+        http_only);
+    add({"--echo", "", "", "the content of each reply is that of its request", kLoadGroup,
+         flag(web.echoes)},
+        http_only);
+    add({"--close", "", "", "a connection for each request", kLoadGroup, flag(web.closes)},
+        http_only);
+    add({"--binary", "", "", "binary messages, instead of text", kLoadGroup, flag(web.is_binary)},
+        only(Scenario::kWebSocket, "belongs to the scenario ws"));
   }
 
   void add_times() {
@@ -239,8 +235,39 @@ const std::vector<Known>& known_scenarios() {
       {{"churn", "connect, one message of echo, close"}, Scenario::kChurn, 64},
       {{"idle", "many connections of which few send"}, Scenario::kIdle, 1000},
       {{"stream", "bulk: as many bytes as go through"}, Scenario::kStream, 4},
-      {{"script", "what a file says, to any server"}, Scenario::kScript, 64}};
+      {{"script", "what a file says, to any server"}, Scenario::kScript, 64},
+      {{"http", "requests of HTTP/1.1 that all have the same status and length: serve hello"},
+       Scenario::kHttp,
+       64},
+      {{"ws", "messages of WebSocket that come back as they were: serve hello"},
+       Scenario::kWebSocket,
+       64}};
   return kKnown;
+}
+
+// Of http and ws.
+tr::Result<tr::Done> complete_web(BenchOptions& options) {
+  load::LoadOptions& load = options.run.load;
+  load::WebOptions& web = load.web;
+  const auto given = [&options](const char* name) { return options.given.contains(name); };
+  const bool is_http = load.scenario == Scenario::kHttp;
+  auto url = load::read_web_url(options.url, is_http ? "http" : "ws");
+  if (!url) return url.error();
+  if (url.value().is_secure) return usage("the load speaks no TLS: expected http:// or ws://");
+  options.endpoint = url.value().endpoint;
+  web.host = url.value().host;
+  web.target = url.value().target;
+  if (load.bytes > 0 && is_http && !given("--method")) web.method = "POST";
+  if (web.echoes && load.bytes == 0) return usage("--echo needs --bytes: there is no content");
+  if (web.echoes && given("--reply-bytes")) return usage("--echo and --reply-bytes contradict");
+  if (given("--block") != given("--block-path") && is_http) {
+    return usage("--block and --block-path go together");
+  }
+  if (!web.closes) return tr::Done{};
+  if (load.depth > 1) return usage("--close is one request a connection: there is no --depth");
+  if (given("--active")) return usage("--close leaves no connection idle: there is no --active");
+  if (!given("--sources")) load.sources = 16;
+  return tr::Done{};
 }
 
 }  // namespace
@@ -263,6 +290,7 @@ std::vector<Option> option_table(BenchOptions& options) {
   }
   if (load.scenario == Scenario::kIdle) load.active = 8;
   if (load.scenario == Scenario::kChurn) load.sources = 16;
+  if (load.scenario == Scenario::kHttp) load.bytes = 0;
   if (load.scenario == Scenario::kStream) {
     load.bytes = 64 << 10;
     load.depth = 16;
@@ -273,7 +301,13 @@ std::vector<Option> option_table(BenchOptions& options) {
 tr::Result<tr::Done> complete(BenchOptions& options) {
   load::LoadOptions& load = options.run.load;
   const auto given = [&options](const char* name) { return options.given.contains(name); };
-  const bool has_depth = load.scenario != Scenario::kChurn && load.scenario != Scenario::kScript;
+  const bool has_depth = load.scenario != Scenario::kChurn && load.scenario != Scenario::kScript &&
+                         load.scenario != Scenario::kHttp;
+  options.endpoint = options.url;
+  if (load.scenario == Scenario::kHttp || load.scenario == Scenario::kWebSocket) {
+    const auto completed = complete_web(options);
+    if (!completed) return completed;
+  }
   if (load.one_way) {
     if (given("--depth")) return usage("--depth needs replies: --direction up has none");
     load.depth = 1;

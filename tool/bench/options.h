@@ -19,6 +19,7 @@ namespace tr = trireme;
 struct BenchOptions {
   std::string scenario;
   std::string url;
+  std::string endpoint;  // what is connected to: the URL, or of a web URL its host
   load::RunOptions run;
   bool json = false;
   std::string plot;    // a file; empty: none
@@ -37,6 +38,8 @@ const std::vector<ScenarioHelp>& scenarios();
 // What stands above and below the list of options in the help of a scenario; "" is `bench` itself.
 std::string help_above(const std::string& scenario);
 std::string help_below(const std::string& scenario);
+// The forms of a scenario's URL, in a line.
+const char* url_forms(const std::string& scenario);
 
 struct Option {
   const char* name;
@@ -46,6 +49,7 @@ struct Option {
   const char* group;  // empty: not shown, because it always fails with a sentence
   // Takes the text behind the option. The error is a phrase that says what is expected.
   std::function<tr::Result<tr::Done>(const std::string&)> take;
+  bool repeats = false;  // it may be there more than once
 };
 
 // For `options.scenario`; the table points into `options`. Options that the scenario has no use for

@@ -77,6 +77,14 @@ void add_latency(std::string& text, const load::Tally& tally, size_t columns) {
   add_latencies(text, "blocking", tally.blocking);
 }
 
+void add_request(std::string& text, const load::LoadOptions& load) {
+  text += ", " + load.web.method + " " + load.web.target;
+  if (load.bytes > 0) {
+    add(text, " with %llu bytes", static_cast<unsigned long long>(load.bytes));
+  }
+  if (load.web.closes) text += ", a connection a request";
+}
+
 void add_load(std::string& text, const Subject& subject) {
   const load::LoadOptions& load = subject.options.load;
   add(text, "%s %s\n", subject.scenario.c_str(), subject.url.c_str());
@@ -85,7 +93,12 @@ void add_load(std::string& text, const Subject& subject) {
   if (load.depth > 1) {
     add(text, ", %s%u requests in flight on each", load.rate > 0 ? "up to " : "", load.depth);
   }
-  if (load.scenario != load::Scenario::kLines && load.scenario != load::Scenario::kScript) {
+  if (load.scenario == load::Scenario::kHttp) {
+    add_request(text, load);
+  } else if (load.scenario == load::Scenario::kWebSocket) {
+    add(text, ", %s messages of %llu bytes", load.web.is_binary ? "binary" : "text",
+        static_cast<unsigned long long>(load.bytes));
+  } else if (load.scenario != load::Scenario::kLines && load.scenario != load::Scenario::kScript) {
     add(text, ", messages of %llu bytes, codec %s", static_cast<unsigned long long>(load.bytes),
         load::name_of(load.framing).c_str());
   }
@@ -93,8 +106,12 @@ void add_load(std::string& text, const Subject& subject) {
   text += load.rate > 0 ? ", fixed rate" : ", closed loop";
   add(text, ", %u thread%s\n", subject.options.threads, subject.options.threads == 1 ? "" : "s");
   if (load.block_fraction > 0) {
-    add(text, "  %g %% of the requests ask the server to block for %s\n", load.block_fraction * 100,
-        show_time(load.block_microseconds * 1000.0).c_str());
+    const std::string how =
+        load.scenario == load::Scenario::kHttp
+            ? "go to " + load.web.block_target
+            : "ask the server to block for " + show_time(load.block_microseconds * 1000.0);
+    add(text, "  %g %% of the requests ", load.block_fraction * 100);
+    text += how + "\n";
   }
 }
 
@@ -151,7 +168,7 @@ void add_checks(std::string& text, const Subject& subject, const load::Measured&
       show_count(tally.broken).c_str(), show_count(tally.unanswered).c_str());
   if (tally.lost > 0) add(text, ", %s failed", show_count(tally.lost).c_str());
   if (tally.unsent > 0) add(text, ", %s due and not sent", show_count(tally.unsent).c_str());
-  if (tally.refused > 0) add(text, ", %s refused (BUSY)", show_count(tally.refused).c_str());
+  if (tally.refused > 0) add(text, ", %s refused (BUSY, 503)", show_count(tally.refused).c_str());
   text += '\n';
   if (!tally.problem.empty()) text += "  first problem     " + tally.problem + '\n';
   if (tally.problem.empty() && measured.requests == 0) text += "  nothing was answered\n";

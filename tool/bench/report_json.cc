@@ -24,6 +24,21 @@ void add_latencies(load::JsonWriter& json, const char* name, const load::Histogr
   json.end_object();
 }
 
+// Null, where the scenario has no such thing.
+void add_web(load::JsonWriter& json, const load::LoadOptions& load) {
+  const bool is_http = load.scenario == load::Scenario::kHttp;
+  const auto text = [&json](const char* name, bool is_there, const std::string& value) {
+    if (is_there) return json.field(name, value);
+    json.null(name);
+  };
+  text("target", is_http || load.scenario == load::Scenario::kWebSocket, load.web.target);
+  text("method", is_http, load.web.method);
+  text("block_target", !load.web.block_target.empty(), load.web.block_target);
+  json.field("status", load.web.status);
+  json.field("echo", load.web.echoes);
+  json.field("close", load.web.closes);
+}
+
 void add_load(load::JsonWriter& json, const Subject& subject) {
   const load::LoadOptions& load = subject.options.load;
   json.field("scenario", subject.scenario);
@@ -37,6 +52,7 @@ void add_load(load::JsonWriter& json, const Subject& subject) {
   json.field("bytes", load.bytes);
   json.field("codec", load::name_of(load.framing));
   json.field("one_way", load.one_way);
+  add_web(json, load);
   json.field("block", load.block_fraction);
   json.field("block_us", load.block_microseconds);
   json.field("sources", load.sources);
