@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "services/delay.h"
+#include "services/files.h"
 
 namespace services {
 namespace {
@@ -87,12 +88,19 @@ http::Routes hello_routes(Ticker& ticker, size_t echo_bytes_max) {
   return routes;
 }
 
-void add_hello(tr::Server& server, Ticker& ticker, const std::string& url,
-               const tr::ListenOptions& options) {
+tr::Result<tr::Done> add_hello(tr::Server& server, Ticker& ticker, const std::string& url,
+                               const std::string& root, const tr::ListenOptions& options) {
   const size_t echo_bytes_max = options.limits.frame_bytes_max;
+  http::Routes routes = hello_routes(ticker, echo_bytes_max);
+  if (!root.empty()) {
+    auto files = file_routes({.root = root});
+    if (!files) return files.error();
+    routes.mount("", std::move(files.value()));
+  }
   tr::ListenOptions own = options;
   own.limits.frame_bytes_max = std::max(echo_bytes_max, kMessageBytesMax);
-  server.listen(url, http::serve(hello_routes(ticker, echo_bytes_max)), own);
+  server.listen(url, http::serve(std::move(routes)), own);
+  return tr::Done{};
 }
 
 }  // namespace services

@@ -5,6 +5,7 @@
 //   GET /delay/MICROSECONDS  200 after a real sleep, 0 to 60,000,000
 //   GET /events              a stream of events, one a second
 //   GET /ws                  a WebSocket that echoes text and binary messages, up to 16 MiB
+//   GET /...                 a file below a folder, if there is one
 //
 // `frame_bytes_max` of its options is the limit of POST /echo.
 // A user of the public API alone. Only /delay blocks.
@@ -50,8 +51,9 @@ class Ticker {
 // takes.
 tr::http::Routes hello_routes(Ticker& ticker, size_t echo_bytes_max);
 
-// Before start(). Serves hello at `url`; a wrong URL is reported by Server::start().
-void add_hello(tr::Server& server, Ticker& ticker, const std::string& url,
-               const tr::ListenOptions& options);
+// Before start(). Serves hello at `url`; a wrong URL is reported by Server::start(). `root`: the
+// folder of files; empty: none. The error: it cannot be opened.
+tr::Result<tr::Done> add_hello(tr::Server& server, Ticker& ticker, const std::string& url,
+                               const std::string& root, const tr::ListenOptions& options);
 
 }  // namespace services

@@ -233,6 +233,19 @@ void add_serve_options(CLI::App& app, ServeOptions& options, bool is_collect) {
 }
 
 #ifdef TRIREME_HAS_HTTP
+void add_root(CLI::App& app, ServeOptions& options) {
+  CLI::Option* const root =
+      app.add_option("--root", options.root, "the folder whose files are served")->type_name("DIR");
+  if (options.service != "files") return;
+  root->required();
+  app.add_option("--index", options.index, "what a folder is answered with; empty: nothing")
+      ->type_name("FILE")
+      ->default_str("index.html");
+  app.add_flag("--list", options.lists_folders, "a folder without that file: a page of its names");
+  app.add_flag("--follow-links", options.follows_links,
+               "symbolic links are followed, as long as they stay below the folder");
+}
+
 void add_admin(CLI::App& app, ServeOptions& options) {
   app.add_option("--admin", options.admin,
                  "numbers for people and Prometheus, over HTTP: tcp://127.0.0.1:9000, unix:/path")
@@ -252,6 +265,7 @@ void add_service(CLI::App& serve, const char* name, const char* description,
   add_serve_options(*app, options, is_collect);
 #ifdef TRIREME_HAS_HTTP
   add_admin(*app, options);
+  if (options.service == "files" || options.service == "hello") add_root(*app, options);
 #endif
   app->final_callback([app, &options] {
     if (options.urls.empty()) options.urls.emplace_back("tcp://127.0.0.1:7000");
@@ -350,10 +364,11 @@ int main(int argc, char** argv) {
   add_service(*serve, "collect", "keeps readings of devices in a SQLite file", collect);
   std::string known = "echo, lines, discard, delay or collect";
 #ifdef TRIREME_HAS_HTTP
-  ServeOptions hello;
-  services.push_back(&hello);
+  ServeOptions hello, files;
+  services.insert(services.end(), {&hello, &files});
   add_service(*serve, "hello", "HTTP: / /echo /delay/MICROSECONDS /events /ws", hello);
-  known = "echo, lines, discard, delay, collect or hello";
+  add_service(*serve, "files", "HTTP: the files of a folder", files);
+  known = "echo, lines, discard, delay, collect, hello or files";
 #endif
   std::deque<bench::BenchOptions> loads;
   CLI::App* const load = add_bench(app, loads);

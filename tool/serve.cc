@@ -19,6 +19,7 @@
 #include "trireme/server.h"
 #ifdef TRIREME_HAS_HTTP
 #include "services/admin.h"
+#include "services/files.h"
 #include "services/hello.h"
 #endif
 #ifdef TRIREME_HAS_STACKS
@@ -68,6 +69,20 @@ int refuse(const ServeOptions& options, const tr::Error& error) {
   return exit_status(error);
 }
 
+#ifdef TRIREME_HAS_HTTP
+// Of `files`.
+tr::Result<tr::Done> add_files(tr::Server& server, const ServeOptions& options,
+                               const std::string& url) {
+  auto routes = services::file_routes({.root = options.root,
+                                       .index = options.index,
+                                       .lists_folders = options.lists_folders,
+                                       .follows_links = options.follows_links});
+  if (!routes) return routes.error();
+  server.listen(url, tr::http::serve(std::move(routes.value())), options.listen);
+  return tr::Done{};
+}
+
+#endif
 auto open_collect(const ServeOptions& options) {
   return services::Collect::open({.path = options.database,
                                   .log_bytes_max = options.database_log_bytes_max,
@@ -118,7 +133,10 @@ int serve(ServeOptions options) {
     if (options.service == "discard") services::add_discard(server, url, options.listen);
     if (options.service == "echo") services::add_echo(server, url, options.listen);
 #ifdef TRIREME_HAS_HTTP
-    if (ticker) services::add_hello(server, *ticker, url, options.listen);
+    tr::Result<tr::Done> added = tr::Done{};
+    if (ticker) added = services::add_hello(server, *ticker, url, options.root, options.listen);
+    if (options.service == "files") added = add_files(server, options, url);
+    if (!added) return refuse(options, added.error());
 #endif
     if (options.service == "lines") services::add_lines(server, url, options.listen);
   }

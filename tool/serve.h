@@ -21,7 +21,8 @@ struct NamedDriver {
 };
 
 struct ServeOptions {
-  std::string service;            // "echo", "lines", "discard", "delay", "collect", "hello"
+  // "echo", "lines", "discard", "delay", "collect", "hello", "files"
+  std::string service;
   std::vector<std::string> urls;  // at least one
   tr::ServerOptions server;
   tr::ListenOptions listen;
@@ -29,6 +30,10 @@ struct ServeOptions {
   TlsChoice tls;
   std::string database;  // file of `collect`
   uint64_t database_log_bytes_max = uint64_t{1} << 30;
+  std::string root;  // folder of `files`, and of `hello`, where it may be empty
+  std::string index = "index.html";
+  bool lists_folders = false;
+  bool follows_links = false;
   std::string admin;  // the URL of the admin endpoint; empty: none
   bool admin_is_public = false;
 };

@@ -21,7 +21,7 @@ import documents  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TRIREME = None
-SERVICES = ("echo", "lines", "discard", "delay", "collect", "hello")
+SERVICES = ("echo", "lines", "discard", "delay", "collect", "hello", "files")
 SCENARIOS = ("echo", "lines", "churn", "idle", "stream", "script", "http", "ws")
 
 

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <exception>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -25,6 +27,11 @@ bool has(std::string_view text, std::string_view part) {
 std::string ask(std::string_view line, std::string_view more = "") {
   return std::string(line) + " HTTP/1.1\r\nHost: a\r\n" + std::string(more) + "\r\n";
 }
+
+// A session that says nothing.
+struct Quiet {
+  explicit Quiet(http::WebSocket) {}
+};
 
 http::Routes two_routes() {
   http::Routes routes;
@@ -64,6 +71,56 @@ TEST(HttpAccessLog, IsJsonWhateverClientsSend) {
                   "\"method\":\"GET\",\"target\":\"/short\",\"host\":\"a\",\"status\":200,"
                   "\"bytes\":5,\"agent\":\"x\\\"\\\\\\ufffd\"}"))
       << lines[0];
+}
+
+TEST(HttpAccessLog, HasALineForWhateverBecomesOfARequest) {
+  std::vector<std::string> lines;
+  std::optional<http::Reply> kept;
+  http::Routes routes;
+  routes.get("/later", [&](const http::Request&, http::Reply reply) { kept = std::move(reply); });
+  routes.get("/throws", [](const http::Request&) -> http::Response { throw std::exception(); });
+  routes.get("/events", [](http::EventStream) {});
+  routes.websocket<Quiet>("/ws", {});
+  http::log_access(routes, [&](std::string_view line) { lines.emplace_back(line); });
+  const auto last = [&] { return lines.empty() ? std::string() : lines.back(); };
+  Conversation talk(http::serve(std::move(routes)));
+  talk.say(ask("GET /later", "User-Agent: x\r\n"));
+  EXPECT_TRUE(lines.empty());
+  std::move(*kept).send(http::text("abc"));
+  EXPECT_TRUE(talk.hear().ends_with("abc"));
+  EXPECT_TRUE(has(last(), "\"GET /later HTTP/1.1\" 200 3 \"-\" \"x\"")) << last();
+  talk.say(ask("GET /throws"));
+  EXPECT_TRUE(has(last(), "\"GET /throws HTTP/1.1\" 500 ")) << last();
+  EXPECT_EQ(lines.size(), 2u);
+  talk.say(ask("GET /ws",
+               "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+               "Sec-WebSocket-Version: 13\r\n"));
+  EXPECT_TRUE(has(last(), "\"GET /ws HTTP/1.1\" 101 ")) << last();
+  EXPECT_EQ(lines.size(), 3u);
+}
+
+TEST(HttpHooks, ThatThrowBehindAKeptReplyMakeItA500) {
+  std::optional<http::Reply> kept;
+  http::Routes routes;
+  routes.get("/later", [&](const http::Request&, http::Reply reply) { kept = std::move(reply); });
+  routes.after([](const http::Request&, http::Response&) { throw std::runtime_error("secret"); });
+  Conversation talk(http::serve(std::move(routes)));
+  talk.say(ask("GET /later"));
+  std::move(*kept).send(http::text("abc"));
+  const std::string told = talk.hear();
+  EXPECT_TRUE(told.starts_with("HTTP/1.1 500 ")) << told;
+  EXPECT_FALSE(has(told, "secret")) << told;
+}
+
+TEST(HttpCors, MarksStreamsOfEvents) {
+  http::Routes routes;
+  routes.get("/events", [](http::EventStream) {});
+  http::allow_origins(routes, {.origins = {"https://a.example"}});
+  Conversation talk(http::serve(std::move(routes)));
+  const std::string told = talk.say(ask("GET /events", "Origin: https://a.example\r\n"));
+  EXPECT_TRUE(has(told, "\r\nAccess-Control-Allow-Origin: https://a.example\r\n")) << told;
+  EXPECT_TRUE(has(told, "\r\nTransfer-Encoding: chunked\r\n")) << told;
 }
 
 TEST(HttpCors, AnswersPreflightsAndMarksResponses) {

@@ -211,6 +211,38 @@ TEST_F(HttpUpgrades, ClockFragmentsAsOneMessage) {
   EXPECT_EQ(talk.advance(std::chrono::seconds(3)), http::close_frame(1008));
 }
 
+TEST_F(HttpUpgrades, SendOneMessageToMany) {
+  shake();
+  const auto message = http::Broadcast::text(std::string(500, 'x'));
+  EXPECT_EQ(hall_.last->send(message), tr::SendResult::kQueued);
+  EXPECT_EQ(talk_.hear(), http::frame_of(Opcode::kText, std::string(500, 'x')));
+  EXPECT_EQ(hall_.last->send(http::Broadcast::binary("b")), tr::SendResult::kQueued);
+  EXPECT_EQ(talk_.hear(), http::frame_of(Opcode::kBinary, "b"));
+}
+
+TEST_F(HttpUpgrades, DeflateOneMessageForManyOnce) {
+  shake("Sec-WebSocket-Extensions: permessage-deflate\r\n");
+  const std::string text(500, 'x');
+  const auto message = http::Broadcast::text(text);
+  hall_.last->send(message);
+  const std::string first = talk_.hear();
+  EXPECT_EQ(first[0], '\xc1');
+  EXPECT_LT(first.size(), 50u);
+  hall_.last->send(message);
+  EXPECT_EQ(talk_.hear(), first);
+  hall_.last->send(http::Broadcast::text("short"));
+  EXPECT_EQ(talk_.hear(), "\x81\x05short");
+}
+
+TEST_F(HttpUpgrades, HaveHeartbeatsAndPreparedEvents) {
+  talk_.say("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(talk_.advance(std::chrono::seconds(31)), "4\r\n: \n\n\r\n");
+  EXPECT_EQ(talk_.advance(std::chrono::seconds(31)), "4\r\n: \n\n\r\n");
+  const http::PreparedEvent event({.data = "all"});
+  EXPECT_EQ(events_->send(event), tr::SendResult::kQueued);
+  EXPECT_EQ(talk_.hear(), "b\r\ndata: all\n\n\r\n");
+}
+
 TEST_F(HttpUpgrades, AreRefusedInHttp) {
   const std::string told = talk_.say("GET /ws/a HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_TRUE(told.starts_with("HTTP/1.1 426 Upgrade Required\r\n")) << told;

@@ -8,15 +8,10 @@
 #include <string>
 #include <string_view>
 
+#include "trireme/http/conditions.h"
 #include "trireme/http/message_facts.h"
 
 namespace trireme { inline namespace v0 { namespace http {
-
-// What a server knows of a resource.
-struct Validators {
-  std::string_view entity_tag{};           // with its quotes, W/ in front if weak; empty: none
-  std::optional<int64_t> last_modified{};  // seconds since 1970
-};
 
 // The conditions are met; answer 304; answer 412.
 enum class Verdict : uint8_t { kGoOn, kNotModified, kFailed };

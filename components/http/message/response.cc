@@ -221,4 +221,8 @@ Response problem(int status, std::string_view detail) {
   return Response(status).body(std::move(body)).constant_type(kProblem);
 }
 
+Response busy(std::chrono::seconds retry_after) {
+  return problem(503).header("Retry-After", std::to_string(retry_after.count()));
+}
+
 }}}  // namespace trireme::http

@@ -58,9 +58,11 @@ size_t put_head(const Response& response, const ReplyFraming& framing, uint64_t 
     writer.put("\r\nContent-Type: ");
     writer.put(type);
   }
-  if (status_has_body(status)) {
+  if (status_has_body(status) && framing.body_end == BodyEnd::kLength) {
     writer.put("\r\nContent-Length: ");
     writer.put(body_bytes);
+  } else if (status_has_body(status) && framing.body_end == BodyEnd::kChunks) {
+    writer.put("\r\nTransfer-Encoding: chunked");
   }
   writer.put("\r\n");
   writer.put(response.fields());

@@ -13,15 +13,20 @@
 
 namespace trireme { inline namespace v0 { namespace http {
 
+// How a client knows where the body ends: by Content-Length, by chunks, or by the end of the
+// connection, for clients of HTTP/1.0.
+enum class BodyEnd : uint8_t { kLength, kChunks, kConnection };
+
 // How the answer to one request is framed.
 struct ReplyFraming {
   bool drops_body = false;  // the request is HEAD
   bool old = false;         // the request is of HTTP/1.0: it must be told that the connection lives
   bool closes = false;      // the connection ends behind it
+  BodyEnd body_end = BodyEnd::kLength;
 
   static ReplyFraming of(const MessageFacts& facts) {
     return {facts.method == Method::kHead, facts.has(MessageFacts::kVersion10),
-            !facts.has(MessageFacts::kKeepAlive)};
+            !facts.has(MessageFacts::kKeepAlive), BodyEnd::kLength};
   }
 };
 
@@ -29,7 +34,7 @@ struct ReplyFraming {
 constexpr bool status_has_body(int status) { return status != 204 && status != 304; }
 
 // Room that a head needs at most, and what put_head() has used of it. `body_bytes`: what
-// Content-Length says.
+// Content-Length says, if the body ends by it.
 size_t head_bytes_max(const Response& response);
 size_t put_head(const Response& response, const ReplyFraming& framing, uint64_t body_bytes,
                 DateCache& dates, int64_t now, char* into);

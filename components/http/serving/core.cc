@@ -64,6 +64,18 @@ void ServingCore::finish(const Request& request, Response& response) const {
   for (const auto& hook : table_->after) hook(request, response);
 }
 
+bool ServingCore::has_after_hooks() const { return !table_->after.empty(); }
+
+void ServingCore::tell_failed(const Request& request) const noexcept {
+  if (!has_after_hooks()) return;
+  try {
+    Response response = error_response(500, {}, request.header("accept"));
+    finish(request, response);
+  } catch (...) {
+    // What the handler has thrown is told by the server; a hook that throws has nobody to tell.
+  }
+}
+
 void ServingCore::serve(const Request& request, const Route* route,
                         detail::Exchange& exchange) const {
   for (const auto& hook : table_->before) {
@@ -82,6 +94,12 @@ size_t ServingCore::put(const Response& response, const ReplyFraming& framing, c
   return put_head(response, framing, response.body().size(), dates_, now(), into);
 }
 
+std::string ServingCore::head(const Response& response, const ReplyFraming& framing) const {
+  std::string made(head_bytes_max(response), '\0');
+  made.resize(put_head(response, framing, 0, dates_, now(), made.data()));
+  return made;
+}
+
 Answer ServingCore::answer(Response&& response, ReplyFraming framing) const {
   const bool closes = framing.closes;
   return ended(Answer(serialize(std::move(response), framing, dates_, now())), closes);
@@ -95,8 +113,16 @@ std::string ServingCore::error_text(int status, std::string_view detail,
 }
 
 void Reply::send(Response response) && {
+  if (!head_.empty()) {
+    try {
+      core_->finish(Request(head_, facts_, base_.peer()), response);
+    } catch (...) {
+      response = Response(500);
+    }
+  }
   ReplyFraming framing = ReplyFraming::of(facts_);
-  framing.closes = framing.closes || response.closes();
+  framing.closes =
+      framing.closes || response.closes() || base_.cancelled().reason() == CancelReason::kDrain;
   std::move(base_).send(core_->answer(std::move(response), framing));
 }
 

@@ -37,6 +37,9 @@ class ServingCore {
   // The response to a request: of its handler through `exchange`, or one of the server's own.
   void serve(const Request& request, const Route* route, detail::Exchange& exchange) const;
   void finish(const Request& request, Response& response) const;
+  bool has_after_hooks() const;
+  // A handler has thrown: hooks hear of the 500 that the server makes of it. Never throws.
+  void tell_failed(const Request& request) const noexcept;
 
   // A response as an answer, which owns its bytes.
   Answer answer(Response&& response, ReplyFraming framing) const;
@@ -49,6 +52,8 @@ class ServingCore {
     body.copy(buffer + head, body.size());
     return ended(Answer(borrow({buffer, head + body.size()})), framing.closes);
   }
+  // The head of a response whose body comes in pieces.
+  std::string head(const Response& response, const ReplyFraming& framing) const;
   // The date of now, as a field with its line end.
   std::string date_field() const;
   // An error of the server, whole: its text is for people.

@@ -44,17 +44,31 @@ std::string format_comment(std::string_view text) {
   return made.append("\n");
 }
 
-SendResult EventStream::send_bytes(std::string bytes, Overflow overflow) const {
-  if (!in_chunks_) return peer_.send(std::move(bytes), overflow);
+std::string chunk_of(std::string_view text) {
   std::array<char, 18> size;
-  char* end = std::to_chars(size.data(), size.data() + 16, bytes.size(), 16).ptr;
+  char* end = std::to_chars(size.data(), size.data() + 16, text.size(), 16).ptr;
   *end++ = '\r';
   *end++ = '\n';
   const auto head = static_cast<size_t>(end - size.data());
   std::string chunk;
-  chunk.reserve(head + bytes.size() + 2);
-  chunk.append(size.data(), head).append(bytes).append("\r\n");
-  return peer_.send(std::move(chunk), overflow);
+  chunk.reserve(head + text.size() + 2);
+  chunk.append(size.data(), head).append(text).append("\r\n");
+  return chunk;
+}
+
+PreparedEvent::PreparedEvent(const Event& event) {
+  const std::string text = format_event(event);
+  bytes_ = text.size();
+  chunk_ = std::make_shared<const std::string>(chunk_of(text));
+  head_bytes_ = chunk_->size() - bytes_ - 2;
+}
+
+SendResult EventStream::send_bytes(std::string bytes, Overflow overflow) const {
+  return peer_.send(in_chunks_ ? chunk_of(bytes) : std::move(bytes), overflow);
+}
+
+SendResult EventStream::send(const PreparedEvent& event, Overflow overflow) const {
+  return peer_.send(in_chunks_ ? event.chunk() : std::string(event.text()), overflow);
 }
 
 SendResult EventStream::send(const Event& event, Overflow overflow) const {

@@ -3,6 +3,7 @@
 #include <array>
 #include <stdexcept>
 
+#include "http/files/file_server.h"
 #include "http/message/characters.h"
 #include "http/serving/route_table.h"
 #include "http/serving/websocket_codec.h"
@@ -62,8 +63,17 @@ Routes& Routes::add_websocket(std::string_view pattern, WebSocketOptions options
   return add("GET", pattern, std::make_unique<WebSocketHandler>(std::move(route)), {});
 }
 
+Routes& Routes::files(std::string_view prefix, const std::string& folder, FilesOptions options) {
+  const auto server = std::make_shared<FileServer>(folder, std::move(options));
+  while (prefix.ends_with('/')) prefix.remove_suffix(1);
+  return get(
+      std::string(prefix) + "/*path",
+      [server](const Request& request) { return server->serve(request, request.param("path")); },
+      {.body_bytes_max = 0});
+}
+
 Routes& Routes::mount(std::string_view prefix, Routes other) {
-  if (!prefix.starts_with('/') || prefix.ends_with('/')) {
+  if (!prefix.empty() && (!prefix.starts_with('/') || prefix.ends_with('/'))) {
     throw std::invalid_argument("a prefix begins with a slash and ends without one");
   }
   for (Route& route : other.table_->routes) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,12 +46,33 @@ class WebSocketShared {
   bool take_heard() const { return heard_.exchange(false, std::memory_order_relaxed); }
   // A message as a frame.
   std::string frame(Opcode opcode, std::string_view bytes) const;
+  // Whether the frame that others get, deflated with the full window, is for this client.
+  bool deflates_fully() const { return deflate_ && deflate_->server_window_bits == 15; }
 
  private:
   std::shared_ptr<const WebSocketRoute> route_;  // owners: the routes, and open WebSockets
   std::string subprotocol_;
   std::optional<DeflateTerms> deflate_;
   mutable std::atomic<bool> heard_{true};
+};
+
+// A message for many, in the at most two forms that clients want.
+class PreparedFrames {
+ public:
+  PreparedFrames(Opcode opcode, std::string_view message)
+      : opcode_(opcode), message_bytes_(message.size()), plain_(frame_of(opcode, message)) {}
+
+  const std::string& plain() const { return plain_; }
+  // Any thread: the first one deflates, others wait for it. Empty: it would not be shorter.
+  const std::string& deflated(Deflating& deflating) const;
+  size_t message_bytes() const { return message_bytes_; }
+
+ private:
+  const Opcode opcode_;
+  const size_t message_bytes_;
+  const std::string plain_;
+  mutable std::once_flag once_;
+  mutable std::string deflated_;
 };
 
 }  // namespace detail

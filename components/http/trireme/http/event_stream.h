@@ -7,6 +7,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,6 +31,24 @@ struct Event {
 std::string format_event(const Event& event);
 // Any thread. A comment, which clients pass over: a sign of life.
 std::string format_comment(std::string_view text);
+// Any thread. Text of a stream as one chunk of HTTP.
+std::string chunk_of(std::string_view text);
+
+// One event for many streams: put together once. A value that copies.
+class PreparedEvent {
+ public:
+  // Any thread. As format_event().
+  explicit PreparedEvent(const Event& event);
+
+  // Any thread. For streams; borrowed from the event.
+  const std::string& chunk() const { return *chunk_; }
+  std::string_view text() const { return std::string_view(*chunk_).substr(head_bytes_, bytes_); }
+
+ private:
+  size_t bytes_ = 0;
+  std::shared_ptr<const std::string> chunk_;  // owners: copies of this
+  size_t head_bytes_ = 0;
+};
 
 // The server's end of one stream. A value that copies; it may be stale, as a Peer may. Streams are
 // kept by whoever feeds them. Requests behind that of the stream are not answered.
@@ -44,8 +64,9 @@ class EventStream {
   SendResult send(std::string_view data, Overflow overflow = Overflow::kReject) const {
     return send(Event{.data = data}, overflow);
   }
-  // Any thread. The same for a comment; from time to time it keeps proxies and `idle_time_max` from
-  // ending a stream that has nothing to say.
+  // Any thread. The same, of an event that goes to many.
+  SendResult send(const PreparedEvent& event, Overflow overflow = Overflow::kReject) const;
+  // Any thread. The same for a comment. RouteOptions::heartbeat_time sends one from time to time.
   SendResult comment(std::string_view text = {}) const;
   // Any thread. Ends the stream in good order. The browser will ask again.
   void close() const;

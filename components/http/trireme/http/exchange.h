@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -22,15 +23,22 @@ struct WebSocketRoute;
 // unanswered is a 500.
 class Reply {
  public:
-  // Any thread. For the server.
-  Reply(trireme::Reply base, const MessageFacts& facts, std::shared_ptr<const ServingCore> core)
-      : base_(std::move(base)), facts_(facts), core_(std::move(core)) {}
+  // Any thread. For the server. `head`: of the request, if hooks are to see the response.
+  Reply(trireme::Reply base, const MessageFacts& facts, std::shared_ptr<const ServingCore> core,
+        std::string head)
+      : base_(std::move(base)), head_(std::move(head)), facts_(facts), core_(std::move(core)) {}
 
-  // Any thread. Answers. Never blocks, never runs user code.
+  // Any thread. Answers, behind the hooks of Routes::after(), which run on this thread. Never
+  // blocks but in them. One that throws makes it a 500.
   void send(Response response) &&;
+
+  // Any thread. As of trireme::Reply: whether anybody still waits for the answer, and the client.
+  Cancellation cancelled() const { return base_.cancelled(); }
+  Peer peer() const { return base_.peer(); }
 
  private:
   trireme::Reply base_;
+  std::string head_;
   MessageFacts facts_;
   std::shared_ptr<const ServingCore> core_;  // owners: codec, service, open replies
 };

@@ -49,4 +49,10 @@ struct GzipOptions {
 // its media type or Content-Encoding, nor what has an entity tag, which would be of other bytes.
 void compress_responses(Routes& routes, GzipOptions options = {});
 
+// Before start(). Answers GET and HEAD as far as what handlers return allows it: 304 for clients
+// that have what its ETag or Last-Modified say; 206 for clients that want some ranges of it, one or
+// several, and 416 where there is nothing of them. Of several hooks, the one that compresses comes
+// before it.
+void answer_conditions(Routes& routes);
+
 }}}  // namespace trireme::http

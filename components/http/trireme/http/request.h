@@ -36,7 +36,13 @@ class Request {
  public:
   // Any thread. For the server, and for tests. `pattern`: of its route, or null.
   Request(const trireme::Request& base, const MessageFacts& facts, const RoutePattern* pattern)
-      : base_(base), message_(base.text()), facts_(facts), pattern_(pattern) {}
+      : base_(&base), message_(base.text()), facts_(facts), pattern_(pattern) {}
+  // Any thread. For the server: one whose handler has returned, and of which nothing but its head
+  // is kept.
+  Request(std::string_view head, const MessageFacts& facts, const Peer& peer)
+      : message_(head), facts_(facts), kept_peer_(peer) {
+    facts_.trailer_bytes = 0;
+  }
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
@@ -76,17 +82,20 @@ class Request {
   std::optional<std::vector<Part>> parts() const;
 
   // Any thread. As of trireme::Request: whether the answer is still wanted, and the client.
-  Cancellation cancelled() const { return base_.cancelled(); }
-  Peer peer() const { return base_.peer(); }
+  Cancellation cancelled() const {
+    return base_ == nullptr ? Cancellation(CancelReason::kNone) : base_->cancelled();
+  }
+  Peer peer() const { return base_ == nullptr ? kept_peer_ : base_->peer(); }
   // Any thread. For the server.
   const MessageFacts& facts() const { return facts_; }
-  const trireme::Request& base() const { return base_; }
+  std::string_view head() const { return message_.substr(0, facts_.head_bytes); }
 
  private:
-  const trireme::Request& base_;
+  const trireme::Request* base_ = nullptr;  // null: its handler has returned
   std::string_view message_;
   MessageFacts facts_;
-  const RoutePattern* pattern_;
+  const RoutePattern* pattern_ = nullptr;
+  Peer kept_peer_;
 };
 
 }}}  // namespace trireme::http

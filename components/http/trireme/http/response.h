@@ -93,6 +93,12 @@ class Response {
     owned_ = std::move(body);
     is_owned_ = true;
   }
+  // Any thread. For the server: of the answer to an upgrade, 101, which hooks see.
+  static Response switching_protocols() {
+    Response made;
+    made.status_ = 101;
+    return made;
+  }
   // Any thread. With a type that is constant text.
   Response&& constant_type(std::string_view type) && {
     content_type_ = type;
@@ -137,6 +143,9 @@ Response redirect(std::string_view location, int status = 302);
 // Any thread. An error as application/problem+json (RFC 9457), with the words of its status as
 // title. `detail` is for the client and may be any text.
 Response problem(int status, std::string_view detail = {});
+
+// Any thread. A refusal because of load, which clients may repeat after so long: 503.
+Response busy(std::chrono::seconds retry_after = std::chrono::seconds(1));
 
 // Any thread. The text as the inside of a JSON string.
 std::string json_escaped(std::string_view text);

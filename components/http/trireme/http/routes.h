@@ -9,6 +9,7 @@
 // Thread: one, before start(); then it only reads.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "trireme/http/exchange.h"
+#include "trireme/http/files.h"
 #include "trireme/http/request.h"
 #include "trireme/http/response.h"
 #include "trireme/http/websocket.h"
@@ -31,6 +33,9 @@ struct RouteOptions {
   // Of the content; over it the client gets 413 before it has sent all. Never more than
   // Limits::frame_bytes_max of the listener, which is the limit of a route that says nothing.
   std::optional<size_t> body_bytes_max{};
+  // Of streams of events: after so long without an event a comment goes out. It keeps proxies and
+  // `idle_time_max` from ending the stream, and finds clients that have vanished. Zero: none.
+  std::chrono::nanoseconds heartbeat_time = std::chrono::seconds(30);
 };
 
 class Routes {
@@ -87,13 +92,19 @@ class Routes {
                          std::make_unique<detail::FactoryOf<S, Shared...>>(shared...));
   }
 
-  // Before start(). All routes of `other` under a prefix, such as "/api".
+  // Before start(). GET and HEAD of the files below a folder (files.h), at `prefix` or "/". Throws
+  // std::system_error: the folder cannot be opened.
+  Routes& files(std::string_view prefix, const std::string& folder, FilesOptions options = {});
+
+  // Before start(). All routes of `other` under a prefix, such as "/api", or "".
   Routes& mount(std::string_view prefix, Routes other);
 
   // Before start(). Runs before the handler of every route, and before 404 and its like, in the
   // order of the calls; a response ends the way. It runs as the handler does, and may block.
   Routes& before(std::function<std::optional<Response>(const Request&)> hook);
-  // Before start(). Runs on every response that a handler has returned, in the order of the calls.
+  // Before start(). Runs on every response, in the order of the calls: what a handler has returned
+  // or sent later, 404 and its like, the 500 of a handler that throws, the heads of streams of
+  // events, and 101 of WebSockets. Not on what the server answers to bytes that are no request.
   Routes& after(std::function<void(const Request&, Response&)> hook);
 
  private:

@@ -81,7 +81,24 @@ struct Outgoing {
 
 namespace detail {
 class WebSocketShared;
+class PreparedFrames;
 }
+
+// One message for many sockets: framed once, and deflated once, if a client wants that. A value
+// that copies.
+class Broadcast {
+ public:
+  // Any thread. Text must be UTF-8.
+  static Broadcast text(std::string_view text);
+  static Broadcast binary(std::string_view bytes);
+
+ private:
+  friend class WebSocket;
+  explicit Broadcast(std::shared_ptr<const detail::PreparedFrames> frames)
+      : frames_(std::move(frames)) {}
+
+  std::shared_ptr<const detail::PreparedFrames> frames_;  // owners: copies of this
+};
 
 // The server's end of one WebSocket. A value that copies; it may be stale, as a Peer may.
 class WebSocket {
@@ -94,6 +111,8 @@ class WebSocket {
   // must be UTF-8, or the client ends the connection.
   SendResult send_text(std::string_view text, Overflow overflow = Overflow::kReject) const;
   SendResult send_binary(std::string_view bytes, Overflow overflow = Overflow::kReject) const;
+  // Any thread. The same, of a message that goes to many.
+  SendResult send(const Broadcast& message, Overflow overflow = Overflow::kReject) const;
   // Any thread. Ends the connection in good order, with a code (RFC 6455, 7.4) and a reason of at
   // most 123 bytes.
   void close(uint16_t code = 1000, std::string_view reason = {}) const;
