@@ -3,7 +3,8 @@
 
 Goal: a mistyped callback is found when it is compiled, and not by clients that wait for ever.
 Method: one source with all of them; each line that is to be refused is marked with its sentence.
-Usage: refused_code_test.py INCLUDE_FOLDER, with the compiler in CXX.
+Usage: refused_code_test.py INCLUDE_FOLDER, with the compiler in CXX; headers of the component http
+are beside that folder.
 """
 
 import os
@@ -105,11 +106,46 @@ OTHERS = [
     ("", f"struct NAME final {{ {ANSWERS} void on_close(CloseReason) {{}} }};", None),
 ]
 
+# Of the component http: handlers of routes, and sessions of WebSockets.
+ROUTE = "a handler of a route must be Response(const http::Request&)"
+ROUTE_TWICE = "that takes a Reply must not return a response, too"
+MESSAGE = "the on_message of a session must be public, and be void on_message(const"
+ROUTE_HANDLERS = [
+    ("[](const http::Request&) { return http::text(\"x\"); }", None),
+    ("[](const http::Request&, http::Reply) {}", None),
+    ("[](http::EventStream) {}", None),
+    ("[](const http::Request&, http::EventStream) {}", None),
+    ("[](http::Request&) { return http::text(\"x\"); }", ROUTE),
+    ("[](const http::Request&) { return 5; }", ROUTE),
+    ("[count = 0](const http::Request&) mutable { ++count; return http::text(\"x\"); }", ROUTE),
+    ("[](const http::Request&, http::Reply) { return http::text(\"x\"); }", ROUTE_TWICE),
+]
+MESSAGES = "void on_message(const http::Message&) {}"
+SOCKETS = [
+    ("public: explicit NAME(http::WebSocket) {}", None),
+    (f"public: explicit NAME(http::WebSocket) {{}} {MESSAGES} void on_timer(uint64_t) {{}} "
+     "void on_writable() {} void on_drain() {} void on_close(CloseReason) {}", None),
+    ("public: explicit NAME(http::WebSocket) {} "
+     "std::string on_message(const http::Message& message) { return message.own(); }", None),
+    ("public: explicit NAME(http::WebSocket) {} void on_message(int) {}", MESSAGE),
+    ("public: explicit NAME(http::WebSocket) {} void on_message(http::Message&) {}", MESSAGE),
+    ("public: explicit NAME(http::WebSocket) {} int on_message(const http::Message&) { return 1; }",
+     MESSAGE),
+    (f"public: explicit NAME(http::WebSocket) {{}} private: {MESSAGES}", MESSAGE),
+    ("public: explicit NAME(http::WebSocket) {} void on_timer() {}", TIMER),
+    ("public: explicit NAME(http::WebSocket) {} void on_writable(int) {}", ROOM),
+    ("public: explicit NAME(http::WebSocket) {} void on_drain(int) {}", DRAIN),
+    ("public: explicit NAME(http::WebSocket) {} void on_close() {}", CLOSE),
+    ("public: explicit NAME(http::WebSocket) {} private: void on_close(CloseReason) {}", CLOSE),
+    ("public: NAME() {}", "a session of a WebSocket is constructed from (http::WebSocket"),
+]
+
 
 def source():
     """The source, and the sentence that belongs to each of its lines that is to be refused."""
     text = ["#include <functional>", "#include \"trireme/testing/conversation.h\"",
-            "#include \"trireme/trireme.h\"", "using namespace trireme;",
+            "#include \"trireme/http.h\"", "#include \"trireme/trireme.h\"",
+            "using namespace trireme;",
             "[[maybe_unused]] static Answer by_function(const Request&) { return \"x\"; }"]
     uses, wanted, number = [], {}, 0
 
@@ -128,6 +164,15 @@ def source():
         use(f"void use_{number}(Server& server) {{ server.serve<{name}>(\"\", lines(), {{}}); }}",
             sentence)
         number += 1
+    for code, sentence in ROUTE_HANDLERS:
+        use(f"void use_{number}(http::Routes& routes) {{ routes.get(\"/\", {code}); }}", sentence)
+        number += 1
+    for body, sentence in SOCKETS:
+        name = f"Session{number}"
+        text.append(f"class {name} {{ {body.replace('NAME', name)} }};")
+        use(f"void use_{number}(http::Routes& routes) "
+            f"{{ routes.websocket<{name}>(\"/\", {{}}); }}", sentence)
+        number += 1
     text.append("struct Called { void said() {} };")
     for code, sentence in CALLS:
         use(f"void use_{number}(const Peer& peer) {{ peer.{code}; }}", sentence)
@@ -144,7 +189,9 @@ def compile_it(include, text):
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         compiler = os.environ.get("CXX", "c++")
-        command = [compiler, "-std=c++20", "-Wall", "-Wextra", "-I", include, "-fsyntax-only", path]
+        http = os.path.join(include, "..", "components", "http")
+        command = [compiler, "-std=c++20", "-Wall", "-Wextra", "-I", include, "-I", http,
+                   "-fsyntax-only", path]
         if "clang" in os.path.basename(compiler):
             command.insert(1, "-ferror-limit=0")
         return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False,

@@ -80,7 +80,13 @@ template <class F>
 concept EventsOfRequestHandler = std::is_invocable_v<const F&, const Request&, EventStream>;
 
 template <class F>
+concept ReturnsToo = std::is_invocable_r_v<Response, const F&, const Request&, Reply>;
+
+template <class F>
 class HandlerOfRoute final : public RouteHandler {
+  static_assert(!ReturnsToo<F>,
+                "a handler that takes a Reply must not return a response, too: nobody would send "
+                "it");
   static_assert(ResponseHandler<F> || LaterHandler<F> || EventsHandler<F> ||
                     EventsOfRequestHandler<F>,
                 "a handler of a route must be Response(const http::Request&), "

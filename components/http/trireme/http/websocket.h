@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "trireme/close_reason.h"
+#include "trireme/detail/service.h"
 #include "trireme/http/request.h"
 #include "trireme/peer.h"
 
@@ -155,13 +156,26 @@ class WebSocketFactory {
                                                  const Request& request) const = 0;
 };
 
+// As of trireme::detail::WithCallbackNames.
+struct MessageName {
+  int on_message;
+};
 template <class S>
-class SessionOf final : public WebSocketSession {
+struct WithMessageName : S, MessageName {};
+template <class S>
+concept DeclaresOnMessage = requires {
+  &S::on_message;
+}
+|| (trireme::detail::Inheritable<S> && !requires { &WithMessageName<S>::on_message; });
+
+// What a session class can be called for. A callback that nobody could call does not compile.
+template <class S>
+struct CallbacksOf {
   static constexpr bool kAnswers = requires(S & session, const Message& message) {
     { session.on_message(message) } -> std::convertible_to<Outgoing>;
   };
   static constexpr bool kListens = requires(S & session, const Message& message) {
-    session.on_message(message);
+    { session.on_message(message) } -> std::same_as<void>;
   };
   static constexpr bool kHasTimers = requires(S & session, uint64_t tag) { session.on_timer(tag); };
   static constexpr bool kHearsOfRoom = requires(S & session) { session.on_writable(); };
@@ -169,31 +183,47 @@ class SessionOf final : public WebSocketSession {
   static constexpr bool kCloses = requires(S & session, CloseReason reason) {
     session.on_close(reason);
   };
+  static_assert(kAnswers || kListens || !DeclaresOnMessage<S>,
+                "the on_message of a session must be public, and be void on_message(const "
+                "http::Message&), or return what becomes an http::Outgoing");
+  static_assert(kHasTimers || !trireme::detail::DeclaresOnTimer<S>,
+                "the on_timer of a session must be public, and be void on_timer(uint64_t tag)");
+  static_assert(kHearsOfRoom || !trireme::detail::DeclaresOnWritable<S>,
+                "the on_writable of a session must be public, and be void on_writable()");
+  static_assert(kDrains || !trireme::detail::DeclaresOnDrain<S>,
+                "the on_drain of a session must be public, and be void on_drain()");
+  static_assert(kCloses || !trireme::detail::DeclaresOnClose<S>,
+                "the on_close of a session must be public, and be void on_close(CloseReason)");
+};
+
+template <class S>
+class SessionOf final : public WebSocketSession {
+  using Callbacks = CallbacksOf<S>;
 
  public:
   template <class... Arguments>
   explicit SessionOf(Arguments&&... arguments) : session_(std::forward<Arguments>(arguments)...) {}
 
   bool on_message(const Message& message, Outgoing& answer) override {
-    if constexpr (kAnswers) {
+    if constexpr (Callbacks::kAnswers) {
       answer = session_.on_message(message);
       return true;
-    } else if constexpr (kListens) {
+    } else if constexpr (Callbacks::kListens) {
       session_.on_message(message);
     }
     return false;
   }
   void on_timer(uint64_t tag) override {
-    if constexpr (kHasTimers) session_.on_timer(tag);
+    if constexpr (Callbacks::kHasTimers) session_.on_timer(tag);
   }
   void on_writable() override {
-    if constexpr (kHearsOfRoom) session_.on_writable();
+    if constexpr (Callbacks::kHearsOfRoom) session_.on_writable();
   }
   void on_drain() override {
-    if constexpr (kDrains) session_.on_drain();
+    if constexpr (Callbacks::kDrains) session_.on_drain();
   }
   void on_close(CloseReason reason) override {
-    if constexpr (kCloses) session_.on_close(reason);
+    if constexpr (Callbacks::kCloses) session_.on_close(reason);
   }
 
  private:
@@ -201,7 +231,7 @@ class SessionOf final : public WebSocketSession {
 };
 
 template <class S, class... Shared>
-class FactoryOf final : public WebSocketFactory {
+class FactoryOf final : public WebSocketFactory, private CallbacksOf<S> {
   static constexpr bool kTakesRequest =
       std::is_constructible_v<S, WebSocket, const Request&, Shared&...>;
   static_assert(kTakesRequest || std::is_constructible_v<S, WebSocket, Shared&...>,
