@@ -93,6 +93,9 @@ class Load {
 
   // Of those that are idle: servers close whoever never says anything.
   void say_once(Connection& connection);
+  bool says_once() const {
+    return options_.scenario == Scenario::kIdle || options_.scenario == Scenario::kHttp;
+  }
   bool is_active(uint32_t place) const { return place < active_count_; }
   uint32_t place_of(const Connection& connection) const {
     return connection.index / options_.parts;

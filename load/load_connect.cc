@@ -42,9 +42,7 @@ bool Load::connect_all() {
         --state.under_way;
         // Read by whoever shows progress; nothing depends on it.
         connected_count_.fetch_add(1, std::memory_order_relaxed);
-        if (!is_active(place_of(connection)) && options_.scenario != Scenario::kWebSocket) {
-          say_once(connection);
-        }
+        if (says_once() && !is_active(place_of(connection))) say_once(connection);
         if (connection.greets) flush(connection);
         state.ready_ns = now_ns();
       } else {
