@@ -83,7 +83,7 @@ TEST(BenchWeb, ChecksTheStatusAndCountsRefusals) {
 TEST(BenchWeb, SaysWhatItIsTold) {
   Says server([](std::string_view request) {
     const bool good = request.starts_with("DELETE /a?b HTTP/1.1\r\nHost: 127.0.0.1:") &&
-                      contains(request, "\r\nX-One: 1\r\nX-Two: 2\r\n");
+                      request.ends_with("\r\nX-One: 1\r\nX-Two: 2\r\n\r\n");
     return reply_of("x", good ? "200 OK" : "400 Bad Request");
   });
   const Ended run = short_run({"http", "http" + server.host() + "/a?b", "--method", "DELETE",

@@ -20,6 +20,7 @@ namespace trireme { inline namespace v0 { namespace http {
 namespace {
 
 constexpr size_t kListedMax = 10'000;
+constexpr uint64_t kReadMax = 64 << 20;
 
 Response refuse(const Request& request, int status) {
   return error_response(status, {}, request.header("accept"));
@@ -99,7 +100,11 @@ Response with_content(const Request& request, Response response, const Validator
                       const FoundFile& file) {
   RangePlan plan = plan_ranges(request, response, validators, file.bytes);
   if (plan.kind == RangePlan::Kind::kUnsatisfiable) return response;
-  if (plan.kind == RangePlan::Kind::kWhole) plan.pieces.push_back({{}, {0, file.bytes}});
+  if (plan.kind == RangePlan::Kind::kWhole) {
+    plan.pieces.push_back({{}, {0, file.bytes}});
+    plan.bytes = file.bytes;
+  }
+  if (plan.bytes > kReadMax) return refuse(request, 503);
   std::string body;
   for (const RangePlan::Piece& piece : plan.pieces) {
     body += piece.before;
