@@ -32,8 +32,15 @@ void append_client_frame(WebSocketOpcode opcode, std::string_view payload, uint3
   into.append(mask.data(), mask.size());
   const size_t begin = into.size();
   into.append(payload);
-  for (size_t i = 0; i < payload.size(); ++i) {
-    into[begin + i] = static_cast<char>(into[begin + i] ^ mask[i % 4]);
+  const uint64_t twice = uint64_t{key} << 32 | key;
+  size_t at = 0;
+  for (uint64_t word = 0; at + sizeof word <= payload.size(); at += sizeof word) {
+    std::memcpy(&word, payload.data() + at, sizeof word);
+    word ^= twice;
+    std::memcpy(&into[begin + at], &word, sizeof word);
+  }
+  for (; at < payload.size(); ++at) {
+    into[begin + at] = static_cast<char>(payload[at] ^ mask[at % 4]);
   }
 }
 

