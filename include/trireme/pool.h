@@ -28,6 +28,7 @@
 #include "trireme/answer.h"
 #include "trireme/blocking.h"
 #include "trireme/detail/pool_core.h"
+#include "trireme/detail/saturated.h"
 #include "trireme/result.h"
 
 namespace trireme { inline namespace v0 {
@@ -90,15 +91,10 @@ class Taken {
   // Any thread. Gives it back now. May block as `check_returned` and its destructor do.
   void give_back() {
     if (thing_ == nullptr) return;
-    bool is_good = true;
-    if (options_->check_returned) {
-      try {
-        is_good = options_->check_returned(thing_->value);
-      } catch (...) {
-        is_good = false;
-      }
-    }
-    if (!is_good) return throw_away();
+    // Loop code drops what owned it, such as a call of a session whose connection is gone. Nothing
+    // may block there, so the next taker checks it.
+    thing_->is_unchecked = options_->check_returned && detail::PoolCore::is_loop_code();
+    if (!thing_->is_unchecked && !is_clean()) return throw_away();
     core_->give_back(std::move(thing_));
   }
   // Any thread. Destroys it: it is broken. The others stay. May block as its destructor does.
@@ -119,6 +115,14 @@ class Taken {
     T value;
   };
 
+  bool is_clean() const {
+    try {
+      return !options_->check_returned || options_->check_returned(thing_->value);
+    } catch (...) {
+      return false;
+    }
+  }
+
   // Owners: the pool, and all that was taken.
   std::shared_ptr<detail::PoolCore> core_{};
   std::shared_ptr<const PoolOptions<T>> options_{};
@@ -133,40 +137,46 @@ class Pool {
   // Any thread.
   explicit Pool(PoolOptions<T> options)
       : options_(std::make_shared<const PoolOptions<T>>(std::move(options))),
-        core_(std::make_shared<detail::PoolCore>(
-            detail::PoolLimits{.count_max = options_->count_max,
-                               .can_make = options_->make != nullptr,
-                               .idle_time_max = options_->idle_time_max,
-                               .age_max = options_->age_max,
-                               .back_off_min = options_->back_off_min,
-                               .back_off_max = options_->back_off_max})) {}
+        core_(std::make_shared<detail::PoolCore>(detail::PoolLimits{
+            .count_max = options_->count_max,
+            .can_make = options_->make != nullptr,
+            .idle_time_max = options_->idle_time_max,
+            .age_max = options_->age_max,
+            .back_off_min = options_->back_off_min,
+            .back_off_max = options_->back_off_max,
+            .least_time = std::min({options_->check_idle_time, options_->wait_time_max,
+                                    options_->idle_time_max, options_->age_max,
+                                    options_->back_off_min, options_->back_off_max})})) {}
   // Any thread. Waits for nobody: what is taken is destroyed when it is given back.
-  ~Pool() { core_->drain({}); }
+  ~Pool() { core_->drain(std::chrono::nanoseconds(0)); }
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
   // Any thread. Takes one that is idle, makes one, or waits, for `wait_time_max` or for `time_max`,
   // whichever is shorter. Takers are served in their order.
-  Taken<T> take(std::chrono::nanoseconds time_max = std::chrono::nanoseconds::max()) {
-    const auto now = detail::PoolCore::now();
-    const auto time = std::min(time_max, options_->wait_time_max);
-    const auto never = std::chrono::steady_clock::time_point::max();
-    const auto until = detail::PoolCore::deadline(time < never - now ? now + time : never);
+  Taken<T> take() { return take(options_->wait_time_max); }
+  template <class Rep, class Period>
+  Taken<T> take(std::chrono::duration<Rep, Period> time_max) {
+    const auto time = std::min(detail::saturated(time_max), options_->wait_time_max);
+    const auto until = detail::PoolCore::until(time);
     while (true) {
-      Taken<T> taken = with(core_->take(until, true), until);
+      Taken<T> taken = with(core_->take(until), until);
       if (!taken || is_good(taken)) return taken;
       taken.throw_away();
     }
   }
-  // Any thread. Never waits and makes none: one that is idle, unchecked, or none.
-  Taken<T> try_take() { return with(core_->take({}, false), {}); }
+  // Any thread. Never waits and makes none: one that is idle, which `check` does not see, or none.
+  Taken<T> try_take() {
+    Taken<T> taken = nothing();
+    taken.thing_.reset(static_cast<Thing*>(core_->try_take().release()));
+    return taken;
+  }
 
   // Any thread. From now on none is taken: takers that wait get busy(). Destroys what is idle.
   // Waits until all that is taken has come back, or `time_max` is over: then false.
-  bool drain(std::chrono::nanoseconds time_max) {
-    const auto now = detail::PoolCore::now();
-    const auto never = std::chrono::steady_clock::time_point::max();
-    return core_->drain(time_max < never - now ? now + time_max : never);
+  template <class Rep, class Period>
+  bool drain(std::chrono::duration<Rep, Period> time_max) {
+    return core_->drain(detail::saturated(time_max));
   }
 
   // Any thread.
@@ -177,10 +187,14 @@ class Pool {
   using Grant = detail::PoolCore::Grant;
   using Kind = detail::PoolCore::Kind;
 
-  Taken<T> with(Grant grant, std::chrono::steady_clock::time_point until) {
+  Taken<T> nothing() const {
     Taken<T> taken;
     taken.core_ = core_;
     taken.options_ = options_;
+    return taken;
+  }
+  Taken<T> with(Grant grant, std::chrono::steady_clock::time_point until) {
+    Taken<T> taken = nothing();
     taken.why_ = std::move(grant.why);
     if (grant.kind == Kind::kThing) {
       taken.thing_.reset(static_cast<Thing*>(grant.thing.release()));
@@ -201,6 +215,7 @@ class Pool {
       }
       taken.why_ = result.error().message.empty() ? "unknown" : result.error().message;
     } catch (const std::exception& thrown) {
+      taken.thing_.reset();
       core_->not_made(thrown.what());
       throw;
     } catch (...) {
@@ -211,7 +226,11 @@ class Pool {
   }
 
   bool is_good(const Taken<T>& taken) const {
-    const detail::PoolThing& thing = *taken.thing_;
+    detail::PoolThing& thing = *taken.thing_;
+    if (std::exchange(thing.is_unchecked, false)) {
+      blocking();
+      if (!taken.is_clean()) return false;
+    }
     if (!options_->check || thing.is_new) return true;
     if (detail::PoolCore::now() - thing.returned < options_->check_idle_time) return true;
     blocking();

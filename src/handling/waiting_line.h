@@ -33,15 +33,18 @@ class BasicWaitingLine {
   void push([[maybe_unused]] Guard& guard, Waiter& waiter, bool in_front) REQUIRES(guard) {
     // Relaxed: givers see it under the mutex.
     waiter.state.store(kWaitingInLine, std::memory_order_relaxed);
+    if (head_ == nullptr) last_ = &waiter;
     if (in_front || head_ == nullptr) {
       waiter.next = head_;
       head_ = &waiter;
       return;
     }
-    Waiter* last = head_;
-    while (last->next != nullptr) last = last->next;
     waiter.next = nullptr;
-    last->next = &waiter;
+    last_->next = &waiter;
+    last_ = &waiter;
+  }
+  bool is_first([[maybe_unused]] Guard& guard, const Waiter& waiter) const REQUIRES(guard) {
+    return head_ == &waiter;
   }
   // The one in front, or null. It is granted; the caller unparks and settles it without the mutex.
   Waiter* pop([[maybe_unused]] Guard& guard) REQUIRES(guard) {
@@ -61,6 +64,7 @@ class BasicWaitingLine {
     for (Waiter* before = head_; before != nullptr; before = before->next) {
       if (before->next != &waiter) continue;
       before->next = static_cast<Waiter*>(waiter.next);
+      if (last_ == &waiter) last_ = before;
       return true;
     }
     return false;
@@ -83,6 +87,7 @@ class BasicWaitingLine {
 
  private:
   Waiter* head_ = nullptr;
+  Waiter* last_ = nullptr;  // unless the line is empty
 };
 
 }}  // namespace trireme

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
+#include <string_view>
 
 namespace trireme { inline namespace v0 {
 
@@ -30,8 +30,9 @@ namespace detail {
 // One thing of a pool. The pool or its taker owns it.
 struct PoolThing {
   virtual ~PoolThing() = default;
-  std::chrono::steady_clock::time_point made{}, returned{}, expires{};
-  bool is_new = true;  // nobody has given it back
+  std::chrono::steady_clock::time_point returned{}, expires{};
+  bool is_new = true;         // nobody has given it back
+  bool is_unchecked = false;  // loop code has given it back, which may not block
 };
 
 struct PoolLimits {
@@ -39,6 +40,7 @@ struct PoolLimits {
   bool can_make = true;
   std::chrono::nanoseconds idle_time_max{0}, age_max{0};  // zero: no limit
   std::chrono::nanoseconds back_off_min{0}, back_off_max{0};
+  std::chrono::nanoseconds least_time{0};  // the shortest of all times of the options
 };
 
 class PoolCore {
@@ -55,7 +57,6 @@ class PoolCore {
     Kind kind = Kind::kBusy;
     std::unique_ptr<PoolThing> thing{};
     std::string why{};
-    std::vector<std::unique_ptr<PoolThing>> expired{};  // to be destroyed without a lock
   };
 
   explicit PoolCore(const PoolLimits& limits);
@@ -63,19 +64,23 @@ class PoolCore {
 
   // Any thread. The clock of the server whose handler this is; elsewhere the real one.
   static TimePoint now();
-  // A handler's time ends with its request: `until`, or its deadline if that is earlier.
-  static TimePoint deadline(TimePoint until);
+  // Any thread. Whether nothing may block here.
+  static bool is_loop_code();
+  // Any thread but loop code. The end of `time`, or the deadline of the request if that is earlier.
+  static TimePoint until(std::chrono::nanoseconds time);
 
-  // Any thread but loop code. `may_wait`: gives the loop away, and waits until `until` or until
-  // nobody wants the answer of the request any more.
-  Grant take(TimePoint until, bool may_wait);
+  // Any thread but loop code. Gives the loop away, and waits until `until` or until nobody wants
+  // the answer of the request any more.
+  Grant take(TimePoint until);
+  // Any thread but loop code. Never waits. Null: none is idle that may be used as it is.
+  std::unique_ptr<PoolThing> try_take();
   // Who was granted a place, and has made something, or has not.
   void made(PoolThing& thing);
-  void not_made(std::string why);
-  // Any thread. Who has taken it; a null thing was thrown away.
+  void not_made(std::string_view why);
+  // Any thread. Who has taken it; a null thing was thrown away. Loop code destroys nothing.
   void give_back(std::unique_ptr<PoolThing> thing);
-  // Any thread. No more is taken. True: all had come back by `until`.
-  bool drain(TimePoint until);
+  // Any thread but loop code. No more is taken. True: all had come back within `time`.
+  bool drain(std::chrono::nanoseconds time);
   PoolStats stats() const;
 
  private:

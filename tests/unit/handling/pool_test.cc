@@ -221,6 +221,19 @@ TEST_F(PoolInTime, WhatWasIdleIsChecked) {
   EXPECT_EQ(pool.stats().unhealthy, 1u);
 }
 
+// Given back by a thread that is no handler, and knows only the real clock.
+TEST_F(PoolInTime, LivesByTheClockOfItsHandlers) {
+  Pool<int> pool({.make = maker_.make(), .idle_time_max = 1min, .age_max = 10min});
+  const std::pair<std::chrono::seconds, int> steps[] = {{1h, 1}, {30s, 1}, {61s, 2}};
+  for (const auto& [time, number] : steps) {
+    pass(time);
+    Taken<int> kept;
+    handle([&] { kept = pool.take(); });
+    EXPECT_EQ(*kept, number);
+    kept.give_back();
+  }
+}
+
 TEST_F(PoolInTime, WhatComesBackIsChecked) {
   Pool<int> pool({.make = maker_.make(), .check_returned = [](int& number) {
                     if (number == 2) throw std::runtime_error("a check may throw");
@@ -378,6 +391,7 @@ TEST(PoolDeathTest, RefusesOptionsThatCannotWork) {
   EXPECT_DEATH(Pool<int>(Options{}), "make must not be empty");
   Maker maker;
   EXPECT_DEATH(Pool<int>(Options{.make = maker.make(), .count_max = 0}), "count_max");
+  EXPECT_DEATH(Pool<int>(Options{.make = maker.make(), .wait_time_max = -1ns}), "is negative");
 }
 
 }  // namespace
