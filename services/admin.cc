@@ -1,5 +1,7 @@
 #include "services/admin.h"
 
+#include <arpa/inet.h>
+
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -154,10 +156,11 @@ std::string stalls_json(const tr::Stats& stats) {
 
 // An address, not a name that somebody else may have given to it.
 bool is_own_host(std::string_view host) {
-  if (host.empty()) return true;  // of HTTP/1.0
-  if (host.front() == '[') return host.starts_with("[::1]");
-  const std::string_view name = host.substr(0, host.find(':'));
-  return name == "localhost" || name.starts_with("127.");
+  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1) == "[::1]";
+  const std::string name(host.substr(0, host.find(':')));
+  in_addr address{};
+  if (name == "localhost") return true;
+  return ::inet_pton(AF_INET, name.c_str(), &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
 }  // namespace
@@ -166,8 +169,7 @@ bool is_loopback(const std::string& url) {
   if (url.starts_with("unix:")) return true;
   const size_t at = url.find("://");
   if (at == std::string::npos) return false;
-  const std::string_view host = std::string_view(url).substr(at + 3);
-  return host.starts_with("127.") || host.starts_with("localhost:") || host.starts_with("[::1]:");
+  return is_own_host(std::string_view(url).substr(at + 3));
 }
 
 std::string metrics_text(const tr::Stats& stats) {
@@ -221,7 +223,9 @@ http::Routes Admin::make_routes() const {
       [&watched](const http::Request&) { return http::json(stalls_json(watched.stats())); });
   if (!options_.is_public) {
     routes.before([](const http::Request& request) -> std::optional<http::Response> {
-      if (is_own_host(request.host())) return std::nullopt;
+      // Clients of HTTP/1.0 may say none.
+      const bool says_none = request.is_old() && request.host().empty();
+      if (says_none || is_own_host(request.host())) return std::nullopt;
       return http::text("ask by the address\n").status(421);
     });
   }

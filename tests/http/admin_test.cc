@@ -61,9 +61,12 @@ TEST_F(AdminEndpoint, IsForThisMachineAlone) {
   ASSERT_TRUE(admin_.start().ok());
   EXPECT_TRUE(get("/metrics", "localhost").starts_with("HTTP/1.1 200 "));
   EXPECT_TRUE(get("/metrics", "[::1]:9000").starts_with("HTTP/1.1 200 "));
-  EXPECT_TRUE(get("/metrics", "evil.example").starts_with("HTTP/1.1 421 "));
+  for (const char* host : {"evil.example", "127.evil.example", "127.1", "[::2]", ""}) {
+    EXPECT_TRUE(get("/metrics", host).starts_with("HTTP/1.1 421 ")) << host;
+  }
   EXPECT_TRUE(ask(admin_.url(), "POST /metrics", "localhost").starts_with("HTTP/1.1 405 "));
-  for (const char* url : {"tcp://0.0.0.0:0", "tcp://:0", "tcp://[::]:0", "tcp://10.0.0.1:0"}) {
+  for (const char* url : {"tcp://0.0.0.0:0", "tcp://:0", "tcp://[::]:0", "tcp://10.0.0.1:0",
+                          "tcp://127.evil.example:0"}) {
     const auto refused = Admin(server_, {.url = url}).start();
     ASSERT_FALSE(refused.ok()) << url;
     EXPECT_NE(refused.error().message.find("--admin-public"), std::string::npos);

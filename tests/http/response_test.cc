@@ -49,6 +49,19 @@ TEST(HttpResponse, IsFramedForItsRequest) {
   }
 }
 
+TEST(HttpResponse, OwnsWhatIsNoLiteral) {
+  char own[8] = "ab";
+  for (const Response& response : {http::text(own), http::html(own), http::json(own)}) {
+    EXPECT_EQ(response.body(), "ab");
+    EXPECT_TRUE(response.owns_body());
+  }
+  EXPECT_FALSE(http::text("ab").owns_body());
+}
+
+TEST(HttpResponse, HasNoBodyWhereItsStatusHasNone) {
+  EXPECT_TRUE(sent(http::text("x").status(205)).ends_with("Content-Length: 0\r\n\r\n"));
+}
+
 TEST(HttpResponse, RefusesWhatWouldBreakItsHead) {
   using namespace std::string_literals;
   for (const std::string& value : {"a\r\nb"s, "a\rb"s, "a\nb"s, "a\0b"s, "a\x01"s, "a\x7f"s}) {

@@ -86,13 +86,23 @@ TEST_F(HttpRoutes, GiveParametersBack) {
   EXPECT_EQ(pattern.find("/a/7/parts", "other"), std::nullopt);
 }
 
+TEST_F(HttpRoutes, LeadWhereTheirPathsBegin) {
+  const RoutePattern pattern("/a/:id");
+  for (const char* path : {"/a/7", "/a/7/", "/a/7/x", "/%61/7/x"}) {
+    EXPECT_TRUE(pattern.leads(path)) << path;
+  }
+  for (const char* path : {"/a", "/a/", "/a//x", "/b/7", "/aa/7", ""}) {
+    EXPECT_FALSE(pattern.leads(path)) << path;
+  }
+}
+
 TEST(HttpPaths, AreDeviousWithDotsOrZeros) {
-  for (const char* path :
-       {"/..", "/.", "/a/../b", "/a/.", "/%2e%2e/x", "/.%2E/x", "/a%00.txt", "/%2E"}) {
+  for (const char* path : {"/..", "/.", "/a/../b", "/a/.", "/%2e%2e/x", "/.%2E/x", "/a%00.txt",
+                           "/%2E", "/a/..%2fb", "/a/x%2f..%2fy", "/a/..%5cb", "/%2e%2f"}) {
     EXPECT_TRUE(http::is_devious(path)) << path;
   }
   for (const char* path : {"/", "", "/a", "/...", "/.well-known/x", "/a..b", "/a/b.", "/%252e%252e",
-                           "/..;/a", "/%66ile.bin"}) {
+                           "/..;/a", "/%66ile.bin", "/a%2fb", "/a%2f...%2fb"}) {
     EXPECT_FALSE(http::is_devious(path)) << path;
   }
 }

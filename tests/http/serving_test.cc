@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "trireme/http.h"
+#include "trireme/server.h"
 #include "trireme/testing/conversation.h"
 
 namespace {
@@ -159,6 +160,25 @@ TEST_F(HttpServing, RefusesAndEnds) {
   EXPECT_TRUE(has_ended());
 }
 
+// An error is framed for its own request.
+TEST_F(HttpServing, RefusesBehindAHeadWithABody) {
+  EXPECT_EQ(status(say(request_of("HEAD /"))), 200);
+  EXPECT_TRUE(say("GET / HTTP/1.1\r\n\r\n").ends_with("\n"));
+}
+
+TEST_F(HttpServing, KnowsAsteriskAsNoPath) {
+  http::Routes routes;
+  routes.on("OPTIONS", "/", [](const http::Request&) { return http::text("of the root"); });
+  Conversation talk(http::serve(std::move(routes)));
+  EXPECT_EQ(talk.say(request_of("OPTIONS *")).find("of the root"), std::string::npos);
+  EXPECT_TRUE(talk.say(request_of("OPTIONS /")).ends_with("of the root"));
+  EXPECT_THROW(http::Routes().on("FROB", "/", [](const http::Request&) { return http::text(""); }),
+               std::invalid_argument);
+  EXPECT_THROW(
+      http::Routes().on("CONNECT", "/", [](const http::Request&) { return http::text(""); }),
+      std::invalid_argument);
+}
+
 TEST_F(HttpServing, LimitsContentByRoute) {
   EXPECT_EQ(status(say(request_of("POST /small", "Content-Length: 3\r\n") + "abc")), 204);
   EXPECT_EQ(status(say(request_of("POST /small", "Content-Length: 4\r\n") + "abcd")), 413);
@@ -217,6 +237,43 @@ TEST(HttpServingHooks, RunBeforeAndAfterHandlers) {
   told = talk.say(request_of("GET /", "X-Stop:\r\n"));
   EXPECT_TRUE(told.starts_with("HTTP/1.1 401 Unauthorized")) << told;
   EXPECT_NE(told.find("X-Out: 1\r\n"), std::string::npos) << "of what no handler has made, too";
+}
+
+// Whoever may call a route may not by writing its prefix otherwise.
+TEST(HttpServingHooks, OfMountedRoutesRunForWhateverTheyServe) {
+  const auto guarded = [](const char* pattern) {
+    http::Routes inner;
+    inner.get(pattern, [](const http::Request&) { return http::text("secret"); });
+    inner.before(
+        [](const http::Request&) -> std::optional<http::Response> { return http::problem(401); });
+    return inner;
+  };
+  http::Routes routes;
+  routes.mount("/in", guarded("/x"));
+  routes.mount("/rest", guarded("/*r"));
+  routes.mount("/t/:tenant", guarded("/x"));
+  routes.get("/other", [](const http::Request&) { return http::text("open"); });
+  Conversation talk(http::serve(std::move(routes)));
+  for (const char* target :
+       {"/in/x", "/%69n/x", "/in/none", "/in", "/rest", "/rest/a", "/%72est", "/t/a/x", "/t/a"}) {
+    const std::string told = talk.say(request_of("GET " + std::string(target)));
+    EXPECT_TRUE(told.starts_with("HTTP/1.1 401 ")) << target << told;
+  }
+  for (const char* target : {"/other", "/inn", "/t"}) {
+    const std::string told = talk.say(request_of("GET " + std::string(target)));
+    EXPECT_FALSE(told.starts_with("HTTP/1.1 401 ")) << target;
+  }
+}
+
+TEST(HttpServingOptions, AreRefusedWhereAHeadHasNoRoomForThem) {
+  for (const http::ServeOptions& options : {http::ServeOptions{.line_bytes_max = 65'536},
+                                            http::ServeOptions{.head_bytes_max = 65'536}}) {
+    tr::Server server;
+    server.listen("tcp://127.0.0.1:0", http::serve(make_routes(), options));
+    const auto started = server.start();
+    ASSERT_FALSE(started.ok());
+    EXPECT_NE(started.error().message.find("ServeOptions"), std::string::npos);
+  }
 }
 
 TEST(HttpServingClocks, AnswerARequestThatIsTooSlow) {

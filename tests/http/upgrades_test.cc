@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "http/serving/websocket_codec.h"
 #include "http/websocket/deflate.h"
 #include "http/websocket/frames.h"
 #include "trireme/http.h"
@@ -127,8 +128,29 @@ TEST_F(HttpUpgrades, EndAsTheClientSays) {
 TEST_F(HttpUpgrades, EndAsTheSessionSays) {
   shake();
   const std::string told = talk_.say(text_frame("bye"));
-  EXPECT_TRUE(told.starts_with(http::close_frame(4000, "as you wish"))) << told;
+  EXPECT_EQ(told,
+            "\x81\x03"
+            "bye" +
+                http::close_frame(4000, "as you wish"));
+  EXPECT_EQ(hall_.last->send_text("late"), tr::SendResult::kClosed);
   EXPECT_TRUE(has_ended());
+}
+
+TEST_F(HttpUpgrades, CloseWithWhatMayBeSaid) {
+  shake();
+  for (const uint16_t code : {0, 999, 1004, 1005, 1006, 1015, 2999, 5000}) {
+    EXPECT_THROW(hall_.last->close(code), std::invalid_argument) << code;
+  }
+  EXPECT_THROW(hall_.last->close(1000, "\xff"), std::invalid_argument);
+  hall_.last->close(1000, "once");
+  hall_.last->close(1000, "twice");
+  EXPECT_EQ(talk_.hear(), http::close_frame(1000, "once"));
+}
+
+TEST_F(HttpUpgrades, KeepTheTimerOfPings) {
+  shake();
+  hall_.last->cancel(http::WebSocket::kTagsEnd);
+  EXPECT_EQ(talk_.advance(std::chrono::seconds(31)), std::string("\x89\0", 2));
 }
 
 TEST_F(HttpUpgrades, EndWithTheCodeOfWhatIsWrong) {
@@ -209,6 +231,28 @@ TEST_F(HttpUpgrades, ClockFragmentsAsOneMessage) {
   EXPECT_EQ(talk.advance(std::chrono::seconds(3)), "");
   EXPECT_EQ(talk.say(client_frame(0x00, "b")), "");
   EXPECT_EQ(talk.advance(std::chrono::seconds(3)), http::close_frame(1008));
+}
+
+// What a message inflates to is computed where handlers run: the loop must not.
+TEST_F(HttpUpgrades, InflateInTheirHandlers) {
+  const auto route = std::make_shared<http::WebSocketRoute>();
+  http::Handshake handshake;
+  handshake.deflate.emplace();
+  http::WebSocketDecoder decoder(
+      std::make_shared<http::detail::WebSocketShared>(route, std::move(handshake)), 1);
+  const std::string deflated = route->deflating.deflate_message(std::string(100'000, 'x'), 15);
+  std::string input = client_frame(0xc1, deflated);
+  tr::DecodedFrame frame;
+  decoder.decode({input.data(), input.size()}, false, 1 << 20, frame);
+  EXPECT_EQ(frame.kind, tr::Frame::Kind::kRequest);
+  EXPECT_EQ(frame.payload, deflated);
+}
+
+TEST_F(HttpUpgrades, EndWithWhatIsNoDeflate) {
+  shake("Sec-WebSocket-Extensions: permessage-deflate\r\n");
+  EXPECT_EQ(talk_.say(client_frame(0xc1, "nonsense") + text_frame("behind")),
+            http::close_frame(1007));
+  EXPECT_TRUE(has_ended());
 }
 
 TEST_F(HttpUpgrades, SendOneMessageToMany) {

@@ -383,4 +383,13 @@ Refusal read_head(std::span<char> bytes, const HeadLimits& limits, Head& into) {
   return {};
 }
 
+bool is_known_method(std::string_view name) {
+  if (name == "CONNECT") return false;
+#define TRIREME_IS_METHOD(number, identifier, text) \
+  if (name == #text) return true;
+  HTTP_METHOD_MAP(TRIREME_IS_METHOD)
+#undef TRIREME_IS_METHOD
+  return false;
+}
+
 }}}  // namespace trireme::http

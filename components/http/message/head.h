@@ -67,4 +67,7 @@ struct Head {
 // version is 1.2 to 1.9, which are served as 1.1 (RFC 9110, 2.5).
 Refusal read_head(std::span<char> bytes, const HeadLimits& limits, Head& into);
 
+// Whether requests of that method are read: those that llhttp knows, less CONNECT.
+bool is_known_method(std::string_view name);
+
 }}}  // namespace trireme::http

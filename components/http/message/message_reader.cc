@@ -103,6 +103,7 @@ MessageReader::Found MessageReader::finish(std::string_view message, size_t cons
   found.facts = facts_;
   if (phase_ == Phase::kHead) {
     head_end_.reset();
+    facts_ = {};
     empty_lines_ = 0;
     seen_ = 0;
   } else {

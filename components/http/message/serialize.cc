@@ -58,10 +58,10 @@ size_t put_head(const Response& response, const ReplyFraming& framing, uint64_t 
     writer.put("\r\nContent-Type: ");
     writer.put(type);
   }
-  if (status_has_body(status) && framing.body_end == BodyEnd::kLength) {
+  if (status_has_length(status) && framing.body_end == BodyEnd::kLength) {
     writer.put("\r\nContent-Length: ");
-    writer.put(body_bytes);
-  } else if (status_has_body(status) && framing.body_end == BodyEnd::kChunks) {
+    writer.put(status_has_body(status) ? body_bytes : 0);
+  } else if (status_has_length(status) && framing.body_end == BodyEnd::kChunks) {
     writer.put("\r\nTransfer-Encoding: chunked");
   }
   writer.put("\r\n");

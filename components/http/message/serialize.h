@@ -30,8 +30,10 @@ struct ReplyFraming {
   }
 };
 
-// Whether a response of this status has a body, and a length (RFC 9110, 8.6).
-constexpr bool status_has_body(int status) { return status != 204 && status != 304; }
+// Whether a response of this status has a length (RFC 9110, 8.6), and whether it has a body: that
+// of 205 has none, but says so.
+constexpr bool status_has_length(int status) { return status != 204 && status != 304; }
+constexpr bool status_has_body(int status) { return status_has_length(status) && status != 205; }
 
 // Room that a head needs at most, and what put_head() has used of it. `body_bytes`: what
 // Content-Length says, if the body ends by it.

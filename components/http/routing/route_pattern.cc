@@ -13,6 +13,17 @@ namespace {
   throw std::invalid_argument("route '" + std::string(pattern) + "': " + std::string(why));
 }
 
+// Whoever takes a decoded segment for a path must not get out by it.
+bool climbs(std::string_view decoded) {
+  while (true) {
+    const size_t slash = decoded.find_first_of("/\\");
+    const std::string_view name = decoded.substr(0, slash);
+    if (name == "." || name == "..") return true;
+    if (slash == std::string_view::npos) return false;
+    decoded.remove_prefix(slash + 1);
+  }
+}
+
 }  // namespace
 
 RoutePattern::RoutePattern(std::string_view pattern) : text_(pattern) {
@@ -53,6 +64,21 @@ std::optional<std::string_view> RoutePattern::find(std::string_view path,
   return std::nullopt;
 }
 
+bool RoutePattern::leads(std::string_view path) const {
+  std::string_view rest = segments_of(path), segment;
+  for (const Piece& piece : pieces_) {
+    if (piece.kind == Piece::Kind::kRest) return true;
+    if (!next_segment(rest, segment)) return false;
+    if (piece.kind == Piece::Kind::kParameter) {
+      if (segment.empty()) return false;
+    } else if (has_percent(segment) ? percent_decode(segment) != piece.text
+                                    : segment != piece.text) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool is_devious(std::string_view path) {
   const bool coded = has_percent(path);
   if (!coded && path.find("/.") == std::string_view::npos) return false;
@@ -63,8 +89,7 @@ bool is_devious(std::string_view path) {
       continue;
     }
     const auto decoded = percent_decode(segment);
-    if (!decoded || *decoded == "." || *decoded == "..") return true;
-    if (decoded->find('\0') != std::string::npos) return true;
+    if (!decoded || climbs(*decoded) || decoded->find('\0') != std::string::npos) return true;
   }
   return false;
 }

@@ -25,6 +25,8 @@ class RoutePattern {
 
   const std::vector<Piece>& pieces() const { return pieces_; }
   const std::string& text() const { return text_; }
+  // Whether a path begins with what fits: of a prefix, whether the path is the prefix or below it.
+  bool leads(std::string_view path) const;
   // The raw segment of a path that fits, for a name of the pattern; none: there is no such name.
   std::optional<std::string_view> find(std::string_view path, std::string_view name) const;
 

@@ -85,6 +85,14 @@ void HttpDecoder::decode(std::span<char> input, bool ended, size_t frame_bytes_m
   }
 }
 
+// Places in a head have 16 bits.
+std::string HttpCodec::problem(size_t) const {
+  constexpr uint32_t kMax = UINT16_MAX;
+  const HeadLimits& limits = core_->limits();
+  if (limits.line_bytes_max <= kMax && limits.head_bytes_max <= kMax) return {};
+  return "ServeOptions::line_bytes_max and head_bytes_max are at most " + std::to_string(kMax);
+}
+
 ErrorReply HttpCodec::error_reply(const FailedRequest& failed) const {
   ReplyFraming framing = ReplyFraming::of(failed.tag.as<MessageFacts>());
   const bool refused = failed.failure == Failure::kRefused || failed.failure == Failure::kTooLong ||

@@ -43,6 +43,7 @@ class HttpCodec final : public Codec {
     return std::make_unique<HttpDecoder>(*core_);
   }
   bool has_fixed_envelope() const override { return true; }  // nothing
+  std::string problem(size_t frame_bytes_max) const override;
   ErrorReply error_reply(const FailedRequest& failed) const override;
   std::string last_words(CloseReason reason) const override;
 

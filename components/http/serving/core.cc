@@ -14,13 +14,13 @@ ServingCore::ServingCore(Routes routes, const ServeOptions& options)
 
 uint32_t ServingCore::kind_of(std::string_view path, Method method,
                               std::string_view method_name) const {
-  if (is_devious(path)) return kNoRoute;
+  if (is_devious(path) || path == "*") return kNoRoute;
   const uint32_t route = table_->tree.match(path, method, method_name);
   return route == RouteTree::kNone ? kNoRoute : route + 1;
 }
 
 bool ServingCore::has_path(std::string_view path) const {
-  return !is_devious(path) && !table_->tree.allowed(path).empty();
+  return !is_devious(path) && path != "*" && !table_->tree.allowed(path).empty();
 }
 
 const Route* ServingCore::route_of(uint32_t kind) const {

@@ -79,9 +79,6 @@ SendResult EventStream::comment(std::string_view text) const {
   return send_bytes(format_comment(text), Overflow::kReject);
 }
 
-void EventStream::close() const {
-  if (in_chunks_) static_cast<void>(peer_.send("0\r\n\r\n"));
-  peer_.close();
-}
+void EventStream::close() const { peer_.close(); }
 
 }}}  // namespace trireme::http

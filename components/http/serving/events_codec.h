@@ -32,9 +32,10 @@ class EventsCodec final : public Codec {
   }
   bool has_fixed_envelope() const override { return true; }  // nothing
   ErrorReply error_reply(const FailedRequest&) const override { return {.close = true}; }
-  // A stream that ends with the server ends whole.
+  // A stream that we end ends whole.
   std::string last_words(CloseReason reason) const override {
-    const bool orderly = reason == CloseReason::kDrained || reason == CloseReason::kIdleTimeout;
+    const bool orderly = reason == CloseReason::kDrained || reason == CloseReason::kIdleTimeout ||
+                         reason == CloseReason::kClosedByHandler;
     return in_chunks_ && orderly ? "0\r\n\r\n" : "";
   }
 

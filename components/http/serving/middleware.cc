@@ -191,6 +191,9 @@ void allow_origins(Routes& routes, CorsOptions options) {
 }
 
 void compress_responses(Routes& routes, GzipOptions options) {
+  if (options.level < 1 || options.level > 9) {
+    throw std::invalid_argument("the level of gzip is 1 to 9");
+  }
   routes.after([options](const Request& request, Response& response) {
     compress(request, response, options);
   });

@@ -1,10 +1,12 @@
 #include "trireme/http/routes.h"
 
 #include <array>
+#include <optional>
 #include <stdexcept>
 
 #include "http/files/file_server.h"
 #include "http/message/characters.h"
+#include "http/message/head.h"
 #include "http/serving/route_table.h"
 #include "http/serving/websocket_codec.h"
 
@@ -42,7 +44,9 @@ Routes& Routes::operator=(Routes&&) noexcept = default;
 
 Routes& Routes::add(std::string_view method, std::string_view pattern,
                     std::unique_ptr<detail::RouteHandler> handler, const RouteOptions& options) {
-  if (!is_token(method)) throw std::invalid_argument("a method of a route is no token");
+  if (!is_known_method(method)) {
+    throw std::invalid_argument("no request has the method '" + std::string(method) + "'");
+  }
   Route route{.method = method_of(method),
               .method_name = std::string(method),
               .pattern = RoutePattern(pattern),
@@ -81,8 +85,10 @@ Routes& Routes::mount(std::string_view prefix, Routes other) {
     add(route.method_name, pattern, std::move(route.handler), route.options);
   }
   // Hooks of the other routes run for their paths alone.
-  const auto is_below = [prefix = std::string(prefix) + "/"](const Request& request) {
-    return request.path().starts_with(prefix);
+  std::optional<RoutePattern> below;
+  if (!prefix.empty()) below.emplace(prefix);
+  const auto is_below = [below = std::move(below)](const Request& request) {
+    return !below || below->leads(request.path());
   };
   for (auto& hook : other.table_->before) {
     before([is_below, hook = std::move(hook)](const Request& request) -> std::optional<Response> {

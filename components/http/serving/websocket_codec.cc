@@ -40,7 +40,20 @@ Broadcast Broadcast::binary(std::string_view bytes) {
   return Broadcast(std::make_shared<const detail::PreparedFrames>(Opcode::kBinary, bytes));
 }
 
+bool detail::WebSocketShared::close(std::string words) const {
+  const std::lock_guard lock(words_mutex_);
+  if (closing_.exchange(true, std::memory_order_relaxed)) return false;
+  words_ = std::move(words);
+  return true;
+}
+
+std::string detail::WebSocketShared::last_words() const {
+  const std::lock_guard lock(words_mutex_);
+  return words_;
+}
+
 SendResult WebSocket::send(const Broadcast& message, Overflow overflow) const {
+  if (shared_->is_closing()) return SendResult::kClosed;
   const detail::PreparedFrames& frames = *message.frames_;
   const WebSocketRoute& route = shared_->route();
   if (shared_->deflates_fully() && frames.message_bytes() >= route.options.deflate_bytes_min) {
@@ -51,16 +64,22 @@ SendResult WebSocket::send(const Broadcast& message, Overflow overflow) const {
 }
 
 SendResult WebSocket::send_text(std::string_view text, Overflow overflow) const {
+  if (shared_->is_closing()) return SendResult::kClosed;
   return peer_.send(shared_->frame(Opcode::kText, text), overflow);
 }
 
 SendResult WebSocket::send_binary(std::string_view bytes, Overflow overflow) const {
+  if (shared_->is_closing()) return SendResult::kClosed;
   return peer_.send(shared_->frame(Opcode::kBinary, bytes), overflow);
 }
 
 void WebSocket::close(uint16_t code, std::string_view reason) const {
-  static_cast<void>(peer_.send(close_frame(code, reason)));
-  peer_.close();
+  Utf8 utf8;
+  if (!is_close_code(code)) throw std::invalid_argument("no server closes with that code");
+  if (!utf8.take(reason) || !utf8.is_whole()) {
+    throw std::invalid_argument("the reason of a close is UTF-8");
+  }
+  if (shared_->close(close_frame(code, reason))) peer_.close();
 }
 
 CallResult WebSocket::after(std::chrono::nanoseconds time, uint64_t tag) const {
@@ -77,28 +96,29 @@ void WebSocketDecoder::fail(uint16_t code, DecodedFrame& out) {
   out.failure = code == kCloseTooBig ? Failure::kTooLong : Failure::kRefused;
 }
 
-void WebSocketDecoder::take_message(FrameReader::Found& found, size_t bytes_max,
+void WebSocketDecoder::take_message(FrameReader::Found& found, uint64_t bytes_max,
                                     DecodedFrame& out) const {
   out.kind = Frame::Kind::kRequest;
   out.request_kind = kind_;
-  out.tag = ReplyTag::of(MessageTag{found.text});
-  if (!found.compressed) {
-    out.payload = found.payload;
-    out.owned = std::move(found.owned);
-    return;
-  }
-  const std::string_view payload =
-      found.owned.empty() ? found.payload : std::string_view(found.owned);
-  switch (shared_->route().deflating.inflate_message(payload, bytes_max, out.owned)) {
+  out.tag = ReplyTag::of(MessageTag{found.text, found.compressed, bytes_max});
+  out.payload = found.payload;
+  out.owned = std::move(found.owned);
+}
+
+uint16_t WebSocketUpgraded::inflate(const trireme::Request& request, std::string& inflated) const {
+  const MessageTag tag = request.tag().as<MessageTag>();
+  Deflating& deflating = shared_->route().deflating;
+  switch (deflating.inflate_message(request.text(), static_cast<size_t>(tag.bytes_max), inflated)) {
     case Deflating::Outcome::kTooBig:
-      return fail(kCloseTooBig, out);
+      return kCloseTooBig;
     case Deflating::Outcome::kCorrupt:
-      return fail(kCloseInvalidData, out);
+      return kCloseInvalidData;
     case Deflating::Outcome::kDone:
       break;
   }
   Utf8 utf8;
-  if (found.text && (!utf8.take(out.owned) || !utf8.is_whole())) fail(kCloseInvalidData, out);
+  const bool is_good = !tag.is_text || (utf8.take(inflated) && utf8.is_whole());
+  return is_good ? 0 : kCloseInvalidData;
 }
 
 void WebSocketDecoder::decode(std::span<char> input, bool ended, size_t frame_bytes_max,
@@ -123,7 +143,7 @@ void WebSocketDecoder::decode(std::span<char> input, bool ended, size_t frame_by
       out.at_once = frame_of(Opcode::kPong, found.payload);
       return;
     case FrameReader::Kind::kMessage:
-      return take_message(found, static_cast<size_t>(limits.message_bytes_max), out);
+      return take_message(found, limits.message_bytes_max, out);
     case FrameReader::Kind::kClose:
       out.kind = Frame::Kind::kGoodbye;
       out.reply = found.code == kNoCode ? frame_of(Opcode::kClose, {}) : close_frame(found.code);
@@ -146,9 +166,11 @@ ErrorReply WebSocketCodec::error_reply(const FailedRequest& failed) const {
 
 std::string WebSocketCodec::last_words(CloseReason reason) const {
   switch (reason) {
+    case CloseReason::kClosedByHandler:
+      return shared_->last_words();
     case CloseReason::kDrained:
     case CloseReason::kIdleTimeout:
-      return close_frame(kCloseGoingAway);
+      return shared_->is_closing() ? shared_->last_words() : close_frame(kCloseGoingAway);
     case CloseReason::kRequestTimeout:
       return close_frame(kClosePolicy);
     default:
@@ -170,7 +192,13 @@ void WebSocketUpgraded::on_timer(uint64_t tag) {
 
 void WebSocketUpgraded::on_request(const trireme::Request& request,
                                    trireme::detail::Responder& responder) {
-  const Message message{request.text(), request.tag().as<MessageTag>().is_text};
+  const MessageTag tag = request.tag().as<MessageTag>();
+  std::string inflated;
+  if (tag.is_deflated) {
+    const uint16_t code = inflate(request, inflated);
+    if (code != 0) return responder.answer(trireme::error("", code));
+  }
+  const Message message{tag.is_deflated ? std::string_view(inflated) : request.text(), tag.is_text};
   Outgoing answer("");
   if (!session_->on_message(message, answer)) return responder.answer(no_answer());
   const Opcode opcode = answer.is_text ? Opcode::kText : Opcode::kBinary;

@@ -44,6 +44,10 @@ class WebSocketShared {
   // The decoder has heard of the client; whether it has, since the last call of this.
   void note_heard() const { heard_.store(true, std::memory_order_relaxed); }  // a hint
   bool take_heard() const { return heard_.exchange(false, std::memory_order_relaxed); }
+  // Whether it is the first close of this WebSocket: then `words`, a Close frame, leave last.
+  bool close(std::string words) const;
+  bool is_closing() const { return closing_.load(std::memory_order_relaxed); }  // a hint
+  std::string last_words() const;
   // A message as a frame.
   std::string frame(Opcode opcode, std::string_view bytes) const;
   // Whether the frame that others get, deflated with the full window, is for this client.
@@ -54,6 +58,9 @@ class WebSocketShared {
   std::string subprotocol_;
   std::optional<DeflateTerms> deflate_;
   mutable std::atomic<bool> heard_{true};
+  mutable std::atomic<bool> closing_{false};
+  mutable std::mutex words_mutex_;
+  mutable std::string words_;
 };
 
 // A message for many, in the at most two forms that clients want.
@@ -80,6 +87,8 @@ class PreparedFrames {
 // The bytes that a decoder leaves with a message.
 struct MessageTag {
   bool is_text = true;
+  bool is_deflated = false;  // the handler's thread inflates it, not the loop's
+  uint64_t bytes_max = 0;    // of what it inflates to
 };
 
 class WebSocketDecoder final : public ConnectionDecoder {
@@ -93,7 +102,7 @@ class WebSocketDecoder final : public ConnectionDecoder {
   bool is_in_frame() const override { return reader_.in_message(); }
 
  private:
-  void take_message(FrameReader::Found& found, size_t bytes_max, DecodedFrame& out) const;
+  void take_message(FrameReader::Found& found, uint64_t bytes_max, DecodedFrame& out) const;
   static void fail(uint16_t code, DecodedFrame& out);
 
   std::shared_ptr<const detail::WebSocketShared> shared_;  // owners: as of the codec
@@ -138,6 +147,8 @@ class WebSocketUpgraded final : public Upgraded {
   static constexpr uint64_t kPingTag = WebSocket::kTagsEnd;
 
   void set_ping_timer() const;
+  // The code of what is wrong with it; 0: `inflated` is the message.
+  uint16_t inflate(const trireme::Request& request, std::string& inflated) const;
 
   std::shared_ptr<const detail::WebSocketShared> shared_;
   Peer peer_;

@@ -47,6 +47,7 @@ struct GzipOptions {
 
 // Before start(). Compresses bodies for clients that take gzip. Not what is compressed already, by
 // its media type or Content-Encoding, nor what has an entity tag, which would be of other bytes.
+// Throws std::invalid_argument: there is no such level.
 void compress_responses(Routes& routes, GzipOptions options = {});
 
 // Before start(). Answers GET and HEAD as far as what handlers return allows it: 304 for clients

@@ -126,15 +126,28 @@ Response json(std::string body);
 Response json(BorrowedBytes body);
 template <size_t N>
 Response text(const char (&literal)[N]) {
-  return text(borrow(std::string_view(literal, N - 1)));
+  return text(borrow(std::string_view(literal)));
 }
 template <size_t N>
 Response html(const char (&literal)[N]) {
-  return html(borrow(std::string_view(literal, N - 1)));
+  return html(borrow(std::string_view(literal)));
 }
 template <size_t N>
 Response json(const char (&literal)[N]) {
-  return json(borrow(std::string_view(literal, N - 1)));
+  return json(borrow(std::string_view(literal)));
+}
+// Any thread. An array that is not constant is no literal: its text is copied.
+template <size_t N>
+Response text(char (&own)[N]) {
+  return text(std::string(own));
+}
+template <size_t N>
+Response html(char (&own)[N]) {
+  return html(std::string(own));
+}
+template <size_t N>
+Response json(char (&own)[N]) {
+  return json(std::string(own));
 }
 
 // Any thread. Sends the client to another place: 301, 302, 303, 307 or 308.

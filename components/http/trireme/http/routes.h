@@ -75,8 +75,8 @@ class Routes {
   Routes& del(std::string_view pattern, F handler, RouteOptions options = {}) {
     return on("DELETE", pattern, std::move(handler), options);
   }
-  // Before start(). Any method: those of HTTP, and of WebDAV and its like, such as "PROPFIND".
-  // Methods that nobody has registered anywhere are answered 501.
+  // Before start(). Any method that llhttp knows: those of HTTP but CONNECT, and of WebDAV and its
+  // like, such as "PROPFIND". Others are std::invalid_argument here, and 501 for clients.
   template <class F>
   Routes& on(std::string_view method, std::string_view pattern, F handler,
              RouteOptions options = {}) {

@@ -114,15 +114,19 @@ class WebSocket {
   SendResult send_binary(std::string_view bytes, Overflow overflow = Overflow::kReject) const;
   // Any thread. The same, of a message that goes to many.
   SendResult send(const Broadcast& message, Overflow overflow = Overflow::kReject) const;
-  // Any thread. Ends the connection in good order, with a code (RFC 6455, 7.4) and a reason of at
-  // most 123 bytes.
+  // Any thread. Ends the connection in good order: what was sent before leaves, then a Close frame
+  // with a code (RFC 6455, 7.4) and a reason in UTF-8, which is cut at 123 bytes. What is sent
+  // behind it is kClosed; a second close() does nothing. Throws std::invalid_argument: no server
+  // may say that code, or the reason is no UTF-8.
   void close(uint16_t code = 1000, std::string_view reason = {}) const;
 
   // Any thread. As Peer::after() and Peer::cancel(): calls on_timer(tag) of the session once. Tags
   // are below kTagsEnd.
   static constexpr uint64_t kTagsEnd = uint64_t{1} << 63;
   CallResult after(std::chrono::nanoseconds time, uint64_t tag) const;
-  void cancel(uint64_t tag) const { peer_.cancel(tag); }
+  void cancel(uint64_t tag) const {
+    if (tag < kTagsEnd) peer_.cancel(tag);
+  }
 
   // Any thread. False once the client has gone. The subprotocol that was agreed; empty: none.
   bool connected() const { return peer_.connected(); }
