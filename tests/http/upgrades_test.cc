@@ -233,7 +233,7 @@ TEST_F(HttpUpgrades, ClockFragmentsAsOneMessage) {
   EXPECT_EQ(talk.advance(std::chrono::seconds(3)), http::close_frame(1008));
 }
 
-// What a message inflates to is computed where handlers run: the loop must not.
+// What inflates to much is inflated where handlers run: it would hold up the loop.
 TEST_F(HttpUpgrades, InflateInTheirHandlers) {
   const auto route = std::make_shared<http::WebSocketRoute>();
   http::Handshake handshake;
@@ -246,6 +246,35 @@ TEST_F(HttpUpgrades, InflateInTheirHandlers) {
   decoder.decode({input.data(), input.size()}, false, 1 << 20, frame);
   EXPECT_EQ(frame.kind, tr::Frame::Kind::kRequest);
   EXPECT_EQ(frame.payload, deflated);
+  EXPECT_TRUE(frame.tag.as<http::MessageTag>().is_deflated);
+  input = client_frame(0xc1, route->deflating.deflate_message(std::string(1000, 'x'), 15));
+  frame = {};
+  decoder.decode({input.data(), input.size()}, false, 1 << 20, frame);
+  EXPECT_EQ(frame.owned, std::string(1000, 'x'));
+  EXPECT_FALSE(frame.tag.as<http::MessageTag>().is_deflated);
+}
+
+TEST_F(HttpUpgrades, HaveTheSameMessagesWhereverTheyAreInflated) {
+  Conversation talk(http::serve([this] {
+    http::Routes routes;
+    routes.websocket<Room>("/ws/:name", {.deflate_bytes_min = 1 << 20}, hall_);
+    return routes;
+  }()));
+  talk.say(
+      "GET /ws/a HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+  http::Deflating deflating;
+  for (const size_t bytes :
+       {size_t{0}, size_t{1000}, size_t{65'536}, size_t{65'537}, size_t{500'000}}) {
+    const std::string message(bytes, 'x');
+    EXPECT_EQ(talk.say(client_frame(0xc1, deflating.deflate_message(message, 15))),
+              http::frame_of(Opcode::kText, message))
+        << bytes;
+  }
+  EXPECT_EQ(
+      talk.say(client_frame(0xc1, deflating.deflate_message(std::string(70'000, '\xff'), 15))),
+      http::close_frame(1007));
 }
 
 TEST_F(HttpUpgrades, EndWithWhatIsNoDeflate) {

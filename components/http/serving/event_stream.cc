@@ -79,6 +79,9 @@ SendResult EventStream::comment(std::string_view text) const {
   return send_bytes(format_comment(text), Overflow::kReject);
 }
 
-void EventStream::close() const { peer_.close(); }
+void EventStream::close() const {
+  is_closed_->store(true, std::memory_order_relaxed);  // the mail of the close publishes it
+  peer_.close();
+}
 
 }}}  // namespace trireme::http

@@ -109,9 +109,13 @@ std::optional<EventStream> ExchangeOfJob::begin_events() {
     return std::nullopt;
   }
   responder_.hold_pushes();
-  EventStream stream(request_.peer(), in_chunks, std::string(request_.header("last-event-id")));
+  auto is_closed = std::make_shared<std::atomic<bool>>(false);
+  EventStream stream(request_.peer(), in_chunks, std::string(request_.header("last-event-id")),
+                     is_closed);
   session_->upgraded = std::make_unique<EventsUpgraded>(stream, route_->options.heartbeat_time);
-  responder_.answer(Answer(std::move(head)).then(std::make_shared<const EventsCodec>(in_chunks)));
+  responder_.answer(
+      Answer(std::move(head))
+          .then(std::make_shared<const EventsCodec>(in_chunks, std::move(is_closed))));
   return stream;
 }
 

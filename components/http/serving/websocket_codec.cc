@@ -10,6 +10,26 @@ namespace {
 constexpr uint16_t kNoCode = 1005;
 constexpr uint16_t kTryAgainLater = 1013;
 
+// Of a message, on both sides of inflating: what takes longer than some 100 us is no work for a
+// loop. Most messages are shorter, and then a wrong one ends the connection where it stands.
+constexpr uint64_t kInflatedByLoopMax = 64 << 10;
+
+// The code of what is wrong with a message; 0: `inflated` is it.
+uint16_t inflate(const WebSocketRoute& route, std::string_view payload, const MessageTag& tag,
+                 std::string& inflated) {
+  switch (route.deflating.inflate_message(payload, static_cast<size_t>(tag.bytes_max), inflated)) {
+    case Deflating::Outcome::kTooBig:
+      return kCloseTooBig;
+    case Deflating::Outcome::kCorrupt:
+      return kCloseInvalidData;
+    case Deflating::Outcome::kDone:
+      break;
+  }
+  Utf8 utf8;
+  const bool is_good = !tag.is_text || (utf8.take(inflated) && utf8.is_whole());
+  return is_good ? 0 : kCloseInvalidData;
+}
+
 }  // namespace
 
 std::string detail::WebSocketShared::frame(Opcode opcode, std::string_view bytes) const {
@@ -103,22 +123,17 @@ void WebSocketDecoder::take_message(FrameReader::Found& found, uint64_t bytes_ma
   out.tag = ReplyTag::of(MessageTag{found.text, found.compressed, bytes_max});
   out.payload = found.payload;
   out.owned = std::move(found.owned);
-}
-
-uint16_t WebSocketUpgraded::inflate(const trireme::Request& request, std::string& inflated) const {
-  const MessageTag tag = request.tag().as<MessageTag>();
-  Deflating& deflating = shared_->route().deflating;
-  switch (deflating.inflate_message(request.text(), static_cast<size_t>(tag.bytes_max), inflated)) {
-    case Deflating::Outcome::kTooBig:
-      return kCloseTooBig;
-    case Deflating::Outcome::kCorrupt:
-      return kCloseInvalidData;
-    case Deflating::Outcome::kDone:
-      break;
-  }
-  Utf8 utf8;
-  const bool is_good = !tag.is_text || (utf8.take(inflated) && utf8.is_whole());
-  return is_good ? 0 : kCloseInvalidData;
+  const std::string_view payload = out.owned.empty() ? out.payload : std::string_view(out.owned);
+  if (!found.compressed || payload.size() > kInflatedByLoopMax) return;
+  std::string inflated;
+  const uint16_t code =
+      inflate(shared_->route(), payload,
+              {found.text, true, std::min<uint64_t>(bytes_max, kInflatedByLoopMax)}, inflated);
+  if (code == kCloseTooBig && bytes_max > kInflatedByLoopMax) return;
+  if (code != 0) return fail(code, out);
+  out.tag = ReplyTag::of(MessageTag{found.text});
+  out.owned = std::move(inflated);
+  if (out.owned.empty()) out.payload = {};
 }
 
 void WebSocketDecoder::decode(std::span<char> input, bool ended, size_t frame_bytes_max,
@@ -195,7 +210,7 @@ void WebSocketUpgraded::on_request(const trireme::Request& request,
   const MessageTag tag = request.tag().as<MessageTag>();
   std::string inflated;
   if (tag.is_deflated) {
-    const uint16_t code = inflate(request, inflated);
+    const uint16_t code = inflate(shared_->route(), request.text(), tag, inflated);
     if (code != 0) return responder.answer(trireme::error("", code));
   }
   const Message message{tag.is_deflated ? std::string_view(inflated) : request.text(), tag.is_text};

@@ -87,7 +87,7 @@ class PreparedFrames {
 // The bytes that a decoder leaves with a message.
 struct MessageTag {
   bool is_text = true;
-  bool is_deflated = false;  // the handler's thread inflates it, not the loop's
+  bool is_deflated = false;  // still: the handler's thread inflates it
   uint64_t bytes_max = 0;    // of what it inflates to
 };
 
@@ -147,8 +147,6 @@ class WebSocketUpgraded final : public Upgraded {
   static constexpr uint64_t kPingTag = WebSocket::kTagsEnd;
 
   void set_ping_timer() const;
-  // The code of what is wrong with it; 0: `inflated` is the message.
-  uint16_t inflate(const trireme::Request& request, std::string& inflated) const;
 
   std::shared_ptr<const detail::WebSocketShared> shared_;
   Peer peer_;

@@ -6,6 +6,7 @@
 // Thread: any.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -55,8 +56,12 @@ class PreparedEvent {
 class EventStream {
  public:
   // Any thread. For the server.
-  EventStream(Peer peer, bool in_chunks, std::string last_event_id)
-      : peer_(std::move(peer)), last_event_id_(std::move(last_event_id)), in_chunks_(in_chunks) {}
+  EventStream(Peer peer, bool in_chunks, std::string last_event_id,
+              std::shared_ptr<std::atomic<bool>> is_closed)
+      : peer_(std::move(peer)),
+        last_event_id_(std::move(last_event_id)),
+        is_closed_(std::move(is_closed)),
+        in_chunks_(in_chunks) {}
 
   // Any thread. Never blocks. As Peer::send(): kFull and kClosed say that nothing was queued.
   // Overflow::kLatest lets a slow client see the newest event only.
@@ -68,7 +73,8 @@ class EventStream {
   SendResult send(const PreparedEvent& event, Overflow overflow = Overflow::kReject) const;
   // Any thread. The same for a comment. RouteOptions::heartbeat_time sends one from time to time.
   SendResult comment(std::string_view text = {}) const;
-  // Any thread. Ends the stream in good order. The browser will ask again.
+  // Any thread. Ends the stream in good order, behind what was sent before. The browser will ask
+  // again.
   void close() const;
 
   // Any thread. False once the client has gone.
@@ -82,6 +88,7 @@ class EventStream {
 
   Peer peer_;
   std::string last_event_id_;
+  std::shared_ptr<std::atomic<bool>> is_closed_;  // owners: copies of this, and the codec
   bool in_chunks_ = true;
 };
 
