@@ -137,6 +137,8 @@ std::string_view to_string(CloseReason reason) {
       return "handshake timeout";
     case CloseReason::kCut:
       return "cut";
+    case CloseReason::kSlowStream:
+      return "slow stream";
   }
   return "unknown";
 }

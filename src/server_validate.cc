@@ -40,6 +40,10 @@ const char* wrong_amount(const Limits& limits) {
     return "read_ahead_bytes_max must not be over 1 GiB";
   if (limits.in_flight_max == 0 || limits.in_flight_max > kInFlightMax)
     return "in_flight_max must be 1 to 65536";
+  if (limits.body_bytes_ahead_max == 0 || limits.body_bytes_ahead_max > kConnectionBytesMax)
+    return "body_bytes_ahead_max must be 1 byte to 1 GiB";
+  if (limits.stream_rate_min > kConnectionBytesMax)
+    return "stream_rate_min must not be over 1 GiB";
   if (limits.timers_max > kTimersMax) return "timers_max must be 0 to 250";
   if (limits.calls_max > kCallsMax) return "calls_max must be 0 to 65535";
   return nullptr;
@@ -120,6 +124,7 @@ Result<Done> validate_listening(const Listening& listening) {
                                       {"handshake_time_max", limits.handshake_time_max},
                                       {"request_time_max", limits.request_time_max},
                                       {"write_time_max", limits.write_time_max},
+                                      {"stream_rate_time", limits.stream_rate_time},
                                       {"handler_time_max", options.handler_time_max}});
   if (!times) return times;
   if (const char* wrong = wrong_amount(limits)) return usage(wrong);

@@ -33,8 +33,9 @@ enum class CloseReason : uint8_t {
   kLayerFailed,       // a transport layer has given up: no valid PROXY header; the log says why
   kHandshakeTimeout,  // the handshakes of its layers took over `Limits::handshake_time_max`
   kCut,               // the stream ended without the last words of a layer, such as close_notify
+  kSlowStream,        // a stream came, or was taken, more slowly than `Limits::stream_rate_min`
 };
-inline constexpr int kCloseReasonCount = 18;
+inline constexpr int kCloseReasonCount = 19;
 
 // Any thread. A name for logs and statistics, such as "peer closed". The text is a constant.
 std::string_view to_string(CloseReason reason);

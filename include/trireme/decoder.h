@@ -16,13 +16,30 @@
 
 namespace trireme { inline namespace v0 {
 
+// What comes behind a request.
+enum class BodyMode : uint8_t {
+  kNone,  // it is whole
+  // Its body follows in parts, Frame::Kind::kPart. The handler starts when the last one is there:
+  // it never waits for the client. The decoder limits the size.
+  kGathered,
+  // Likewise, but the handler starts now, and reads the parts as they come. It takes a permit, as
+  // with `streams`. With Dispatch::kInline, and in a testing::Conversation, as kGathered.
+  kStreamed,
+};
+
 // What a decoder has found. It comes as new to every call.
 struct DecodedFrame : Frame {
-  // kRequest. Not empty: the bytes of the request, in place of `payload`. The request owns them.
+  // kRequest, kPart. Not empty: the bytes of the request, or of the part, in place of `payload`.
+  // The request owns them.
   std::string owned{};
   // kRequest. Its handler waits on streams, as with ListenOptions::streams. The codec must say so
   // before: marks_streams().
   bool streams = false;
+  // kRequest. Until the last part nothing but parts may follow, or what ends the connection; and,
+  // with no byte to be answered in order, kSkip and kIncomplete.
+  BodyMode body = BodyMode::kNone;
+  // kPart. It is the last one. kRequest: its body is empty.
+  bool ends_body = false;
   // kRequest. What was understood of it, for `request.as<T>()`. Owners: the request until its
   // handler has returned, and the decoder if it keeps one: with use_count() of 1 it may be used
   // again.

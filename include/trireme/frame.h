@@ -45,6 +45,9 @@ struct Frame {
     // Of a decoder of its own only (decoder.h): the client has ended the conversation in the way of
     // its protocol. Replies to earlier requests leave, then the connection ends.
     kGoodbye,
+    // Likewise: `payload` is the next part of the body of the request before, which was found with
+    // a DecodedFrame::body. It may be empty.
+    kPart,
   };
   Kind kind = Kind::kIncomplete;
   size_t consumed = 0;  // bytes to take off the front of the input

@@ -166,6 +166,15 @@ struct Limits {
   std::chrono::nanoseconds request_time_max = std::chrono::seconds(30);
   // A connection is closed when its client has taken no byte of a reply for this time.
   std::chrono::nanoseconds write_time_max = std::chrono::seconds(30);
+  // Bytes of the body of a request that is read in parts (docs/streams.md) that wait for its
+  // handler. Beyond them the connection stops reading. One receive may be more. 1 to 1 GiB.
+  size_t body_bytes_ahead_max = 64 << 10;
+  // Who waits on a stream need not wait for ever: so many bytes a second must come, or be taken, on
+  // the mean of every `stream_rate_time` in which we read, or have something to send. Else the
+  // stream fails, and the connection is closed with kSlowStream. 0, or a time of zero: no such
+  // clock. At most 1 GiB.
+  size_t stream_rate_min = 256;
+  std::chrono::nanoseconds stream_rate_time = std::chrono::seconds(10);
 };
 
 // A kind of request that always starts in one place under `adaptive`, whatever its cost.

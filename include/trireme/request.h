@@ -6,12 +6,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <typeinfo>
 
+#include "trireme/body.h"
 #include "trireme/borrowed.h"
 #include "trireme/detail/stop.h"
 #include "trireme/frame.h"
@@ -43,20 +45,30 @@ class Cancellation {
   CancelReason known_ = CancelReason::kNone;
 };
 
+namespace detail {
+
+// What a decoder has left with a request.
+struct LeftWithRequest {
+  ReplyTag tag{};
+  std::shared_ptr<BodySource> body{};  // owners: the request, and the loop while parts come
+};
+
+}  // namespace detail
+
 // One request. The handler borrows the object and its bytes until it returns; own() makes a copy
 // that lasts.
 class Request {
  public:
   // Any thread. For the server.
   Request(std::string_view bytes, uint32_t kind, ConnectionId id, detail::ServerContext* context,
-          CancelSignal& signal, const RequestView* view, const ReplyTag& tag)
+          CancelSignal& signal, const RequestView* view, const detail::LeftWithRequest& left)
       : bytes_(bytes),
         context_(context),
         id_(id),
         kind_(kind),
         signal_(signal),
         view_(view),
-        tag_(tag) {}
+        left_(left) {}
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
@@ -75,7 +87,10 @@ class Request {
   }
   const RequestView* view() const { return view_; }
   // Any thread. The bytes that the decoder has left with it (DecodedFrame::tag); zeros if none.
-  const ReplyTag& tag() const { return tag_; }
+  const ReplyTag& tag() const { return left_.tag; }
+  // Any thread, that of the handler. What follows the bytes of the request, if its codec reads in
+  // parts.
+  Body body() const { return Body(left_.body.get()); }
 
   // Any thread. Whether the answer is still wanted; the client, which costs one atomic increment
   // and may be kept; its id; the codec's tag of the kind of request.
@@ -108,7 +123,7 @@ class Request {
   uint32_t kind_;
   CancelSignal& signal_;
   const RequestView* view_;
-  const ReplyTag& tag_;
+  const detail::LeftWithRequest& left_;
 };
 
 }}  // namespace trireme

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "connection/bodies.h"
 #include "connection/ending.h"
 #include "connection/receiver.h"
 #include "connection/replies.h"
@@ -36,6 +37,23 @@ bool idle_clock_runs(const Connection& connection) {
          connection.out.empty();
 }
 
+// Of the body that is on its way, if its rate is measured; kNever: there is none, or it is we who
+// do not read it.
+bool has_body_clock(const Connection& connection) {
+  const CodecState* const state = connection.codec_state();
+  const Limits& limits = connection.listening->options.limits;
+  return state != nullptr && state->has_body() && connection.life.is_open() &&
+         limits.stream_rate_min > 0 && limits.stream_rate_time > Duration(0);
+}
+
+TimePoint body_deadline(const Connection& connection) {
+  if (!has_body_clock(connection) || connection.reading.paused || Bodies::awaits_room(connection)) {
+    return kNever;
+  }
+  return time_after(connection.codec_state()->incoming.window_begin,
+                    connection.listening->options.limits.stream_rate_time);
+}
+
 // Of the layers that are not through; kNever: there are none, or they have no deadline.
 TimePoint handshake_deadline(const Connection& connection) {
   if (!connection.life.is_open() || !connection.is_shaking()) return kNever;
@@ -67,6 +85,7 @@ TimePoint Clocks::next_deadline(const Connection& connection) const {
   deadline = std::min(deadline, request_deadline(connection));
   if (const TimePoint shaken = handshake_deadline(connection); shaken != kNever)
     return std::min(deadline, shaken);
+  if (has_body_clock(connection)) return std::min(deadline, body_deadline(connection));
   if (connection.life.is_open() && connection.reading.awaits_more) {
     // While it is we who do not read, or do not decode what we have read, the client cannot be
     // late.
@@ -96,6 +115,11 @@ void Clocks::end_silence(Connection& connection) {
 
 void Clocks::start_request(Connection& connection) {
   connection.times.request_started = context_.platform.clock.now();
+  connection.clocks.late = false;
+}
+
+void Clocks::start_body(Connection& connection) {
+  connection.codec_state()->measure_body(context_.platform.clock.now());
   connection.clocks.late = false;
 }
 
@@ -142,6 +166,8 @@ void Clocks::on_timer(Connection& connection) {
     replies_.expire(connection, connection.open_requests()->oldest());
   } else if (handshake_deadline(connection) <= now) {
     return judge_arrived(connection, CloseReason::kHandshakeTimeout);
+  } else if (body_deadline(connection) <= now) {
+    return judge_body(connection);
   } else if (connection.life.is_open() && connection.reading.awaits_more) {
     return judge_arrived(connection, CloseReason::kRequestTimeout);
   } else {
@@ -178,10 +204,30 @@ void Clocks::judge_arrived(Connection& connection, CloseReason reason) {
   if (connection.clocks.late && connection.make_rare().late_bytes_left > 0) {
     return look_again(connection);
   }
+  if (reason == CloseReason::kSlowStream) {
+    CodecState& state = *connection.codec_state();
+    const bool has_started = state.incoming.gathered_for == nullptr;
+    state.fail_body(BodyFailure::kTooSlow);
+    if (has_started) return ending_.finish(connection, reason);  // its handler may still answer
+    reason = CloseReason::kRequestTimeout;
+  }
   if (reason == CloseReason::kRequestTimeout && ending_.has_words(connection, reason)) {
     return ending_.finish(connection, reason);
   }
   ending_.close(connection, reason);
+}
+
+// A window of its rate is over.
+void Clocks::judge_body(Connection& connection) {
+  CodecState& state = *connection.codec_state();
+  const Limits& limits = connection.listening->options.limits;
+  const double seconds = std::chrono::duration<double>(limits.stream_rate_time).count();
+  const double least = static_cast<double>(limits.stream_rate_min) * seconds;
+  if (static_cast<double>(state.incoming.window_bytes) >= least) {
+    start_body(connection);
+    return arm(connection);
+  }
+  judge_arrived(connection, CloseReason::kSlowStream);
 }
 
 void Clocks::judge_idle(Connection& connection) {

@@ -47,6 +47,8 @@ class Clocks {
   void end_silence(Connection& connection);
   // A part of a request waits for more, or we read on.
   void start_request(Connection& connection);
+  // The body of a request begins, or we read on.
+  void start_body(Connection& connection);
   // Its layers are through: as if it had been accepted now.
   void end_handshake(Connection& connection);
   // FIN was sent. The timer is armed for the end of the grace, exactly.
@@ -57,6 +59,7 @@ class Clocks {
   void judge_lingering(Connection& connection) REQUIRES(loop_);
   void judge_writing(Connection& connection) REQUIRES(loop_);
   void judge_arrived(Connection& connection, CloseReason reason) REQUIRES(loop_);
+  void judge_body(Connection& connection) REQUIRES(loop_);
   void judge_idle(Connection& connection) REQUIRES(loop_);
   bool input_waits(Connection& connection) REQUIRES(loop_);
   void look_again(Connection& connection) REQUIRES(loop_);

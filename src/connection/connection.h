@@ -113,9 +113,10 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   bool is_in_frame() const {
     return decoder.is_in_frame() || (codec_state() != nullptr && codec_state()->is_in_frame());
   }
-  // Frames that were decoded while a handler ran wait for their turn.
+  // Frames that were decoded while a handler ran wait for their turn, or a gathered request.
   bool has_decoded_ahead() const {
-    return codec_state() != nullptr && !codec_state()->ahead.empty();
+    return codec_state() != nullptr &&
+           (!codec_state()->ahead.empty() || codec_state()->incoming.is_whole);
   }
   // What its session is to be called for; null: nothing, or requests alone.
   SessionEvents* events() const { return rare == nullptr ? nullptr : rare->events.get(); }

@@ -275,7 +275,9 @@ void Ending::note_gone(Connection& connection, CloseReason reason) {
 void Ending::drop_input(Connection& connection) {
   turn_.drop_received(connection);
   connection.input.clear();
-  if (connection.codec_state() != nullptr) connection.codec_state()->drop_ahead();
+  if (connection.codec_state() == nullptr) return;
+  connection.codec_state()->drop_ahead();
+  connection.codec_state()->fail_body(BodyFailure::kGone);
 }
 
 void Ending::try_release(Connection& connection) {

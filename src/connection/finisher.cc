@@ -70,6 +70,10 @@ void Finisher::finish_requests(Connection& connection, Job& job) {
   if (job.home.on_data_worker) parts_.out.forget(job);
   if (OpenRequests::Entry* entry = Replies::find(connection, job.requests.number))
     entry->job = nullptr;
+  if (job.requests.has_attached && job.requests.attached.body != nullptr &&
+      connection.codec_state() != nullptr) {
+    connection.codec_state()->abandon_body(*job.requests.attached.body);
+  }
   if (job.is_unstarted()) return finish_unstarted(connection, job);
   if (job.cancellation.missed_deadline() && connection.is_live() &&
       Replies::is_open(connection, job.requests.number)) {
@@ -196,6 +200,11 @@ void Finisher::open(std::unique_ptr<ConnectionMail> mail) {
     parts_.turn.schedule(*connection);
   } else if (mail->kind == kMailEnd) {
     parts_.ending.end_output(*connection);
+  } else if (mail->kind == kMailBody) {
+    // Until now it was we who did not read on.
+    if (connection->codec_state() != nullptr)
+      connection->codec_state()->measure_body(parts_.context.platform.clock.now());
+    parts_.turn.schedule(*connection);
   } else {
     CHECK_EQUAL(mail->kind, static_cast<int>(kMailClose), "mail that no connection knows");
     parts_.ending.finish(*connection, CloseReason::kClosedByHandler);

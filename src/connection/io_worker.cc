@@ -36,6 +36,7 @@ void IoWorker::use_crew(Crew* crew) {
   crew_ = crew;
   steps_.dispatcher.use_crew(crew);
   steps_.layers.use_workers(&crew->layer_workers());
+  steps_.objects.let_handlers_wait();
 }
 
 // Inlined into hold(), as the next one is, for the reason in runtime/system/real_calls.h.
@@ -227,6 +228,7 @@ void IoWorker::open_mail_in_loop() {
     case kMailRoom:
     case kMailTimer:
     case kMailCall:
+    case kMailBody:
       steps_.finisher.open(
           std::unique_ptr<ConnectionMail>(static_cast<ConnectionMail*>(mail.release())));
       break;

@@ -22,7 +22,9 @@ Job* ObjectDecoding::decode(Connection& connection) {
     Found found;
     if (!state.ahead.empty()) {
       found = state.take_ahead();
-    } else if (!ask(connection, found)) {
+    } else if (Bodies::awaits_room(connection)) {
+      return nullptr;
+    } else if (!Bodies::take_whole(connection, found) && !ask(connection, found)) {
       return nullptr;
     }
     if (!take(connection, found, job)) return nullptr;
@@ -53,10 +55,15 @@ bool ObjectDecoding::ask(Connection& connection, Found& found) {
       parts_.ending.close(connection, CloseReason::kOutOfMemory);
       return false;
   }
+  if (const char* wrong = Bodies::mistake_in(state, found.frame)) {
+    connection.reading.awaits_more = false;
+    parts_.ending.fail_codec(connection, wrong);
+    return false;
+  }
   if (found.frame.consumed > 0) parts_.turn.consume(connection, found.frame.consumed);
   if (!found.frame.at_once.empty())
     parts_.pushes.send_now(connection, std::move(found.frame.at_once));
-  return connection.is_live();
+  return connection.is_live() && bodies_.take(connection, found);
 }
 
 bool ObjectDecoding::make_decoder(Connection& connection) {
@@ -100,6 +107,7 @@ bool ObjectDecoding::take(Connection& connection, Found& found, Job*& job) {
       return false;
     case Frame::Kind::kIncomplete:
     case Frame::Kind::kSkip:
+    case Frame::Kind::kPart:
       return parts_.receiver.take_no_request(connection, frame);
   }
   return false;
@@ -137,8 +145,11 @@ Job* ObjectDecoding::make_request(Connection& connection, Found& found) {
   attached.frame = std::move(found.copy);
   attached.view = std::move(frame.view);
   attached.tag = frame.tag;
+  if (found.body != nullptr) found.body->read_by(*job);
+  attached.body = std::move(found.body);
   requests.has_attached = true;
-  if (frame.streams && connection.listening->dispatch != Dispatch::kInline)
+  const bool may_wait = frame.streams || frame.body == BodyMode::kStreamed;
+  if (may_wait && connection.listening->dispatch != Dispatch::kInline)
     job->run.permit = StreamPermit::kWanted;
   const bool is_owned = !attached.owned.empty();
   if (!attached.frame.empty()) {
@@ -170,16 +181,19 @@ bool ObjectDecoding::may_decode_ahead(const Connection& connection) const {
   const bool has_room =
       state.ahead.size() < CodecState::kAheadMax &&
       state.ahead_bytes < connection.listening->options.limits.read_ahead_bytes_max;
-  return state.traits.decodes_ahead && has_input && has_room && !state.has_ended &&
-         connection.life.decodes() && !connection.out.is_full() &&
-         !parts_.context.buffers.under_pressure();
+  if (!has_input || state.has_ended || !connection.life.decodes() || connection.out.is_full())
+    return false;
+  // A handler waits for it.
+  if (state.has_body()) return !Bodies::awaits_room(connection);
+  return state.traits.decodes_ahead && has_room && !parts_.context.buffers.under_pressure();
 }
 
 void ObjectDecoding::decode_ahead(Connection& connection) {
   CodecState& state = *connection.rare->codec_state;
   while (may_decode_ahead(connection)) {
     Found found;
-    if (!parts_.turn.count_frame() || !ask(connection, found)) return;
+    if (!parts_.turn.count_frame()) return;
+    if (!Bodies::take_whole(connection, found) && !ask(connection, found)) return;
     const Frame::Kind kind = found.frame.kind;
     const bool waits = kind == Frame::Kind::kIncomplete;
     const bool consumed = found.frame.consumed > 0;
@@ -204,25 +218,12 @@ void ObjectDecoding::note_incomplete(Connection& connection) {
 // It waits, in memory of its own. False: there is none, and the connection is closed.
 bool ObjectDecoding::keep(Connection& connection, Found& found) {
   CodecState& state = *connection.rare->codec_state;
-  DecodedFrame& frame = found.frame;
-  if (frame.kind == Frame::Kind::kIncomplete) frame.kind = Frame::Kind::kSkip;  // for its reply
-  const bool is_request = frame.kind == Frame::Kind::kRequest;
-  const bool needs_frame = is_request && (frame.owned.empty() || frame.view != nullptr);
-  const size_t copied = needs_frame ? frame.consumed : 0;
-  const size_t bytes = copied + frame.owned.size() + frame.reply.size() + sizeof(Found);
-  const bool kept = parts_.context.buffers.charge(bytes) && [&] {
-    found.charge = Charge(parts_.context.buffers, bytes);
-    found.charged = bytes;
-    return with_memory([&] {
-      if (copied > 0) found.copy.assign(found.begin, copied);
-      if (copied > 0 && frame.owned.empty() && !frame.payload.empty())
-        found.payload_at = static_cast<size_t>(frame.payload.data() - found.begin);
-      found.begin = nullptr;
-      found.in_read_buffer = false;
-      state.ahead.push_back(std::move(found));
-      state.ahead_bytes += bytes;
-    });
-  }();
+  if (found.frame.kind == Frame::Kind::kIncomplete)
+    found.frame.kind = Frame::Kind::kSkip;  // for its reply
+  const bool kept = found.own(parts_.context.buffers) && with_memory([&] {
+                      state.ahead.push_back(std::move(found));
+                      state.ahead_bytes += state.ahead.back().charged;
+                    });
   if (!kept) parts_.ending.close(connection, CloseReason::kOutOfMemory);
   return kept;
 }

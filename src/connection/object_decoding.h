@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "connection/bodies.h"
 #include "connection/connection.h"
 #include "connection/turn.h"
 #include "roster/server_context.h"
@@ -32,7 +33,11 @@ class ObjectDecoding {
     Clocks& clocks;
     Receiver& receiver;
   };
-  explicit ObjectDecoding(const Parts& parts) : parts_(parts) {}
+  explicit ObjectDecoding(const Parts& parts)
+      : parts_(parts), bodies_({parts.context, parts.turn, parts.ending, parts.clocks}) {}
+
+  // Before start(). There are other threads than the holder's.
+  void let_handlers_wait() { bodies_.let_handlers_wait(); }
 
   // For a connection that may start. Decodes until there is a request: its job. Refused frames are
   // answered on the way. Null: there is none now, or the connection ends.
@@ -55,6 +60,7 @@ class ObjectDecoding {
   [[nodiscard]] bool keep(Connection& connection, Found& found);
 
   const Parts parts_;
+  Bodies bodies_;
 };
 
 }}  // namespace trireme

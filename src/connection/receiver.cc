@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "connection/bodies.h"
 #include "connection/cancels.h"
 #include "connection/clocks.h"
 #include "connection/ending.h"
@@ -147,8 +148,12 @@ Job* Receiver::next_request(Connection& connection) {
   Turn& turn = parts_.turn;
   if (!turn.count_frame()) return nullptr;
   Job* const job = decode(connection);
+  if (job == nullptr) return nullptr;
+  // Handlers that start are told, as those that run.
+  if (connection.life.is_draining())
+    job->cancellation.cancel(CancelReason::kDrain, parts_.context.platform);
   // Not worth a call where no more has arrived, which is so most times.
-  if (job != nullptr && job->replies.is_on() && connection.reading.requests_a_job > 1 &&
+  if (job->replies.is_on() && connection.reading.requests_a_job > 1 &&
       !turn.pending(connection).empty()) {
     add_requests(connection, *job);
   }
@@ -267,10 +272,11 @@ bool Receiver::take_no_request(Connection& connection, const Frame& frame) {
     case Frame::Kind::kFatal:
       return refuse(connection, frame, nullptr);
     case Frame::Kind::kRequest:
+    case Frame::Kind::kPart:
     case Frame::Kind::kGoodbye:
       break;
   }
-  CHECK(false, "a request is taken by make_request, a goodbye by ObjectDecoding");
+  CHECK(false, "a request is taken by make_request, parts and a goodbye by ObjectDecoding");
   return false;
 }
 
@@ -353,7 +359,8 @@ void Receiver::end_turn() {
                        connection.is_live();
   const bool stops_due = connection.has_stops_due() && !connection.timer_armed();
   if (more || callback_due || end_due || stops_due || connection.sequencer.holds_next() ||
-      (may_start(connection) && connection.input.bytes() > 0 && !connection.reading.awaits_more)) {
+      (may_start(connection) && connection.input.bytes() > 0 && !connection.reading.awaits_more &&
+       !Bodies::awaits_room(connection))) {
     turn.schedule(connection);
   }
   parts_.ending.try_release(connection);
@@ -366,9 +373,13 @@ void Receiver::balance_reading(Connection& connection) {
   if (!life.is_live() || life.is_closing() || life.is_lingering()) return;
   const Limits& limits = connection.listening->options.limits;
   const bool full = connection.input.bytes() >= limits.read_ahead_bytes_max;
-  const bool stuck = !connection.is_shaking() && !may_start(connection);
-  const bool pause = !life.keeps_input() || life.is_stopped() || connection.out.is_full() ||
-                     Layers::is_full(connection) ||
+  const CodecState* const state = connection.codec_state();
+  const bool has_body = state != nullptr && state->has_body();
+  const bool reads_body = has_body && state->has_read_body();
+  const bool stuck = !connection.is_shaking() &&
+                     (has_body ? Bodies::awaits_room(connection) : !may_start(connection));
+  const bool pause = !life.keeps_input() || (life.is_stopped() && !reads_body) ||
+                     connection.out.is_full() || Layers::is_full(connection) ||
                      (full && !connection.reading.awaits_more && connection.input.bytes() > 0) ||
                      (stuck && (full || parts_.context.buffers.under_pressure()));
   if (pause == connection.reading.paused) return;
@@ -380,6 +391,7 @@ void Receiver::balance_reading(Connection& connection) {
     loop.driver().pause(connection);
   } else {
     if (connection.reading.awaits_more) parts_.clocks.start_request(connection);  // it stood still
+    if (has_body) parts_.clocks.start_body(connection);                           // likewise
     loop.driver().receive(connection);
   }
 }

@@ -8,7 +8,7 @@
 //       |            |                                  |            |           |
 //       |    |       '-- Placer, JobPool, JobsOut ------'            '-- Pushes -'
 //       |    '-- Strand: timers and calls of sessions
-//       '-- Layers, Turn, InputBlocks, CheckedDecoder, ObjectDecoding
+//       '-- Layers, Turn, InputBlocks, CheckedDecoder, ObjectDecoding, Bodies
 //   Framer: for Replies and Pushes   Ending and Clocks: all along; FastPath: all in one
 #pragma once
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "framing/frame_guard.h"
 #include "runtime/thrown.h"
@@ -25,7 +26,8 @@ bool are_equal(const DecodedFrame& a, const DecodedFrame& b) {
       a.kind == b.kind && a.consumed == b.consumed && a.request_kind == b.request_kind;
   return same_kind && (!a.owned.empty() || a.payload == b.payload) && a.owned == b.owned &&
          a.tag == b.tag && a.code == b.code && a.reply == b.reply && a.at_once == b.at_once &&
-         (a.view == nullptr) == (b.view == nullptr);
+         (a.view == nullptr) == (b.view == nullptr) && a.body == b.body &&
+         a.ends_body == b.ends_body;
 }
 
 }  // namespace
@@ -62,7 +64,9 @@ void CodecFeed::pump_decoder(std::string_view& input, bool ended) {
     if (!frame.reply.empty()) frames_ += "reply: " + frame.reply + "\n";
     Frame plain = frame;
     if (!frame.owned.empty()) plain.payload = frame.owned;
-    const bool more = take_frame(plain, input, ended);
+    const bool more = frame.kind == Frame::Kind::kPart ? take_part(plain.payload, frame.ends_body)
+                                                       : take_frame(plain, input, ended);
+    if (frame.kind == Frame::Kind::kRequest) note_body(frame.body, frame.ends_body);
     input.remove_prefix(frame.consumed);
     waiting_.assign(input);
     if (!more) return;
@@ -144,6 +148,8 @@ bool CodecFeed::take_frame(const Frame& frame, std::string_view input, bool ende
       frames_ += "goodbye\n";
       is_over_ = true;
       return false;
+    case Frame::Kind::kPart:
+      return false;  // take_part
     case Frame::Kind::kRefused:
     case Frame::Kind::kFatal:
       if (frame.payload.empty() || frame.payload.find_first_of("\r\n") != std::string_view::npos)
@@ -154,6 +160,20 @@ bool CodecFeed::take_frame(const Frame& frame, std::string_view input, bool ende
       return !is_over_;
   }
   return false;
+}
+
+void CodecFeed::note_body(BodyMode mode, bool is_empty) {
+  if (is_in_body_) fail("it finds a request in the midst of a body");
+  is_in_body_ = mode != BodyMode::kNone && !is_empty;
+}
+
+// Where parts end depends on what has come: they are one body.
+bool CodecFeed::take_part(std::string_view part, bool is_last) {
+  if (!is_in_body_) fail("it finds a part of a body, and there is none");
+  body_ += part;
+  is_in_body_ = !is_last;
+  if (is_last) frames_ += "body: " + std::exchange(body_, {}) + "\n";
+  return !is_over_;
 }
 
 // Returns how many bytes it has taken. Some of what was found is given back, as a connection does

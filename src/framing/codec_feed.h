@@ -39,6 +39,8 @@ class CodecFeed {
   void pump_decoder(std::string_view& input, bool ended);
   DecodedFrame ask_decoders(std::string_view input, bool ended);
   bool take_frame(const Frame& frame, std::string_view input, bool ended);
+  void note_body(BodyMode mode, bool is_empty);
+  bool take_part(std::string_view part, bool is_last);
   Frame decode(std::string_view input, bool ended);
   size_t take_batch(std::string_view input, bool ended, uint32_t kind);
   void add_request(std::string_view payload, uint32_t kind);
@@ -53,8 +55,9 @@ class CodecFeed {
   std::string waiting_;
   std::string frames_;
   std::vector<std::string> requests_;
+  std::string body_;  // what has come of the one that is on its way
   std::string mistake_;
-  bool is_over_ = false;
+  bool is_over_ = false, is_in_body_ = false;
   int standing_ = 0;  // frames in a row that have consumed nothing
 };
 

@@ -16,6 +16,7 @@ const char* mistake_in(const DecodedFrame& frame, std::string_view input, bool e
   Frame base = frame;
   if (!frame.owned.empty()) base.payload = {};  // which nobody looks at
   if (base.kind == Frame::Kind::kGoodbye) base.kind = Frame::Kind::kRefused;
+  if (base.kind == Frame::Kind::kPart) base.kind = Frame::Kind::kRequest;
   return mistake_in(base, input, ended, frame_bytes_max);
 }
 
@@ -41,6 +42,7 @@ const char* mistake_in(const Frame& frame, std::string_view input, bool ended,
       return ended ? nullptr : "it told the end of a stream that has not ended";
     case Frame::Kind::kSkip:
       return frame.consumed > 0 ? nullptr : "it skips, and consumes nothing";
+    case Frame::Kind::kPart:  // DecodedFrame, whose owner sees whether there is a body
     case Frame::Kind::kGoodbye:
       break;
   }

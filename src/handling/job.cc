@@ -33,7 +33,7 @@ inline void Job::run_request() {
   ++requests.run;
   run.service->on_request(run.session,
                           Request(asked.payload, asked.kind, run.id, run.context, cancellation,
-                                  cancellation.view(), requests.attached.tag),
+                                  cancellation.view(), requests.attached),
                           *this);
   if (run.reply_taken) gather_early_reply();
 }

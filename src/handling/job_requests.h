@@ -20,11 +20,10 @@
 namespace trireme { inline namespace v0 {
 
 // What a decoder with a memory of its own has left with a request, the only one of its job.
-struct AttachedToRequest {
+struct AttachedToRequest : detail::LeftWithRequest {
   std::string owned{};  // the payload, if it is not empty
   std::string frame{};  // the frame, if it had to wait before its job was made
   std::shared_ptr<RequestView> view{};
-  ReplyTag tag{};
   Charge charge{};  // of its bytes
 };
 

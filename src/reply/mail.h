@@ -78,6 +78,11 @@ struct RoomMail final : ConnectionMail {
   explicit RoomMail(ConnectionId to) : ConnectionMail(kMailRoom, to) {}
 };
 
+// A handler has made room for more of the body that it reads.
+struct BodyMail final : ConnectionMail {
+  explicit BodyMail(ConnectionId to) : ConnectionMail(kMailBody, to) {}
+};
+
 // Sets, moves or cancels a timer of a session.
 struct TimerMail final : ConnectionMail {
   TimerMail(ConnectionId to, uint64_t name, TimePoint time)

@@ -23,6 +23,7 @@ enum MailKind : int {
   kMailResume,    // to who accepts: a place, a descriptor or memory has become free
   kMailStop,      // to the Listener: accept what waits, then end
   kMailUnlisten,  // to who accepts: one listener ends
+  kMailBody,      // there is room for more of a body (handling/incoming_body.h)
 };
 
 struct PlainMail final : Mail {

@@ -10,8 +10,10 @@ import pathlib
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import tempfile
 import unittest
 
 PROGRAMS = None
@@ -123,6 +125,61 @@ class Chat(unittest.TestCase):
                     except BlockingIOError:
                         pass
                 self.assertEqual(heard, "Deaf has left: slow consumer\n")
+
+
+class Rpc(unittest.TestCase):
+    CALL, RESULT, ERROR, UPLOAD = 1, 2, 3, 4
+
+    @staticmethod
+    def send(client, kind, number, payload, size=None):
+        size = len(payload) if size is None else size
+        client.socket.sendall(struct.pack("!IBI", 5 + size, kind, number) + payload)
+
+    @staticmethod
+    def reply(client):
+        head = client.file.read(9)
+        if len(head) < 9:
+            return None
+        length, kind, number = struct.unpack("!IBI", head)
+        return kind, number, client.file.read(length - 5)
+
+    def test_answers_as_they_come(self):
+        with Program("example_rpc", "tcp://127.0.0.1:0") as program, program.connect() as client:
+            self.send(client, self.CALL, 1, b"400 slow")
+            self.send(client, self.CALL, 2, b"0 quick")
+            self.assertEqual(self.reply(client), (self.RESULT, 2, b"quick"))
+            self.assertEqual(self.reply(client), (self.RESULT, 1, b"slow"))
+            self.send(client, 9, 3, b"x")
+            self.assertEqual(self.reply(client)[:2], (self.ERROR, 3))
+            self.assertIsNone(self.reply(client))
+
+    def test_uploads_beside_calls(self):
+        with tempfile.TemporaryDirectory() as folder, \
+                Program("example_rpc", "tcp://127.0.0.1:0", folder) as program, \
+                program.connect() as client, Client(program.port) as other:
+            content = bytes(range(256)) * 20000
+            self.send(client, self.CALL, 1, b"200 before")
+            self.send(client, self.UPLOAD, 2, content[:1000], len(content))
+            self.assertEqual(self.reply(client), (self.RESULT, 1, b"before"))
+            self.send(other, self.CALL, 1, b"0 beside")
+            self.assertEqual(self.reply(other), (self.RESULT, 1, b"beside"))
+            client.socket.sendall(content[1000:])
+            self.assertEqual(self.reply(client), (self.RESULT, 2, str(len(content)).encode()))
+            self.assertEqual((pathlib.Path(folder) / "upload-2").read_bytes(), content)
+            self.send(client, self.UPLOAD, 3, b"half", 8)
+            client.socket.shutdown(socket.SHUT_WR)
+            self.assertEqual(self.reply(client), (self.ERROR, 3, b"the upload was cut"))
+
+    def test_a_drain_answers_all_calls(self):
+        with Program("example_rpc", "tcp://127.0.0.1:0") as program, program.connect() as client:
+            for number in range(20):
+                self.send(client, self.CALL, number, b"60000 drained")
+            self.send(client, self.CALL, 20, b"0 now")
+            self.assertEqual(self.reply(client), (self.RESULT, 20, b"now"))
+            program.stop()
+            replies = [self.reply(client) for _ in range(20)]
+            self.assertEqual(sorted(number for _, number, _ in replies), list(range(20)))
+            self.assertIsNone(self.reply(client))
 
 
 class Embedded(unittest.TestCase):

@@ -124,6 +124,30 @@ TEST_P(DrainTest, HandlersSeeIt) {
   drain.join();
 }
 
+// What has arrived is still handled, and told so, too: it would keep the drain waiting as well.
+TEST_P(DrainTest, HandlersThatStartInItAreTold) {
+  if (GetParam().dispatch == tr::Dispatch::kInline) GTEST_SKIP() << "the handler blocks";
+  TestServer server(options());
+  std::atomic<bool> running{false};
+  server.listen([&](const tr::Request& request) -> tr::Answer {
+    running = true;
+    if (request.text() == "first") tr::wait_for(10min);
+    const bool stops = request.stop_token().stop_requested();
+    const bool waits = tr::wait_for(10min);
+    const bool told = request.cancelled().reason() == tr::CancelReason::kDrain;
+    return std::string(told ? "told" : "not told") + (stops && !waits ? "" : ", and goes on");
+  });
+  server.start();
+  Client client(server.url());
+  ASSERT_TRUE(client.send("first\nsecond\nthird\n"));
+  ASSERT_TRUE(wait_until([&] { return running.load(); }));
+  ASSERT_TRUE(client.wait_all_arrived());
+  std::thread drain([&] { EXPECT_TRUE(server.drain().empty()); });
+  EXPECT_EQ(client.receive_all(), "told\ntold\ntold\n");
+  client.close();
+  drain.join();
+}
+
 struct Polite {
   explicit Polite(tr::Peer given) : peer(std::move(given)) {}
   tr::Answer on_request(const tr::Request& request) { return request.own(); }

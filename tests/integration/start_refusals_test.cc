@@ -99,6 +99,11 @@ const Case kCases[] = {
        listen.pinned_kinds = {{0, Dispatch::kAdaptive}};
      }},
     {"frame_bytes_max", [](auto&, auto& listen) { listen.limits.frame_bytes_max = 0; }},
+    {"body_bytes_ahead_max", [](auto&, auto& listen) { listen.limits.body_bytes_ahead_max = 0; }},
+    {"stream_rate_min",
+     [](auto&, auto& listen) { listen.limits.stream_rate_min = (size_t{1} << 30) + 1; }},
+    {"stream_rate_time",
+     [](auto&, auto& listen) { listen.limits.stream_rate_time = nanoseconds(-1); }},
     {"write_bytes_low", [](auto&, auto& listen) { listen.limits.write_bytes_high = 1; }},
     {"in_flight_max", [](auto&, auto& listen) { listen.limits.in_flight_max = 0; }},
     {"idle_time_max", [](auto&, auto& listen) { listen.limits.idle_time_max = nanoseconds(-1); }},

@@ -1,0 +1,57 @@
+// The bodies of requests that are read in parts: from the frames of a decoder to the handler that
+// reads, or, gathered, to the request whose handler starts when all is there.
+//
+// Step 3. Thread: the holder of the loop. The connection is at hand (Turn). Bounded: one body of a
+// connection is on its way; what waits of it is bounded by its IncomingBody; when nobody reads any
+// more, linger_bytes_max bytes are thrown away, then the connection ends.
+#pragma once
+
+#include "connection/connection.h"
+#include "connection/turn.h"
+#include "roster/server_context.h"
+
+namespace trireme { inline namespace v0 {
+
+class Clocks;
+class Ending;
+
+class Bodies {
+ public:
+  // What it uses of its loop.
+  struct Parts {
+    ServerContext& context;
+    Turn& turn;
+    Ending& ending;
+    Clocks& clocks;
+  };
+  explicit Bodies(const Parts& parts) : parts_(parts) {}
+
+  // Before start(). There are other threads. Without, who reads while parts come would wait for
+  // ever: every body is gathered.
+  void let_handlers_wait() { handlers_wait_ = true; }
+
+  // Null, or why this frame may not be here.
+  static const char* mistake_in(const CodecState& state, const DecodedFrame& frame);
+  // Looks at a frame that was found, and is consumed: a request with a body, a part of one, or the
+  // end of one. What is no frame for others becomes kIncomplete, or kSkip. False: the connection
+  // ends.
+  [[nodiscard]] bool take(Connection& connection, CodecState::Found& found);
+  // A request whose body has been gathered. False: there is none.
+  static bool take_whole(Connection& connection, CodecState::Found& found);
+  // Nothing is to be decoded until there is room for it; that comes as a kMailBody.
+  static bool awaits_room(const Connection& connection) {
+    const CodecState* const state = connection.codec_state();
+    return state != nullptr && state->has_body() && state->incoming.body->awaits_room();
+  }
+
+ private:
+  [[nodiscard]] bool begin(Connection& connection, CodecState::Found& found);
+  [[nodiscard]] bool take_part(Connection& connection, CodecState::Found& found);
+  void end(Connection& connection);
+  bool close(Connection& connection);
+
+  const Parts parts_;
+  bool handlers_wait_ = false;
+};
+
+}}  // namespace trireme
