@@ -223,7 +223,8 @@ void Ending::close(Connection& connection, CloseReason reason) {
     context_.platform.kernel.shutdown(connection.fd, SHUT_RDWR);
     return;
   }
-  books_.replies_dropped.add(connection.sequencer.in_flight());
+  books_.replies_dropped.add(connection.sequencer.in_flight() -
+                             connection.sequencer.held_of_decoder());
   if (connection.life.is_open() && connection.reading.awaits_more)
     books_.partial_requests_dropped.add();
   cancels_.cancel_all(connection, CancelReason::kPeerGone);

@@ -79,11 +79,13 @@ void Replies::leave_in_turn(Connection& connection, uint64_t number, Answer& ans
   const RequestMark mark = entry != nullptr ? entry->mark : RequestMark();
   retire(connection, number, 1);
   cancels_.forget(connection, number);
-  if (connection.life.is_muted()) return books_.replies_dropped.add();
+  // What a decoder has answered by itself is the reply to no request.
+  const uint64_t counted = answer.kind() == Answer::Kind::kAsIs ? 0 : 1;
+  if (connection.life.is_muted()) return books_.replies_dropped.add(counted);
   connection.note_replied(loop_.now());
   if (!connection.drops_reply(number)) return leave(connection, mark, answer);
   // Our direction has ended. What the answer does besides, it does.
-  books_.replies_dropped.add();
+  books_.replies_dropped.add(counted);
   if (answer.switches() && may_switch(connection)) change(connection, answer, answer.closes());
   if (answer.closes()) end_behind(connection, CloseReason::kClosedByHandler);
 }

@@ -2,7 +2,7 @@
 //
 // Step 5. Thread: the holder of the loop. Every request gets a number when it is decoded; the reply
 // with the lowest open number may leave, later ones are held. Serial connections never hold any.
-// However many are held, no step looks at more than one of them.
+// However many are held, no step looks at more than one of them, but for the end.
 #pragma once
 
 #include <cstdint>
@@ -68,6 +68,16 @@ class Sequencer {
     held_->erase(found);
     if (held_->empty()) held_.reset();
     return true;
+  }
+
+  // Of those that are held: answers of a decoder, to no request.
+  uint64_t held_of_decoder() const {
+    uint64_t count = 0;
+    if (held_ == nullptr) return 0;
+    for (const auto& [number, held] : *held_) {
+      if (held.answer.kind() == Answer::Kind::kAsIs) ++count;
+    }
+    return count;
   }
 
   uint64_t in_flight() const { return in_flight_; }

@@ -117,7 +117,7 @@ TEST_P(RequestPartsTest, ArrivesWholeHoweverItIsCut) {
 
 // A handler that does not read holds its client back, and nothing else.
 TEST_P(RequestPartsTest, HoldsBackWhoSendsFasterThanIsRead) {
-  constexpr size_t kBody = 32 << 20;
+  constexpr size_t kBody = 12 << 20;
   TestServer server(options());
   Gate closed;
   const Gate::Opener opener(closed);
@@ -256,6 +256,7 @@ TEST_P(RequestPartsTest, WhoIsTooSlowIsAnsweredAndClosed) {
   Client client(server.url());
   ASSERT_TRUE(client.send("PUT 1000\n" + body_of(10)));
   EXPECT_EQ(client.receive_all(), "10" + failure(tr::BodyFailure::kTooSlow) + "\n");
+  client.close();
   EXPECT_TRUE(wait_until([&] { return server.closed(tr::CloseReason::kSlowStream) == 1; }));
   // One that is gathered has no handler yet.
   Client gathered(server.url());

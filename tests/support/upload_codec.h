@@ -36,6 +36,7 @@ class UploadDecoder final : public trireme::ConnectionDecoder {
       return;
     }
     const std::string_view line = bytes.substr(0, end);
+    if (line.size() > frame_bytes_max) return refuse("too long", end + 1, out);
     out.consumed = end + 1;
     if (is_in_pieces_) return begin_piece(line, out);
     out.kind = Frame::Kind::kRequest;
