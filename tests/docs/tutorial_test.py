@@ -111,7 +111,25 @@ class Tutorial(unittest.TestCase):
                         self.play(program, step, how != ["bytes"])
             self.assertEqual(program.status, 0, name)
         servers = {f"tutorial_{path.stem}" for path in ROOT.glob("examples/tutorial/*.cc")}
-        self.assertEqual(played, servers - {"tutorial_8_test", "tutorial_9_simulated"})
+        self.assertEqual(played, servers - {"tutorial_8_test", "tutorial_9_simulated",
+                                            "tutorial_10_http"})
+
+    def test_calls_of_curl_come_out(self):
+        if not (PROGRAMS / "tutorial_10_http").exists():
+            self.skipTest("built without the component http")
+        blocks = [block for mark, block, _ in documents.blocks(page(), "console")
+                  if mark == "played: tutorial_10_http"]
+        self.assertEqual(len(blocks), 1)
+        calls = re.split(r"(?m)^\$ ", blocks[0])[1:]
+        with Program("tutorial_10_http") as program:
+            for call in calls:
+                command, _, expected = call.partition("\n")
+                words = command.replace("127.0.0.1:7000", f"127.0.0.1:{program.port(0)}").split()
+                done = subprocess.run(words, text=True, stdout=subprocess.PIPE, timeout=SECONDS,
+                                      check=False)
+                self.assertEqual(done.stdout, expected, command)
+        self.assertEqual(program.status, 0)
+        self.assertGreater(len(calls), 5)
 
     def play(self, program, step, is_lines):
         if step == "(SIGTERM)":
