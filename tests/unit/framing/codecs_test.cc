@@ -45,6 +45,7 @@ class Feed {
           ASSERT_FALSE(ended);
           return;
         case Frame::Kind::kGoodbye:
+        case Frame::Kind::kPart:
           FAIL() << "of decoders only";
         case Frame::Kind::kEnd:
           ASSERT_TRUE(ended);
