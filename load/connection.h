@@ -5,12 +5,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "load/http_reply.h"
 #include "load/tally.h"
+#include "load/tls_client.h"
 #include "load/websocket_reply.h"
 
 namespace load {
@@ -61,7 +63,7 @@ struct Connection {
   uint32_t index = 0;  // among the connections of all threads
   bool watches_write = false;
   bool dead = false;        // not opened again; what is pending is lost
-  bool connecting = false;  // its socket has told nothing yet
+  bool connecting = false;  // its socket has told nothing yet, or its handshake is under way
   bool has_timer = false;
   bool close_wanted = false;  // by its script or protocol: close when all is written, connect again
   bool greets = false;        // what opens the protocol is said, and not answered
@@ -71,6 +73,7 @@ struct Connection {
   const char* fault = nullptr;  // why nobody knows where client and server stand: it breaks
 
   PendingRing pending;
+  std::unique_ptr<TlsStream> tls;  // null: plain, or not connected
 
   // echo and stream: positions in the endless stream of this connection
   uint64_t queued = 0;

@@ -24,10 +24,12 @@ namespace {
 
 constexpr std::string_view kTcp = "tcp://";
 constexpr std::string_view kUnix = "unix:";
+constexpr std::string_view kOverTls = "+tls";
 
 tr::Error wrong_url(std::string_view url) {
   return {tr::Error::Code::kUsage,
-          "expected a URL tcp://HOST:PORT, tcp://[ADDRESS]:PORT, unix:/path or unix:@name, got \"" +
+          "expected a URL tcp://HOST:PORT, tls://HOST:PORT, tcp://[ADDRESS]:PORT, unix:/path or "
+          "unix:@name, got \"" +
               std::string(url) + "\""};
 }
 
@@ -107,15 +109,8 @@ bool set_options(int fd, const ClientOptions& options) {
   return options.sources <= 1 || bind_source(fd, options.source % options.sources);
 }
 
-}  // namespace
-
-bool Endpoint::is_loopback4() const {
-  if (address.ss_family != AF_INET) return false;
-  const auto& ipv4 = reinterpret_cast<const sockaddr_in&>(address);
-  return (ntohl(ipv4.sin_addr.s_addr) >> 24) == 127;
-}
-
-tr::Result<Endpoint> resolve_url(std::string_view url, std::chrono::nanoseconds patience) {
+// Without "tls": what is below it.
+tr::Result<Endpoint> resolve_plain(std::string_view url, std::chrono::nanoseconds patience) {
   if (url.starts_with(kUnix)) return unix_endpoint(url);
   const size_t colon = url.rfind(':');
   if (!url.starts_with(kTcp) || colon < kTcp.size() || colon == url.npos) return wrong_url(url);
@@ -129,7 +124,31 @@ tr::Result<Endpoint> resolve_url(std::string_view url, std::chrono::nanoseconds 
       is_bracketed != (host.find(':') != host.npos) || host.find_first_of("/@[]?# ") != host.npos) {
     return wrong_url(url);
   }
-  return look_up(url, std::string(host), std::string(port), patience);
+  auto found = look_up(url, std::string(host), std::string(port), patience);
+  if (found) found.value().host = host;
+  return found;
+}
+
+}  // namespace
+
+bool Endpoint::is_loopback4() const {
+  if (address.ss_family != AF_INET) return false;
+  const auto& ipv4 = reinterpret_cast<const sockaddr_in&>(address);
+  return (ntohl(ipv4.sin_addr.s_addr) >> 24) == 127;
+}
+
+tr::Result<Endpoint> resolve_url(std::string_view url, std::chrono::nanoseconds patience) {
+  const std::string_view scheme = url.substr(0, url.find(':'));
+  std::string plain(url);
+  if (scheme == "tls") {
+    plain.replace(0, scheme.size(), "tcp");
+  } else if (scheme.ends_with(kOverTls)) {
+    plain.erase(scheme.size() - kOverTls.size(), kOverTls.size());
+  }
+  auto found = resolve_plain(plain, patience);
+  if (!found && found.error().code == tr::Error::Code::kUsage) return resolve_plain(url, patience);
+  if (found) found.value().is_tls = plain != url;
+  return found;
 }
 
 int open_client(const Endpoint& server, const ClientOptions& options) {

@@ -19,14 +19,18 @@ namespace tr = trireme;
 struct Endpoint {
   sockaddr_storage address{};
   socklen_t size = 0;
+  bool is_tls = false;
+  std::string host{};  // as the URL has it; of unix sockets empty
 
   bool is_tcp() const { return address.ss_family != AF_UNIX; }
   bool is_loopback4() const;  // in 127.0.0.0/8: every address of it may be a source, too
 };
 
-// "tcp://HOST:PORT", "tcp://[ADDRESS]:PORT", "unix:/path" or "unix:@abstract". Blocks while a name
-// is looked up; of its addresses it takes the first that accepts a connection within `patience`.
-// The error is of code kUsage where the URL is wrong, kSystem where nothing is found.
+// "tcp://HOST:PORT", "tcp://[ADDRESS]:PORT", "unix:/path" or "unix:@abstract"; "tls://HOST:PORT",
+// or
+// "+tls" behind another scheme, asks for TLS. Blocks while a name is looked up; of its addresses it
+// takes the first that accepts a connection within `patience`. The error is of code kUsage where
+// the URL is wrong, kSystem where nothing is found.
 tr::Result<Endpoint> resolve_url(std::string_view url,
                                  std::chrono::nanoseconds patience = std::chrono::seconds(10));
 

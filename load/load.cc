@@ -44,6 +44,11 @@ uint32_t active_of(const LoadOptions& options) {
   return options.active == 0 ? options.connections : options.active;
 }
 
+std::string problem_of(const Connection& connection, int error) {
+  const bool is_tls = connection.tls != nullptr && !connection.tls->problem().empty();
+  return is_tls ? connection.tls->problem() : std::strerror(error);
+}
+
 }  // namespace
 
 Load::Load(const Endpoint& server, const LoadOptions& options)
@@ -58,6 +63,11 @@ Load::Load(const Endpoint& server, const LoadOptions& options)
       active_count_(share_of(active_of(options), options)),
       alive_count_(static_cast<uint32_t>(connections_.size())) {
   if (epoll_fd_ < 0) end_of_load("cannot make an epoll set");
+  if (server_.is_tls) {
+    auto made = make_tls_client(options_.tls, server_.host);
+    if (made) tls_ = std::move(made.value());
+    if (!made) tally_.note(made.error().message);
+  }
   for (uint32_t i = 0; i < connections_.size(); ++i) {
     connections_[i].index = i * options.parts + options.part;
     if (is_active(i)) connections_[i].pending.resize(options.depth);
@@ -66,7 +76,7 @@ Load::Load(const Endpoint& server, const LoadOptions& options)
 
 Load::~Load() {
   for (Connection& connection : connections_) {
-    if (connection.fd >= 0) close(connection.fd);
+    if (connection.fd >= 0) hang_up(connection);
   }
   close(epoll_fd_);
 }
@@ -155,7 +165,7 @@ void Load::finish_streams(int64_t patience_ns) {
   if (!options_.one_way) return;
   finishing_ = true;
   for (Connection& connection : connections_) {
-    if (connection.fd >= 0) shutdown(connection.fd, SHUT_WR);
+    if (connection.fd >= 0) end_stream(connection);
   }
   const int64_t deadline = now_ns() + patience_ns;
   for (int64_t now = now_ns(); alive() && now < deadline && !interrupted(2); now = now_ns()) {
@@ -165,6 +175,12 @@ void Load::finish_streams(int64_t patience_ns) {
   tally_.unanswered += alive_count_;
   tally_.note("the server has not closed " + std::to_string(alive_count_) +
               " streams after their end");
+}
+
+void Load::end_stream(Connection& connection) {
+  const bool ended = connection.tls == nullptr || connection.tls->end();
+  if (ended) shutdown(connection.fd, SHUT_WR);
+  if (connection.watches_write == ended) watch(connection, EPOLL_CTL_MOD, !ended);
 }
 
 // One wait and what came of it.
@@ -177,22 +193,38 @@ void Load::turn(int64_t wait_ns) {
 }
 
 void Load::handle(Connection& connection, uint32_t events) {
-  if (connection.connecting && !finish_connect(connection)) return;
+  if (connection.connecting) {
+    if (go_on_connecting(connection) != Connect::kMade) return;
+    if (connection.tls != nullptr) events |= EPOLLOUT;  // what waits for its handshake leaves
+  }
   if ((events & ~static_cast<uint32_t>(EPOLLOUT)) != 0) receive(connection);
   if ((events & EPOLLOUT) == 0 || connection.fd < 0) return;
+  if (finishing_) return end_stream(connection);
   flush(connection);
   // What nobody answers goes on when the socket takes more.
   if (options_.one_way && sending_ && connection.fd >= 0) add_requests(connection, now_ns());
 }
 
 void Load::receive(Connection& connection) {
-  const ssize_t size = recv(connection.fd, input_.data(), input_.size(), 0);
+  while (receive_some(connection) && connection.tls != nullptr && connection.tls->has_more()) {
+  }
+}
+
+// True: bytes have come.
+bool Load::receive_some(Connection& connection) {
+  const ssize_t size = connection.tls != nullptr
+                           ? connection.tls->receive(input_)
+                           : recv(connection.fd, input_.data(), input_.size(), 0);
   if (size < 0) {
-    if (errno == EAGAIN || errno == EINTR) return;
-    return break_connection(connection, std::strerror(errno));
+    if (errno != EAGAIN && errno != EINTR)
+      break_connection(connection, problem_of(connection, errno));
+    return false;
   }
   const int64_t now = now_ns();
-  if (size == 0) return stream_ended(connection, now);
+  if (size == 0) {
+    stream_ended(connection, now);
+    return false;
+  }
   tally_.received_bytes += static_cast<uint64_t>(size);
   const uint32_t before = connection.owed();
   traffic_->receive(connection, {input_.data(), static_cast<size_t>(size)}, now, tally_);
@@ -204,6 +236,12 @@ void Load::receive(Connection& connection) {
   if (sending_ && is_active(place_of(connection)) && !connection.pending.full()) {
     add_requests(connection, now);
   }
+  return true;
+}
+
+ssize_t Load::send_some(Connection& connection, std::string_view bytes) {
+  if (connection.tls != nullptr) return connection.tls->send(bytes);
+  return send(connection.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
 }
 
 void Load::stream_ended(Connection& connection, int64_t now) {
@@ -250,6 +288,7 @@ void Load::add_requests(Connection& connection, int64_t now) {
 }
 
 void Load::flush(Connection& connection) {
+  if (tls_ != nullptr && connection.connecting) return;  // handle() comes back to it
   for (;;) {
     const std::string_view bytes = traffic_->unwritten(connection);
     if (bytes.empty()) {
@@ -259,12 +298,12 @@ void Load::flush(Connection& connection) {
       if (connection.watches_write != more) watch(connection, EPOLL_CTL_MOD, more);
       return hang_up_if_wanted(connection);
     }
-    const ssize_t sent = send(connection.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = send_some(connection, bytes);
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) {
         if (connection.connecting) return refuse_to_connect(connection, errno);
-        return break_connection(connection, std::strerror(errno));
+        return break_connection(connection, problem_of(connection, errno));
       }
     } else {
       if (connection.connecting) made(connection);
@@ -273,8 +312,9 @@ void Load::flush(Connection& connection) {
       traffic_->wrote(connection, static_cast<size_t>(sent), tally_);
       in_flight_count_ -= before - connection.pending.count();
     }
-    // EAGAIN is also the answer while a connection of churn is still being made.
-    if (sent < static_cast<ssize_t>(bytes.size())) {
+    // EAGAIN is also the answer while a connection of churn is still being made. TLS takes less
+    // than there is, and more at the next call.
+    if (sent < 0 || (tls_ == nullptr && sent < static_cast<ssize_t>(bytes.size()))) {
       if (!connection.watches_write) watch(connection, EPOLL_CTL_MOD, true);
       return;
     }
@@ -292,6 +332,8 @@ void Load::watch(Connection& connection, int operation, bool write) {
 }
 
 void Load::hang_up(Connection& connection) {
+  if (connection.tls != nullptr) connection.tls->end();
+  connection.tls.reset();
   close(connection.fd);
   connection.fd = -1;
   connection.connecting = false;

@@ -19,6 +19,7 @@
 #include "load/endpoint.h"
 #include "load/event_wait.h"
 #include "load/schedule.h"
+#include "load/tls_client.h"
 #include "load/traffic.h"
 #include "load/web_traffic.h"
 
@@ -42,6 +43,7 @@ struct LoadOptions {
   WebOptions web;                        // http and ws
   uint32_t sources = 1;                  // source addresses
   std::string congestion;
+  TlsClientOptions tls{};            // of a server whose URL asks for it
   std::chrono::nanoseconds ramp{0};  // connections are opened over this time
   std::chrono::nanoseconds connect_time_max = std::chrono::seconds(10);
   uint32_t part = 0;
@@ -116,7 +118,9 @@ class Load {
   bool start_connects(Connects& state);
   bool connects_in_time(Connects& state);
   bool all_greeted();
-  bool finish_connect(Connection& connection);
+  enum class Connect { kMade, kUnderWay, kBroken };
+  Connect go_on_connecting(Connection& connection);
+  Connect shake_hands(Connection& connection);
   void made(Connection& connection);
   void refuse_to_connect(Connection& connection, int error);
   void break_overdue_connects(int64_t now);
@@ -125,6 +129,9 @@ class Load {
   void turn(int64_t wait_ns);
   void handle(Connection& connection, uint32_t events);
   void receive(Connection& connection);
+  bool receive_some(Connection& connection);
+  ssize_t send_some(Connection& connection, std::string_view bytes);
+  void end_stream(Connection& connection);
   void add_requests(Connection& connection, int64_t now);
   void flush(Connection& connection);
   void watch(Connection& connection, int operation, bool write);
@@ -140,6 +147,7 @@ class Load {
   const Endpoint server_;
   const LoadOptions options_;
   const std::unique_ptr<Traffic> traffic_;
+  std::unique_ptr<TlsClient> tls_;  // null: plain
   std::vector<Connection> connections_;
   std::vector<char> input_;
   std::minstd_rand random_;

@@ -18,6 +18,7 @@ constexpr int64_t kRetryNs = 1'000'000;
 }  // namespace
 
 bool Load::connect_all() {
+  if (server_.is_tls && tls_ == nullptr) return false;
   if (options_.scenario == Scenario::kChurn) return true;
   Connects state{.start_ns = now_ns()};
   // Those that are idle from then on have their answer at the end, unless nobody gives it.
@@ -37,7 +38,11 @@ bool Load::connect_all() {
       Connection& connection = connections_[events[i].data.u32];
       if (!connection.connecting) {
         handle(connection, events[i].events);  // gone already, or a greeting
-      } else if (finish_connect(connection)) {
+        continue;
+      }
+      const Connect connect = go_on_connecting(connection);
+      if (connect == Connect::kBroken) return false;
+      if (connect == Connect::kMade) {
         watch(connection, EPOLL_CTL_MOD, false);
         --state.under_way;
         // Read by whoever shows progress; nothing depends on it.
@@ -45,8 +50,6 @@ bool Load::connect_all() {
         if (says_once() && !is_active(place_of(connection))) say_once(connection);
         if (connection.greets) flush(connection);
         state.ready_ns = now_ns();
-      } else {
-        return false;
       }
     }
     if (!connects_in_time(state)) return false;
@@ -95,14 +98,37 @@ bool Load::connects_in_time(Connects& state) {
   return false;
 }
 
-bool Load::finish_connect(Connection& connection) {
+Load::Connect Load::go_on_connecting(Connection& connection) {
+  if (connection.tls != nullptr) return shake_hands(connection);
   const int error = connect_error(connection.fd);
   if (error != 0) {
     refuse_to_connect(connection, error);
-    return false;
+    return Connect::kBroken;
+  }
+  if (tls_ != nullptr) {
+    connection.tls = tls_->begin(connection.fd);
+    return shake_hands(connection);
   }
   made(connection);
-  return true;
+  return Connect::kMade;
+}
+
+Load::Connect Load::shake_hands(Connection& connection) {
+  const TlsStream::Step step = connection.tls->shake_hands();
+  if (step == TlsStream::Step::kFailed) {
+    const std::string problem = connection.tls->problem();
+    break_connection(connection, problem);
+    return Connect::kBroken;
+  }
+  if (step == TlsStream::Step::kDone) {
+    ++tally_.handshakes;
+    if (connection.tls->is_resumed()) ++tally_.resumed;
+    made(connection);
+    return Connect::kMade;
+  }
+  const bool writes = step == TlsStream::Step::kAwaitsWriting;
+  if (connection.watches_write != writes) watch(connection, EPOLL_CTL_MOD, writes);
+  return Connect::kUnderWay;
 }
 
 void Load::made(Connection& connection) {
@@ -165,7 +191,7 @@ bool Load::open(Connection& connection, int64_t now) {
     return false;
   }
   connection.connecting = true;
-  watch(connection, EPOLL_CTL_ADD, false);
+  watch(connection, EPOLL_CTL_ADD, tls_ != nullptr);  // by this a connect tells that it is done
   return true;
 }
 

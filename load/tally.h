@@ -15,7 +15,9 @@ struct Tally {
   uint64_t refused = 0;   // of them with BUSY
   uint64_t sent_bytes = 0;
   uint64_t received_bytes = 0;
-  uint64_t opened = 0;  // connections
+  uint64_t opened = 0;      // connections
+  uint64_t handshakes = 0;  // of TLS
+  uint64_t resumed = 0;     // of them: by a ticket
   uint64_t wrong_bytes = 0;
   uint64_t broken = 0;      // connections
   uint64_t unanswered = 0;  // sent, and no reply by the end of the drain
@@ -45,6 +47,8 @@ struct Tally {
     sent_bytes += other.sent_bytes;
     received_bytes += other.received_bytes;
     opened += other.opened;
+    handshakes += other.handshakes;
+    resumed += other.resumed;
     wrong_bytes += other.wrong_bytes;
     broken += other.broken;
     unanswered += other.unanswered;

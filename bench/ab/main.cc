@@ -2,6 +2,8 @@
 // standard output as lines `name value`, every slice to the file of --out as JSON. Exit: 0; 1 a
 // reply was wrong or missing, a connection broke, a server did not start; 2 a mistake on the
 // command line.
+#include <signal.h>
+
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
@@ -21,7 +23,7 @@ constexpr char kHelp[] =
     "ab_timer --a COMMAND --b COMMAND [option]...\n"
     "ab_timer --a-url URL --a-pid PID --b-url URL --b-pid PID [option]...\n"
     "\n"
-    "A COMMAND starts a server that prints `listening on tcp://...`; it is ended afterwards.\n"
+    "A COMMAND starts a server that prints `listening on URL`; it is ended afterwards.\n"
     "\n"
     "  --scenario NAME   echo, lines or churn (echo)\n"
     "  --seconds S       of slices (12)\n"
@@ -190,6 +192,7 @@ int main_of(int argc, char** argv) {
   }
   const Setting setting = take_setting(arguments);
   load::raise_descriptor_limit();
+  ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to sockets as to files
   Side a = take_side(arguments, 'A', setting.server_cpu);
   Side b = take_side(arguments, 'B', setting.server_cpu);
   if (!arguments.words().empty()) fail_usage("ab_timer takes options only");

@@ -11,7 +11,9 @@ const char kLoadOptionsHelp[] =
     "  --block FRACTION  this part of the lines asks the server to block (0) ...\n"
     "  --block-us N      ... for so many microseconds (20000)\n"
     "  --busy 1          the load never sleeps: what is left of a round trip is the server's (0)\n"
-    "  --sources N       spread connections over 127.0.0.1 to 127.0.0.N (1; churn: 16)\n";
+    "  --sources N       spread connections over 127.0.0.1 to 127.0.0.N (1; churn: 16)\n"
+    "  --tls-resume 1    of servers tls://: handshakes resume by tickets (0)\n"
+    "  --tls-version V   1.2 or 1.3 (both)\n";
 
 load::LoadOptions take_load_options(Arguments& arguments, std::string_view scenario) {
   load::LoadOptions options;
@@ -31,6 +33,8 @@ load::LoadOptions take_load_options(Arguments& arguments, std::string_view scena
   options.bytes = static_cast<uint64_t>(arguments.number("--bytes", 64, 1, 1 << 30));
   options.sources = static_cast<uint32_t>(arguments.number("--sources", churn ? 16 : 1, 1, 250));
   options.busy = arguments.number("--busy", 0, 0, 1) > 0;
+  options.tls.resumes = arguments.number("--tls-resume", 0, 0, 1) > 0;
+  options.tls.version = arguments.text("--tls-version", "");
   options.block_fraction = arguments.number("--block", 0, 0, 1);
   options.block_microseconds =
       static_cast<uint32_t>(arguments.number("--block-us", 20'000, 1, 60'000'000));

@@ -39,7 +39,8 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
     if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) return kTicketFailed;
   }
   if (!begin_ticket(*key, iv, cipher, mac, makes == 1)) return kTicketFailed;
-  return is_current ? kTicketTaken : kTakenMakeNew;
+  // RFC 8446, appendix C.4: clients use a ticket of TLS 1.3 once, so each handshake brings one.
+  return is_current && SSL_version(ssl) < TLS1_3_VERSION ? kTicketTaken : kTakenMakeNew;
 }
 
 void on_state(const SSL* ssl, int where, int result) {

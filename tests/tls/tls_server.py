@@ -28,8 +28,8 @@ def make_certificate(folder, name, *more):
 class Server:
     """Runs for as long as the `with` lasts. `names`: of the certificates in `folder`."""
 
-    def __init__(self, program, folder, names, *options):
-        self.command = [program, "serve", "lines", "--listen", "tls://127.0.0.1:0", *options]
+    def __init__(self, program, folder, names, *options, service="lines"):
+        self.command = [program, "serve", service, "--listen", "tls://127.0.0.1:0", *options]
         for name in names:
             self.command += ["--tls-cert", f"{folder}/{name}.pem", "--tls-key",
                              f"{folder}/{name}.key"]
@@ -38,7 +38,8 @@ class Server:
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
         first = self.process.stdout.readline()  # waits until it listens
-        self.port = int(re.fullmatch(r"listening on tls://127.0.0.1:(\d+)\n", first)[1])
+        heard = re.fullmatch(r"listening on tls://127.0.0.1:(\d+)\n", first)
+        self.port = int(heard[1]) if heard else None  # None: it has refused to start
         return self
 
     def __exit__(self, *error):

@@ -50,6 +50,11 @@ std::map<std::string, Try> tries(const std::string& script, const std::string& p
           {"--threads", {"2"}},
           {"--sources", {"3"}},
           {"--congestion", {"reno"}},
+          {"--tls-ca", {script}},
+          {"--tls-name", {"a.test"}},
+          {"--tls-alpn", {"h2"}},
+          {"--tls-version", {"1.3"}},
+          {"--tls-resume", {""}},
           {"--json", {""}},
           {"--plot", {plot}},
           {"--pid", {std::to_string(::getpid())}}};
@@ -98,7 +103,9 @@ void try_all(const std::string& scenario, const std::string& url, const std::str
     if (is_web && option.name == std::string("--block")) {
       each.with = {"--block-path", "/delay/1000"};
     }
-    const bool refused = option.group[0] == '\0';
+    // Those of TLS are tried by the tests of TLS: the servers here are plain.
+    const bool refused = option.group[0] == '\0' || scenario == "handshakes" ||
+                         std::string_view(option.name).starts_with("--tls-");
     Words words = {scenario, is_web ? url + path_for(scenario, option.name) : url, option.name};
     if (!each.value.empty()) words.push_back(each.value);
     if (!refused) words.insert(words.end(), each.with.begin(), each.with.end());

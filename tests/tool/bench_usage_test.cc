@@ -63,13 +63,20 @@ void expect_refused(const Wrong& line) {
   EXPECT_TRUE(contains(run.errors, line.said)) << all << run.errors;
 }
 
+TEST(BenchProgram, OptionsOfTlsNeedIt) {
+  const std::string url = "tcp://127.0.0.1:1";  // why: never connected to
+  expect_refused({{"handshakes", url}, "handshakes needs a URL tls://"});
+  expect_refused({{"echo", url, "--tls-name", "a.test"}, "--tls-name needs a URL tls://"});
+  expect_refused({{"echo", url, "--tls-version", "1.1"}, "expected 1.2 or 1.3"});
+}
+
 TEST(BenchProgram, WrongCommandLines) {
   const TextFile good("send \"a\"\nexpect \"a\"\n");
   const TextFile pausing("send \"a\"\nexpect \"a\"\npause 1ms\n");
   const TextFile wrong("sned \"a\"\n");
   const std::string url = "tcp://127.0.0.1:1";  // why: never connected to
   const Wrong lines[] = {
-      {{}, "expected a scenario: echo, lines, churn, idle, stream, script"},
+      {{}, "expected a scenario: echo, lines, churn, handshakes, idle, stream, script"},
       {{"row", url}, ""},
       {{"echo"}, "URL"},
       {{"echo", "nonsense"}, "expected a URL"},

@@ -14,6 +14,7 @@ constexpr uint32_t kInFlightMax = 20'000'000;  // of all connections; 24 bytes e
 constexpr const char* kLoadGroup = "What is sent";
 constexpr const char* kTimeGroup = "When";
 constexpr const char* kSocketGroup = "From where";
+constexpr const char* kTlsGroup = "TLS, to a server tls://HOST:PORT";
 constexpr const char* kResultGroup = "What is told";
 
 // Builds the table: every option, with those hidden that this scenario refuses.
@@ -25,6 +26,7 @@ class Table {
     add_load();
     add_times();
     add_sockets();
+    add_tls();
     add_results();
     return std::move(table_);
   }
@@ -203,6 +205,31 @@ class Table {
          kSocketGroup, words(run.load.congestion)});
   }
 
+  void add_tls() {
+    load::TlsClientOptions& tls = options_.run.load.tls;
+    add({"--tls-ca", "FILE", "",
+         "authorities, in PEM, that must have signed the server's certificate, which must be for "
+         "its name; without them every certificate is taken",
+         kTlsGroup, words(tls.authorities)});
+    add({"--tls-name", "NAME", "", "of the server; if not given, the host of the URL", kTlsGroup,
+         words(tls.name)});
+    add({"--tls-alpn", "A,B", "", "application protocols that are offered", kTlsGroup,
+         words(tls.protocols)});
+    add({"--tls-version", "V", "", "1.2 or 1.3 alone", kTlsGroup,
+         [&tls](const std::string& text) -> tr::Result<tr::Done> {
+           if (text != "1.2" && text != "1.3")
+             return usage("expected 1.2 or 1.3, got \"" + text + "\"");
+           tls.version = text;
+           return tr::Done{};
+         }});
+    add({"--tls-resume", "", "",
+         "resume sessions by tickets, those of TLS 1.3 once; without it each handshake is full",
+         kTlsGroup, [&tls](const std::string&) -> tr::Result<tr::Done> {
+           tls.resumes = true;
+           return tr::Done{};
+         }});
+  }
+
   void add_results() {
     add({"--json", "", "", "print one JSON object instead of text", kResultGroup,
          [&json = options_.json](const std::string&) -> tr::Result<tr::Done> {
@@ -233,6 +260,9 @@ const std::vector<Known>& known_scenarios() {
        Scenario::kLines,
        64},
       {{"churn", "connect, one message of echo, close"}, Scenario::kChurn, 64},
+      {{"handshakes", "connect, a TLS handshake, one message of echo, close"},
+       Scenario::kChurn,
+       64},
       {{"idle", "many connections of which few send"}, Scenario::kIdle, 1000},
       {{"stream", "bulk: as many bytes as go through"}, Scenario::kStream, 4},
       {{"script", "what a file says, to any server"}, Scenario::kScript, 64},
@@ -287,6 +317,7 @@ std::vector<Option> option_table(BenchOptions& options) {
     if (options.scenario != known.help.name) continue;
     load.scenario = known.scenario;
     load.connections = known.connections;
+    options.needs_tls = options.scenario == "handshakes";
   }
   if (load.scenario == Scenario::kIdle) load.active = 8;
   if (load.scenario == Scenario::kChurn) load.sources = 16;
@@ -352,8 +383,26 @@ tr::Result<tr::Done> complete(BenchOptions& options) {
   return tr::Done{};
 }
 
+namespace {
+
+tr::Result<tr::Done> check_tls(const BenchOptions& options, const load::Endpoint& server) {
+  if (server.is_tls) {
+    const auto made = load::make_tls_client(options.run.load.tls, server.host);
+    return made ? tr::Result<tr::Done>(tr::Done{}) : made.error();
+  }
+  if (options.needs_tls) return usage("the scenario handshakes needs a URL tls://HOST:PORT");
+  for (const std::string& option : options.given) {
+    if (option.starts_with("--tls-")) return usage(option + " needs a URL tls://HOST:PORT");
+  }
+  return tr::Done{};
+}
+
+}  // namespace
+
 tr::Result<tr::Done> check_endpoint(BenchOptions& options, const load::Endpoint& server) {
   load::LoadOptions& load = options.run.load;
+  const tr::Result<tr::Done> tls = check_tls(options, server);
+  if (!tls) return tls;
   if (!server.is_loopback4()) {
     if (options.given.contains("--sources") && load.sources > 1) {
       return usage("--sources needs a URL on 127.0.0.0/8: only there is every address ours");

@@ -22,8 +22,9 @@ struct BenchOptions {
   std::string endpoint;  // what is connected to: the URL, or of a web URL its host
   load::RunOptions run;
   bool json = false;
-  std::string plot;    // a file; empty: none
-  std::string script;  // a file
+  std::string plot;        // a file; empty: none
+  std::string script;      // a file
+  bool needs_tls = false;  // the scenario does
 
   std::set<std::string> given;  // options that the command line has
 };

@@ -161,6 +161,12 @@ void add_server(std::string& text, const Subject& subject, const load::Measured&
       show_bytes(std::max(0.0, connected - before) / subject.options.load.connections).c_str());
 }
 
+void add_tls(std::string& text, const load::Tally& tally) {
+  if (tally.handshakes == 0) return;
+  add(text, "  %-18s%s handshakes, %s of them resumed\n", "TLS",
+      show_count(tally.handshakes).c_str(), show_count(tally.resumed).c_str());
+}
+
 void add_checks(std::string& text, const Subject& subject, const load::Measured& measured) {
   const load::Tally& tally = measured.tally;
   add(text, "  %-18s%s wrong bytes, %s broken connections, %s unanswered",
@@ -199,6 +205,7 @@ std::string text_of(const Subject& subject, const load::Measured& measured, size
           static_cast<double>(measured.requests)));
   if (measured.server) add_server(text, subject, measured, *measured.server);
   if (subject.options.pid > 0 && !measured.server) text += "  the server's process has ended\n";
+  add_tls(text, measured.tally);
   add_checks(text, subject, measured);
   return tool::fit(text, columns);
 }

@@ -121,6 +121,8 @@ std::string json_of(const Subject& subject, const load::Measured& measured) {
   }
   json.end_array();
   json.field("connections_opened", tally.opened);
+  json.field("handshakes", tally.handshakes);
+  json.field("handshakes_resumed", tally.resumed);
   json.field("wrong_bytes", tally.wrong_bytes);
   json.field("broken_connections", tally.broken);
   json.field("unanswered", tally.unanswered);
