@@ -35,7 +35,7 @@ class TlsLayer final : public TransportLayer, private SslOwner {
  private:
   bool begin();
   LayerState fail_handshake(int error);
-  LayerState refuse_stranger();
+  LayerState refuse_stranger(LayerOutput& out);
   LayerState read_all(std::string_view& bytes, LayerOutput& out);
   void note_alert(bool is_sent, int code) override;
   TicketKeys& ticket_keys() override { return shared_.tickets; }

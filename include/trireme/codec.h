@@ -138,13 +138,17 @@ class Codec {
 
   // Any thread. The reply to a request that failed.
   virtual ErrorReply error_reply(const FailedRequest& failed) const = 0;
+  // Before start(). True: requests are text. A client that speaks first, and begins as TLS does, is
+  // closed at once with kProtocolError: it has taken the port for another one, and the log says so.
+  virtual bool is_text() const { return false; }
   // Before start(). A sentence about options that cannot work with this limit of the listener:
   // start() refuses them with it. Empty: all is well.
   virtual std::string problem(size_t /*frame_bytes_max*/) const { return {}; }
 
   // Loop thread. The last words to a client before the server ends its connection in good order,
   // behind all replies: kDrained, kClosedByHandler, kIdleTimeout, kSilentTimeout, or
-  // kRequestTimeout, if a request was not whole in time. They go out as they are. Empty: none.
+  // kRequestTimeout, if a request was not whole in time; kLayerFailed, if it speaks this codec
+  // without the layer that stands before it, such as TLS. They go out as they are. Empty: none.
   virtual std::string last_words(CloseReason /*reason*/) const { return {}; }
 };
 

@@ -64,6 +64,9 @@ struct LayerOutput {
   // With kFailed, when the stream has ended: without the words with which this layer ends. The
   // connection is closed with kCut, and nothing is logged: many clients do that.
   bool is_cut = false;
+  // With kFailed: the peer speaks what is above, without this layer. If the codec has last words
+  // for that (Codec::last_words, kLayerFailed), they go out as they are.
+  bool is_bare = false;
   // For the log, at debug level: a sentence about the client without its end, such as "it sends the
   // alert unknown ca".
   std::string note{};

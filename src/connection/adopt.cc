@@ -24,7 +24,9 @@ void IoWorker::adopt_in_loop(int fd, uint32_t listening_index, const SocketAddre
   if (listening.has_on_end) connection->life.want_end_callback();
   if (listening.options.half_close == HalfClose::kStay) connection->life.stay_open();
   connection->times.last_activity = loop_.now();
-  connection->clocks.silent = listening.options.limits.first_byte_time_max > Duration(0);
+  // The first bytes of a text are looked at.
+  connection->clocks.silent =
+      listening.options.limits.first_byte_time_max > Duration(0) || listening.codec_traits.is_text;
   if (!listening.codec_traits.is_plain() && !with_memory([&] {
         connection->make_rare().codec_state = std::make_unique<CodecState>(listening.codec_traits);
       })) {

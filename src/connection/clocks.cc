@@ -69,7 +69,7 @@ struct Silence {
 Silence silence_of(const Connection& connection) {
   const Limits& limits = connection.listening->options.limits;
   const bool first =
-      connection.clocks.silent &&
+      connection.clocks.silent && limits.first_byte_time_max > Duration(0) &&
       (limits.idle_time_max <= Duration(0) || limits.first_byte_time_max < limits.idle_time_max);
   if (first) return {limits.first_byte_time_max, CloseReason::kSilentTimeout};
   return {limits.idle_time_max, CloseReason::kIdleTimeout};

@@ -83,6 +83,15 @@ void Ending::fail_layers(Connection& connection, std::string_view why, bool has_
   finish(connection, CloseReason::kLayerFailed);
 }
 
+void Ending::refuse_tls(Connection& connection) {
+  loop_.assume_held();
+  context_.layer_gate.write(context_.log, LogLevel::kWarning, loop_.now(), [&] {
+    return context_.roster.describe(connection.id) + " of '" +
+           std::string(connection.listening->name) + "' is closed: it speaks TLS to a plain port";
+  });
+  close(connection, CloseReason::kProtocolError);
+}
+
 // In a catch block.
 void Ending::note_layer_threw(Connection& connection) {
   try {

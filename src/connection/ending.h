@@ -63,6 +63,9 @@ class Ending {
   }
   // The codec has last words for an ending of this reason; then finish() says them.
   bool has_words(Connection& connection, CloseReason reason);
+  std::string last_words(Connection& connection, CloseReason reason);
+  // Its first bytes are the hello of TLS, and its codec is one of text.
+  void refuse_tls(Connection& connection);
   // Takes the next step of an ending, if its time has come.
   void step(Connection& connection);
   // At once. Its running handlers are told; their replies will be dropped. Requests that wait for a
@@ -88,7 +91,6 @@ class Ending {
   void send_rest(Connection& connection) REQUIRES(loop_);
   void linger(Connection& connection) REQUIRES(loop_);
   void say_goodbye(Connection& connection);
-  std::string last_words(Connection& connection, CloseReason reason);
   void drop_input(Connection& connection);
   void note_gone(Connection& connection, CloseReason reason) REQUIRES(loop_);
 

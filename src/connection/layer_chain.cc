@@ -16,6 +16,7 @@ void clear(LayerOutput& out) {
   out.to_peer.clear();
   out.peer_ended = false;
   out.is_cut = false;
+  out.is_bare = false;
   out.note.clear();
   if (!out.facts.all().empty()) out.facts = {};
   out.address = {};
@@ -67,8 +68,12 @@ LayerChain::Received LayerChain::pass(size_t index, std::string_view bytes, bool
     const bool was_shaking = layer.state == LayerState::kShaking;
     layer.state = layer.object->receive(bytes, ended, out);
     if (was_shaking) note_told(out);
-    if (!use(index, out, scratch))
-      return {.failed = true, .is_cut = out.is_cut, .to_peer = scratch.to_peer};
+    if (!use(index, out, scratch)) {
+      return {.failed = true,
+              .is_cut = out.is_cut,
+              .is_bare = out.is_bare && index == 0,
+              .to_peer = scratch.to_peer};
+    }
     if (layer.state == LayerState::kTransparent) {
       CHECK(out.plain.empty(), "a transparent layer leaves its input where it is");
       layers_.erase(layers_.begin() + static_cast<ptrdiff_t>(index));

@@ -36,7 +36,8 @@ class LayerChain {
   // What has come through all of them: views of the scratch, or of what was given.
   struct Received {
     bool failed = false;
-    bool is_cut = false;  // with `failed`: by the end of the stream
+    bool is_cut = false;   // with `failed`: by the end of the stream
+    bool is_bare = false;  // likewise: its first layer, by what speaks without it
     std::string_view plain{};
     bool is_raw = false;  // `plain` is a part of what was given: no layer is left
     bool peer_ended = false;

@@ -243,7 +243,11 @@ bool Layers::judge(Connection& connection, const LayerChain::Received& received,
     } else if (received.is_cut) {
       parts_.ending.close(connection, CloseReason::kCut);
     } else {
-      parts_.ending.fail_layers(connection, chain.failure(), !received.to_peer.empty());
+      std::string words;
+      if (received.is_bare) words = parts_.ending.last_words(connection, CloseReason::kLayerFailed);
+      if (!words.empty()) parts_.sender.send_raw(connection, {words}, nullptr);
+      parts_.ending.fail_layers(connection, chain.failure(),
+                                !received.to_peer.empty() || !words.empty());
     }
     return false;
   }

@@ -15,6 +15,12 @@
 #include "runtime/check.h"
 
 namespace trireme { inline namespace v0 {
+namespace {
+
+// A record of a handshake, of any version (RFC 8446, section 5.1). No text begins so.
+bool is_tls_hello(std::string_view bytes) { return bytes.starts_with("\x16\x03"); }
+
+}  // namespace
 
 Job* Receiver::receive(Connection& connection, const Completion& completion) {
   parts_.loop.assume_held();
@@ -84,7 +90,8 @@ void Receiver::take(Connection& connection, const Completion& completion) {
   Turn& turn = parts_.turn;
   turn.take_in_hand(connection);
   connection.times.last_activity = parts_.loop.now();
-  if (connection.clocks.silent) parts_.clocks.end_silence(connection);
+  const bool is_first = connection.clocks.silent;
+  if (is_first) parts_.clocks.end_silence(connection);
   note_decoding(connection);
   const bool layered = connection.has_layers();
   if (bytes == 0 && !layered) return connection.life.note_peer_ended();
@@ -99,6 +106,8 @@ void Receiver::take(Connection& connection, const Completion& completion) {
   }
   const std::string_view received(completion.bytes.data(), bytes);
   if (layered) return take_layered(connection, received);
+  if (is_first && connection.listening->codec_traits.is_text && is_tls_hello(received))
+    return parts_.ending.refuse_tls(connection);
   keep(connection, received);
 }
 

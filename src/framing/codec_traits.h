@@ -11,6 +11,7 @@ struct CodecTraits {
   bool has_decoder = false;    // of each connection
   bool decodes_ahead = false;  // with has_decoder
   bool has_encoder = false;
+  bool is_text = false;
 
   bool is_plain() const { return !has_decoder && !has_encoder; }
   // A codec that throws here throws again where a connection needs what it was asked for.

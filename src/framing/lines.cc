@@ -64,6 +64,7 @@ class LinesCodec final : public TestedCodec {
     return envelope;
   }
   bool has_fixed_envelope() const override { return true; }
+  bool is_text() const override { return true; }
   ErrorReply error_reply(const FailedRequest& failed) const override {
     if (failed.failure == Failure::kBusy) return {.body = "BUSY"};
     return {.body = "ERR " + std::string(failed.sentence)};

@@ -109,10 +109,12 @@ ErrorReply HttpCodec::error_reply(const FailedRequest& failed) const {
 }
 
 std::string HttpCodec::last_words(CloseReason reason) const {
-  if (reason != CloseReason::kRequestTimeout) return {};
   ReplyFraming framing;
   framing.closes = true;
-  return core_->error_text(408, {}, framing);
+  if (reason == CloseReason::kRequestTimeout) return core_->error_text(408, {}, framing);
+  if (reason == CloseReason::kLayerFailed)
+    return core_->error_text(400, "this port speaks HTTPS", framing);
+  return {};
 }
 
 }}}  // namespace trireme::http

@@ -44,6 +44,7 @@ class HttpCodec final : public Codec {
   }
   bool has_fixed_envelope() const override { return true; }  // nothing
   std::string problem(size_t frame_bytes_max) const override;
+  bool is_text() const override { return true; }
   ErrorReply error_reply(const FailedRequest& failed) const override;
   std::string last_words(CloseReason reason) const override;
 
