@@ -17,6 +17,8 @@
 #include <cstring>
 #include <utility>
 
+#include "support/tls.h"
+
 namespace support {
 namespace {
 
@@ -65,6 +67,11 @@ Address address_of(const std::string& url) {
   return address;
 }
 
+bool was_reset(const load::TlsStream& tls) {
+  return tls.problem().find(std::strerror(ECONNRESET)) != std::string::npos ||
+         tls.problem().find(std::strerror(EPIPE)) != std::string::npos;
+}
+
 template <class T>
 void set(int fd, int level, int name, T value) {
   ::setsockopt(fd, level, name, &value, sizeof(value));
@@ -91,11 +98,32 @@ Client::Client(const std::string& url, const Options& options) {
     ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
     result = error == 0 ? 0 : -1;
   }
-  if (result != 0) close();
+  if (result != 0 || (url.starts_with("tls:") && !shake_hands())) close();
 }
 
 Client::Client(Client&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), end_(other.end_), received_(std::move(other.received_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      end_(other.end_),
+      tls_(std::move(other.tls_)),
+      received_(std::move(other.received_)) {}
+
+bool Client::shake_hands() {
+  using Step = load::TlsStream::Step;
+  tls_ = begin_tls(fd_);
+  const Clock::time_point until = Clock::now() + kDeadline;
+  Step step = Step::kFailed;
+  while (tls_ != nullptr && (step = tls_->shake_hands()) != Step::kDone) {
+    const short awaited = step == Step::kAwaitsReading ? POLLIN : POLLOUT;
+    if (step == Step::kFailed || !wait_for(awaited, until)) return false;
+  }
+  return step == Step::kDone;
+}
+
+// As send(2).
+ssize_t Client::send_some(std::string_view bytes) {
+  if (tls_ != nullptr) return tls_->send(bytes);
+  return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+}
 
 bool Client::wait_for(short events, Clock::time_point until) {
   while (true) {
@@ -113,7 +141,7 @@ bool Client::wait_for(short events, Clock::time_point until) {
 bool Client::send(std::string_view bytes) {
   const Clock::time_point until = Clock::now() + kDeadline;
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = send_some(bytes);
     if (sent >= 0) {
       bytes.remove_prefix(static_cast<size_t>(sent));
     } else if (errno != EAGAIN && errno != EINTR) {
@@ -129,7 +157,7 @@ bool Client::send(std::string_view bytes) {
 size_t Client::send_until_full(std::string_view bytes, std::chrono::milliseconds quiet) {
   size_t total = 0;
   while (total < bytes.size()) {
-    const ssize_t sent = ::send(fd_, bytes.data() + total, bytes.size() - total, MSG_NOSIGNAL);
+    const ssize_t sent = send_some(bytes.substr(total));
     if (sent > 0) {
       total += static_cast<size_t>(sent);
       continue;
@@ -140,18 +168,25 @@ size_t Client::send_until_full(std::string_view bytes, std::chrono::milliseconds
   return total;
 }
 
-bool Client::receive_some(Clock::time_point until) {
+Client::Try Client::try_receive() {
   char piece[kPieceBytes];
+  const ssize_t count =
+      tls_ != nullptr ? tls_->receive(piece) : ::recv(fd_, piece, sizeof(piece), 0);
+  if (count > 0) {
+    received_.append(piece, static_cast<size_t>(count));
+    return Try::kCame;
+  }
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return Try::kNothing;
+  // Of TLS: a stream that is cut has ended, too; a reset is told by the socket.
+  const bool is_reset = count < 0 && (tls_ == nullptr || was_reset(*tls_));
+  end_ = is_reset ? End::kReset : End::kEof;
+  return Try::kEnded;
+}
+
+bool Client::receive_some(Clock::time_point until) {
   while (true) {
-    const ssize_t count = ::recv(fd_, piece, sizeof(piece), 0);
-    if (count > 0) {
-      received_.append(piece, static_cast<size_t>(count));
-      return true;
-    }
-    if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
-      end_ = count == 0 ? End::kEof : End::kReset;
-      return false;
-    }
+    const Try result = try_receive();
+    if (result != Try::kNothing) return result == Try::kCame;
     if (!wait_for(POLLIN, until)) return false;
   }
 }
@@ -190,20 +225,27 @@ std::string Client::converse(std::string_view bytes, bool ends) {
     if (!wait_for(bytes.empty() ? POLLIN : static_cast<short>(POLLIN | POLLOUT), until)) break;
     if (!bytes.empty()) {
       const size_t wanted = std::min(bytes.size(), kPieceBytes);
-      const ssize_t sent = ::send(fd_, bytes.data(), wanted, MSG_NOSIGNAL);
+      const ssize_t sent = send_some(bytes.substr(0, wanted));
       if (sent > 0) bytes.remove_prefix(static_cast<size_t>(sent));
       if (sent < 0 && errno != EAGAIN && errno != EINTR) bytes = {};  // receiving says more
     }
-    pollfd entry{fd_, POLLIN, 0};
-    if (::poll(&entry, 1, 0) > 0 && !receive_some(until)) break;
+    Try result = Try::kCame;
+    while (result == Try::kCame) result = try_receive();
+    if (result == Try::kEnded) break;
   }
   return std::exchange(received_, {});
 }
 
 bool Client::readable_within(std::chrono::milliseconds time) {
-  if (!received_.empty()) return true;
-  pollfd entry{fd_, POLLIN, 0};
-  return ::poll(&entry, 1, static_cast<int>(time.count())) > 0;
+  const Clock::time_point until = Clock::now() + time;
+  while (received_.empty() && end_ == End::kOpen) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+    pollfd entry{fd_, POLLIN, 0};
+    if (::poll(&entry, 1, static_cast<int>(std::max<int64_t>(left, 0))) <= 0) return false;
+    if (tls_ == nullptr) return true;
+    try_receive();  // it may be no more than a ticket
+  }
+  return true;
 }
 
 bool Client::wait_all_arrived() {
@@ -213,14 +255,20 @@ bool Client::wait_all_arrived() {
   });
 }
 
-void Client::shutdown_write() { ::shutdown(fd_, SHUT_WR); }
+void Client::shutdown_write() {
+  if (tls_ != nullptr) tls_->end();
+  ::shutdown(fd_, SHUT_WR);
+}
 
 void Client::reset() {
+  tls_.reset();
   set(fd_, SOL_SOCKET, SO_LINGER, linger{1, 0});
   close();
 }
 
 void Client::close() {
+  if (tls_ != nullptr) tls_->end();
+  tls_.reset();
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 

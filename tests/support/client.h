@@ -1,10 +1,15 @@
-// A client that blocks, of TCP or of a unix socket, with a deadline on everything.
+// A client that blocks, of TCP or of a unix socket, with a deadline on everything. To a server
+// "tls://" it speaks TLS, and ends it in good order.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "load/tls_client.h"
 #include "support/wait.h"
 
 namespace support {
@@ -63,9 +68,14 @@ class Client {
   // False: `end_` says why.
   bool wait_for(short events, Clock::time_point until);
   bool receive_some(Clock::time_point until);
+  enum class Try { kCame, kNothing, kEnded };
+  Try try_receive();
+  ssize_t send_some(std::string_view bytes);
+  bool shake_hands();
 
   int fd_ = -1;
   End end_ = End::kOpen;
+  std::unique_ptr<load::TlsStream> tls_;
   std::string received_;  // and not given out
 };
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/tls.h"
 #include "support/wait.h"
 #ifdef TRIREME_HAS_URING
 #include "trireme/uring.h"
@@ -125,6 +126,13 @@ TestServer::TestServer(tr::ServerOptions options)
     lines->text.append(line).append("\n");
   };
   server_ = std::make_unique<tr::Server>(std::move(options));
+}
+
+std::array<const char*, 2> TestServer::urls_for(tr::ListenOptions& options) const {
+  options.accepting = accepting_;
+  if (!over_tls()) return {"tcp://127.0.0.1:0", "tcp://[::1]:0"};
+  options.tls = tls_of_tests();
+  return {"tls://127.0.0.1:0", "tls://[::1]:0"};
 }
 
 void TestServer::start() {

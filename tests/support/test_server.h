@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <memory>
 #include <mutex>
 #include <ostream>
@@ -55,13 +56,12 @@ class TestServer {
   template <class F>
   void listen(F handler, tr::ListenOptions options = {},
               std::shared_ptr<const tr::Codec> codec = tr::lines()) {
-    options.accepting = accepting_;
-    for (const char* url : kUrls) server_->listen(url, codec, handler, options);
+    for (const char* url : urls_for(options)) server_->listen(url, codec, handler, options);
   }
   template <class S, class... Shared>
   void serve(tr::ListenOptions options, Shared&... shared) {
-    options.accepting = accepting_;
-    for (const char* url : kUrls) server_->serve<S>(url, tr::lines(), options, shared...);
+    for (const char* url : urls_for(options))
+      server_->serve<S>(url, tr::lines(), options, shared...);
   }
   void start();
 
@@ -78,7 +78,8 @@ class TestServer {
   ::testing::AssertionResult says(std::string_view text) const;
 
  private:
-  static constexpr const char* kUrls[] = {"tcp://127.0.0.1:0", "tcp://[::1]:0"};
+  // Where it listens; sets what the setup says of listeners.
+  std::array<const char*, 2> urls_for(tr::ListenOptions& options) const;
 
   struct Lines {
     mutable std::mutex mutex;
