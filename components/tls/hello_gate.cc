@@ -18,10 +18,8 @@ bool is_old_hello(std::string_view all) { return (at(all, 0) & 0x80) != 0 && at(
 
 HelloGate::Look HelloGate::look(std::string_view all) {
   if (is_first_ && !all.empty()) {
-    if (all.size() < 3) {
-      const bool may_be = at(all, 0) < 0x20 || at(all, 0) >= 0x80;
-      return may_be ? Look::kMore : Look::kNotTls;
-    }
+    if (at(all, 0) >= 0x20 && at(all, 0) < 0x80) return Look::kNotTls;
+    if (all.size() < 3) return Look::kMore;
     if (is_old_hello(all)) {
       whole_ = all.size();
       return all.size() < kRecordHead ? Look::kMore : Look::kReady;
