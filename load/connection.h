@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -92,6 +93,10 @@ struct Connection {
   HttpReplyReader replies;
   WebSocketReader frames;
 
+  // Of a call that has failed so.
+  std::string problem(int error) const {
+    return tls != nullptr && !tls->problem().empty() ? tls->problem() : std::strerror(error);
+  }
   std::string_view unwritten_text() const { return std::string_view(out).substr(out_written); }
   void wrote_text(size_t size) {
     out_written += size;

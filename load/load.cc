@@ -44,11 +44,6 @@ uint32_t active_of(const LoadOptions& options) {
   return options.active == 0 ? options.connections : options.active;
 }
 
-std::string problem_of(const Connection& connection, int error) {
-  const bool is_tls = connection.tls != nullptr && !connection.tls->problem().empty();
-  return is_tls ? connection.tls->problem() : std::strerror(error);
-}
-
 }  // namespace
 
 Load::Load(const Endpoint& server, const LoadOptions& options)
@@ -216,8 +211,7 @@ bool Load::receive_some(Connection& connection) {
                            ? connection.tls->receive(input_)
                            : recv(connection.fd, input_.data(), input_.size(), 0);
   if (size < 0) {
-    if (errno != EAGAIN && errno != EINTR)
-      break_connection(connection, problem_of(connection, errno));
+    if (errno != EAGAIN && errno != EINTR) break_connection(connection, connection.problem(errno));
     return false;
   }
   const int64_t now = now_ns();
@@ -303,7 +297,7 @@ void Load::flush(Connection& connection) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN) {
         if (connection.connecting) return refuse_to_connect(connection, errno);
-        return break_connection(connection, problem_of(connection, errno));
+        return break_connection(connection, connection.problem(errno));
       }
     } else {
       if (connection.connecting) made(connection);

@@ -89,6 +89,18 @@ class Clients(unittest.TestCase):
             plain.sendall(b"hello\n")
             self.assertEqual(plain.recv(100), b"")
 
+    def test_http_without_tls_is_told_so(self):
+        with tls_server.Server(TRIREME, self.folder, ["one.test"], service="hello") as server:
+            if server.port is None:
+                self.skipTest("there is no HTTP in this build")
+            with socket.create_connection(("127.0.0.1", server.port), timeout=20) as plain:
+                plain.sendall(b"GET / HTTP/1.1\r\nHost: one.test\r\n\r\n")
+                said = b""
+                while more := plain.recv(65536):
+                    said += more
+            self.assertTrue(said.startswith(b"HTTP/1.1 400 "), said)
+            self.assertIn(b"HTTPS", said)
+
     def test_reload(self):
         tls_server.make_certificate(self.folder, "renewed.test")
         with tls_server.Server(TRIREME, self.folder, ["one.test"]) as server:

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "support/lines_codec.h"
 #include "support/temporary_folder.h"
 #include "tls/identity.h"
 #include "tls/tls_client.h"
@@ -179,6 +180,43 @@ TEST_P(TlsLayerTest, ResumesUnderTheSameNameOnly) {
   EXPECT_EQ(tls->stats().resumed, 1u);
 }
 
+// Whichever of its bytes is changed: name of the key, initial value, cipher text, MAC.
+TEST_P(TlsLayerTest, AForgedTicketLeadsToAFullHandshake) {
+  const auto tls = make(options());
+  Conversation talk(tr::lines(), answer, behind(tls));
+  TlsClient first(talk, client("a.test"));
+  ASSERT_TRUE(first.shake_hands());
+  EXPECT_EQ(first.say("x\n"), "<x>\n");
+  const std::unique_ptr<SSL_SESSION, void (*)(SSL_SESSION*)> session(SSL_get1_session(first.ssl()),
+                                                                     SSL_SESSION_free);
+  const unsigned char* ticket = nullptr;
+  size_t bytes = 0;
+  SSL_SESSION_get0_ticket(session.get(), &ticket, &bytes);
+  ASSERT_GT(bytes, 64u);
+  unsigned char* der = nullptr;
+  const int size = i2d_SSL_SESSION(session.get(), &der);
+  const std::string whole(reinterpret_cast<const char*>(der), static_cast<size_t>(size));
+  OPENSSL_free(der);
+  const size_t begin = whole.find(std::string(reinterpret_cast<const char*>(ticket), bytes));
+  ASSERT_NE(begin, whole.npos);
+  for (size_t at = 0; at < bytes; at += 5) {
+    std::string forged = whole;
+    forged[begin + at] ^= '\x55';
+    const auto* from = reinterpret_cast<const unsigned char*>(forged.data());
+    const std::unique_ptr<SSL_SESSION, void (*)(SSL_SESSION*)> wrong(
+        d2i_SSL_SESSION(nullptr, &from, size), SSL_SESSION_free);
+    ASSERT_NE(wrong, nullptr);
+    Conversation again(tr::lines(), answer, behind(tls));
+    support::TlsClientOptions with = client("a.test");
+    with.session = wrong.get();
+    TlsClient second(again, with);
+    ASSERT_TRUE(second.shake_hands()) << at;
+    EXPECT_EQ(SSL_session_reused(second.ssl()), 0) << at;
+    EXPECT_EQ(second.say("x\n"), "<x>\n");
+  }
+  EXPECT_EQ(tls->stats().resumed, 0u);
+}
+
 TEST_P(TlsLayerTest, AStreamThatIsCutHasItsReason) {
   const auto tls = make(options());
   Conversation talk(tr::lines(), answer, behind(tls));
@@ -210,6 +248,32 @@ TEST_P(TlsLayerTest, WhatIsNoTlsIsClosedWithoutAnAnswer) {
     EXPECT_EQ(talk.closed(), tr::CloseReason::kLayerFailed);
   }
   EXPECT_EQ(tls->stats().not_tls, 2u);
+}
+
+// A codec that has words for those who speak it without TLS, as HTTP has.
+class Welcoming final : public support::LinesCodec {
+ public:
+  std::string last_words(tr::CloseReason reason) const override {
+    return reason == tr::CloseReason::kLayerFailed ? "400 use TLS\n" : "";
+  }
+};
+
+TEST_P(TlsLayerTest, HttpWithoutTlsIsToldSoByTheCodec) {
+  const auto tls = make(options());
+  const auto codec = std::make_shared<Welcoming>();
+  Conversation talk(codec, answer, behind(tls));
+  EXPECT_EQ(talk.say("GET / HTTP/1.1\r\n\r\n"), "400 use TLS\n");
+  talk.end();
+  EXPECT_EQ(talk.closed(), tr::CloseReason::kLayerFailed);
+  Conversation other(codec, answer, behind(tls));
+  EXPECT_EQ(other.say("hello\n"), "");
+  EXPECT_EQ(other.closed(), tr::CloseReason::kLayerFailed);
+  // Behind STARTTLS, too.
+  Conversation later(codec, [tls](const tr::Request&) -> tr::Answer {
+    return tr::Answer("go ahead").then_layer(tls);
+  });
+  EXPECT_EQ(later.say("STARTTLS\n"), "go ahead\n");
+  EXPECT_EQ(later.say("GET / HTTP/1.1\r\n\r\n"), "400 use TLS\n");
 }
 
 TEST_P(TlsLayerTest, ADrainSaysCloseNotify) {

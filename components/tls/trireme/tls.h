@@ -1,8 +1,8 @@
 // TLS 1.2 and 1.3 as a transport layer, on OpenSSL 3. Needs libssl when it is built.
 //
-//   auto tls = trireme::make_tls({.certificates = {{.file = "server.pem", .key_file =
-//   "server.key"}}}); if (!tls) ...                                       // tls.error() says what
-//   to change server.listen("tls://0.0.0.0:7000", trireme::lines(), handler, {.tls = tls.value()});
+//   auto tls = trireme::make_tls({.certificates = {{.file = "server.pem"}}});
+//   if (!tls) ...  // tls.error() says what to change
+//   server.listen("tls://0.0.0.0:7000", trireme::lines(), handler, {.tls = tls.value()});
 //
 // docs/tls.md says how to get a certificate, how to change it, and what is not there.
 #pragma once
