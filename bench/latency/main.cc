@@ -26,7 +26,7 @@ namespace bench { namespace {
 constexpr char kHelp[] =
     "latency_timer --a COMMAND --b COMMAND [option]...\n"
     "\n"
-    "A COMMAND starts a server that prints `listening on tcp://...`; it is ended afterwards.\n"
+    "A COMMAND starts a server that prints `listening on URL`; it is ended afterwards.\n"
     "`both-ends` in place of one: the timer's thread is both ends of its one connection, which is\n"
     "the least that the kernel takes for a request (echo, depth 1).\n"
     "\n"

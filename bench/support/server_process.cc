@@ -54,7 +54,7 @@ std::optional<ServerProcess> ServerProcess::start(const std::string& command, in
   }
   ServerProcess server(pid, ends[0]);
   if (!server.wait_for_url()) {
-    std::fprintf(stderr, "ended, or no line \"listening on tcp://...\" within 10 s: %s\n",
+    std::fprintf(stderr, "ended, or no line \"listening on URL\" within 10 s: %s\n",
                  command.c_str());
     return std::nullopt;
   }
@@ -66,7 +66,7 @@ bool ServerProcess::wait_for_url() {
   const int64_t deadline = load::now_ns() + 10 * load::kNanosecondsPerSecond;
   std::string said;
   for (;;) {
-    const size_t begin = said.find(std::string(kBefore) + "tcp://");
+    const size_t begin = said.find(kBefore);
     const size_t end = said.find('\n', begin);
     if (begin != std::string::npos && end != std::string::npos) {
       url_ = said.substr(begin + kBefore.size(), end - begin - kBefore.size());

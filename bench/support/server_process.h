@@ -15,7 +15,7 @@ bool pin(pid_t pid, int cpu);
 class ServerProcess {
  public:
   // Runs `command` by the shell's rules, on `cpu` if that is not negative, and waits (10 s at most)
-  // for its line `listening on tcp://...`. Nothing: said why on standard error.
+  // for its line `listening on URL`. Nothing: said why on standard error.
   static std::optional<ServerProcess> start(const std::string& command, int cpu);
   ServerProcess(ServerProcess&& other) noexcept;
   ServerProcess& operator=(ServerProcess&&) = delete;
