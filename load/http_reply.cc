@@ -223,7 +223,7 @@ tr::Result<WebUrl> read_web_url(std::string_view url, std::string_view scheme) {
   // The port is what follows the last colon, unless that is within the brackets of an address.
   const size_t port = made.host.rfind(':');
   const bool has_port = port != made.host.npos && made.host.find(']', port) == made.host.npos;
-  made.endpoint = "tcp://" + made.host;
+  made.endpoint = (made.is_secure ? "tls://" : "tcp://") + made.host;
   if (!has_port) made.endpoint += made.is_secure ? ":443" : ":80";
   return made;
 }

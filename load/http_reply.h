@@ -72,7 +72,7 @@ class HttpReplyReader {
 
 // A URL http://HOST[:PORT][/PATH][?QUERY], or ws:// likewise, in its parts.
 struct WebUrl {
-  std::string endpoint;      // tcp://HOST:PORT
+  std::string endpoint;      // tcp://HOST:PORT, or tls://
   std::string host;          // as the field Host says it
   std::string target = "/";  // path and query
   bool is_secure = false;    // https, wss

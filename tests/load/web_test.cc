@@ -192,8 +192,8 @@ TEST(BenchUrls, AreReadInTheirParts) {
   EXPECT_EQ(read("http://a?c"), "tcp://a:80 a /?c");
   EXPECT_EQ(read("http://[::1]/x"), "tcp://[::1]:80 [::1] /x");
   EXPECT_EQ(read("http://[::1]:7/x"), "tcp://[::1]:7 [::1]:7 /x");
-  EXPECT_EQ(read("https://a/"), "tcp://a:443 a / s");
-  EXPECT_EQ(read("wss://a/", "ws"), "tcp://a:443 a / s");
+  EXPECT_EQ(read("https://a/"), "tls://a:443 a / s");
+  EXPECT_EQ(read("wss://a/", "ws"), "tls://a:443 a / s");
   EXPECT_EQ(read("ws://a/", "ws"), "tcp://a:80 a /");
   for (const char* wrong : {"http:/a", "a", "http://", "http:///x", "ftp://a", "httpx://a",
                             "http://a/b c", "http://a/#b", "http://a/\r\nX: y", "ws://a"}) {

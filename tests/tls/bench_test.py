@@ -38,10 +38,10 @@ class Bench(unittest.TestCase):
             server.__exit__()
         cls.temporary.cleanup()
 
-    def bench(self, scenario, port, *words, status=0):
+    def bench(self, scenario, port, *words, status=0, scheme="tls", path=""):
         done = subprocess.run(
-            [TRIREME, "bench", scenario, f"tls://127.0.0.1:{port}", "--duration", "300ms",
-             "--warm-up", "50ms", "--json", *words], text=True, check=False,
+            [TRIREME, "bench", scenario, f"{scheme}://127.0.0.1:{port}{path}", "--duration",
+             "300ms", "--warm-up", "50ms", "--json", *words], text=True, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         return json.loads(done.stdout) if done.stdout else done.stderr
@@ -64,6 +64,14 @@ class Bench(unittest.TestCase):
                 self.assertGreater(run["requests"], 0)
                 self.assertEqual(run["handshakes"], run["connections_opened"])
                 self.assertEqual(run["handshakes_resumed"], 0)
+
+    def test_http_and_websocket(self):
+        with tls_server.Server(TRIREME, self.folder, ["one.test"], service="hello") as server:
+            if server.port is None:
+                self.skipTest("there is no HTTP in this build")
+            self.assertGreater(self.bench("http", server.port, scheme="https")["requests"], 0)
+            self.assertGreater(
+                self.bench("ws", server.port, scheme="wss", path="/ws")["requests"], 0)
 
     def test_handshakes_are_full_or_resumed(self):
         for version in ("1.2", "1.3"):

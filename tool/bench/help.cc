@@ -7,8 +7,8 @@ namespace {
 
 constexpr const char* kUrl =
     "URL: tcp://HOST:PORT, tcp://[::1]:PORT, unix:/path or unix:@abstract; of http and ws "
-    "http://HOST[:PORT][/PATH][?QUERY], and ws:// likewise; tls://HOST:PORT and unix+tls:/path for "
-    "TLS.\n"
+    "http://HOST[:PORT][/PATH][?QUERY], and ws:// likewise. Over TLS: tls://HOST:PORT, "
+    "unix+tls:/path, https://, wss://.\n"
     "TIME: 250us, 10ms, 5s, 2m, 1h. SIZE: 64KiB, 1MiB or a number of bytes.\n";
 
 constexpr const char* kExit =

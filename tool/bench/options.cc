@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "tool/bench/takes.h"
+#include "tool/bench/tls_options.h"
 
 namespace bench {
 namespace {
@@ -14,7 +15,6 @@ constexpr uint32_t kInFlightMax = 20'000'000;  // of all connections; 24 bytes e
 constexpr const char* kLoadGroup = "What is sent";
 constexpr const char* kTimeGroup = "When";
 constexpr const char* kSocketGroup = "From where";
-constexpr const char* kTlsGroup = "TLS, to a server tls://HOST:PORT";
 constexpr const char* kResultGroup = "What is told";
 
 // Builds the table: every option, with those hidden that this scenario refuses.
@@ -206,28 +206,7 @@ class Table {
   }
 
   void add_tls() {
-    load::TlsClientOptions& tls = options_.run.load.tls;
-    add({"--tls-ca", "FILE", "",
-         "authorities, in PEM, that must have signed the server's certificate, which must be for "
-         "its name; without them every certificate is taken",
-         kTlsGroup, words(tls.authorities)});
-    add({"--tls-name", "NAME", "", "of the server; if not given, the host of the URL", kTlsGroup,
-         words(tls.name)});
-    add({"--tls-alpn", "A,B", "", "application protocols that are offered", kTlsGroup,
-         words(tls.protocols)});
-    add({"--tls-version", "V", "", "1.2 or 1.3 alone", kTlsGroup,
-         [&tls](const std::string& text) -> tr::Result<tr::Done> {
-           if (text != "1.2" && text != "1.3")
-             return usage("expected 1.2 or 1.3, got \"" + text + "\"");
-           tls.version = text;
-           return tr::Done{};
-         }});
-    add({"--tls-resume", "", "",
-         "resume sessions by tickets, those of TLS 1.3 once; without it each handshake is full",
-         kTlsGroup, [&tls](const std::string&) -> tr::Result<tr::Done> {
-           tls.resumes = true;
-           return tr::Done{};
-         }});
+    for (Option& option : tls_options(options_.run.load.tls)) add(std::move(option));
   }
 
   void add_results() {
@@ -283,7 +262,6 @@ tr::Result<tr::Done> complete_web(BenchOptions& options) {
   const bool is_http = load.scenario == Scenario::kHttp;
   auto url = load::read_web_url(options.url, is_http ? "http" : "ws");
   if (!url) return url.error();
-  if (url.value().is_secure) return usage("the load speaks no TLS: expected http:// or ws://");
   options.endpoint = url.value().endpoint;
   web.host = url.value().host;
   web.target = url.value().target;
@@ -382,22 +360,6 @@ tr::Result<tr::Done> complete(BenchOptions& options) {
   }
   return tr::Done{};
 }
-
-namespace {
-
-tr::Result<tr::Done> check_tls(const BenchOptions& options, const load::Endpoint& server) {
-  if (server.is_tls) {
-    const auto made = load::make_tls_client(options.run.load.tls, server.host);
-    return made ? tr::Result<tr::Done>(tr::Done{}) : made.error();
-  }
-  if (options.needs_tls) return usage("the scenario handshakes needs a URL tls://HOST:PORT");
-  for (const std::string& option : options.given) {
-    if (option.starts_with("--tls-")) return usage(option + " needs a URL tls://HOST:PORT");
-  }
-  return tr::Done{};
-}
-
-}  // namespace
 
 tr::Result<tr::Done> check_endpoint(BenchOptions& options, const load::Endpoint& server) {
   load::LoadOptions& load = options.run.load;
