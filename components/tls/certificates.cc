@@ -11,9 +11,6 @@
 namespace trireme { inline namespace v0 { namespace tls {
 namespace {
 
-// A server asks nobody at the terminal.
-int no_passphrase(char*, int, int, void*) { return 0; }
-
 Error wrong_file(const std::string& file, const std::string& what) {
   const std::string reason = last_reason();
   return usage("'" + file + "' " + what + (reason.empty() ? "" : ": " + reason));
@@ -59,8 +56,9 @@ Result<Done> read_chain(const std::string& file, const std::string& bytes,
   while (X509* const next = PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr)) {
     into.chain.emplace_back(next);
   }
-  forget_errors();  // of the end of the file
-  return Done{};
+  const std::string damage = damage_behind_pem();
+  if (damage.empty()) return Done{};
+  return usage("'" + file + "' holds a certificate that cannot be read: " + damage);
 }
 
 }  // namespace
@@ -85,7 +83,7 @@ Result<LoadedCertificate> load_certificate(const TlsCertificate& files) {
   if (!key) return key.error();
   loaded.key.reset(
       PEM_read_bio_PrivateKey(bio_of(key.value()).get(), nullptr, no_passphrase, nullptr));
-  OPENSSL_cleanse(key.value().data(), key.value().size());
+  forget(key.value());
   if (loaded.key == nullptr)
     return wrong_file(key_file, "holds no key in PEM that needs no passphrase");
   if (X509_check_private_key(loaded.certificate.get(), loaded.key.get()) != 1)

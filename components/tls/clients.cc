@@ -34,7 +34,7 @@ Result<Done> verify_clients(SSL_CTX& context, const TlsOptions& options,
   X509_STORE* const store = SSL_CTX_get_cert_store(&context);
   int count = 0;
   while (true) {
-    const CertificatePointer next(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    const CertificatePointer next(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));
     if (next == nullptr) break;
     if (X509_STORE_add_cert(store, next.get()) != 1 ||
         SSL_CTX_add_client_CA(&context, next.get()) != 1) {
@@ -43,8 +43,10 @@ Result<Done> verify_clients(SSL_CTX& context, const TlsOptions& options,
     ++count;
   }
   if (count == 0) return wrong(options);
-  forget_errors();  // of the end of the file
-  return Done{};
+  const std::string damage = damage_behind_pem();
+  if (damage.empty()) return Done{};
+  return usage("'" + options.client_ca_file +
+               "' holds a certificate that cannot be read: " + damage);
 }
 
 }}}  // namespace trireme::tls

@@ -5,6 +5,8 @@
 #include <openssl/rand.h>
 
 #include <array>
+#include <cstring>
+#include <ctime>
 #include <optional>
 
 #include "tls/buffer_bio.h"
@@ -18,9 +20,9 @@ bool begin_ticket(const TicketKey& key, const unsigned char* iv, EVP_CIPHER_CTX*
                   EVP_MAC_CTX* mac, bool makes) {
   const EVP_CIPHER* const how = key.bytes == 16 ? EVP_aes_128_cbc() : EVP_aes_256_cbc();
   std::array<char, 7> digest = {'S', 'H', 'A', '2', '5', '6', '\0'};
-  std::array<unsigned char, 32> secret = key.mac;
+  TicketKey own = key;  // OpenSSL takes parameters that it may write to
   const std::array<OSSL_PARAM, 3> how_signed = {
-      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, secret.data(), key.bytes),
+      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, own.mac.data(), own.bytes),
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),
       OSSL_PARAM_construct_end()};
   return EVP_CipherInit_ex(cipher, how, nullptr, key.cipher.data(), iv, makes ? 1 : 0) == 1 &&
@@ -43,6 +45,36 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
   return is_current && SSL_version(ssl) < TLS1_3_VERSION ? kTicketTaken : kTakenMakeNew;
 }
 
+// What a ticket says besides: when the handshake was that all resumptions go back to.
+int on_ticket_made(SSL* ssl, void*) {
+  if (SSL_session_reused(ssl) == 1) return 1;  // it stays as it is
+  const int64_t now = std::time(nullptr);
+  return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &now, sizeof(now));
+}
+
+// A session ends with the certificate that its client has shown, and `time_max` after its full
+// handshake, however often its tickets were renewed.
+bool is_over(SSL* ssl, SSL_SESSION* session) {
+  void* data = nullptr;
+  size_t bytes = 0;
+  int64_t begun = 0;
+  if (SSL_SESSION_get0_ticket_appdata(session, &data, &bytes) != 1 || bytes != sizeof(begun))
+    return true;
+  std::memcpy(&begun, data, sizeof(begun));
+  const int64_t age = std::time(nullptr) - begun;
+  if (age < 0 || age >= owner_of(ssl).ticket_keys().time_max().count()) return true;
+  const X509* const client = SSL_SESSION_get0_peer(session);
+  return client != nullptr && X509_cmp_current_time(X509_get0_notAfter(client)) <= 0;
+}
+
+SSL_TICKET_RETURN on_ticket_read(SSL* ssl, SSL_SESSION* session, const unsigned char*, size_t,
+                                 SSL_TICKET_STATUS status, void*) {
+  if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  if (is_over(ssl, session)) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 void on_state(const SSL* ssl, int where, int result) {
   if ((where & SSL_CB_ALERT) == 0) return;
   owner_of(ssl).note_alert((where & SSL_CB_WRITE) != 0, result & 0xff);
@@ -52,7 +84,9 @@ void on_state(const SSL* ssl, int where, int result) {
 
 void set_layer_callbacks(SSL_CTX& context, bool has_tickets) {
   SSL_CTX_set_info_callback(&context, on_state);
-  if (has_tickets) SSL_CTX_set_tlsext_ticket_key_evp_cb(&context, on_ticket);
+  if (!has_tickets) return;
+  SSL_CTX_set_tlsext_ticket_key_evp_cb(&context, on_ticket);
+  SSL_CTX_set_session_ticket_cb(&context, on_ticket_made, on_ticket_read, nullptr);
 }
 
 }}}  // namespace trireme::tls

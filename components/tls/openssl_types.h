@@ -13,6 +13,9 @@
 
 namespace trireme { inline namespace v0 { namespace tls {
 
+// Of a block of PEM that needs one: a server asks nobody at the terminal.
+inline int no_passphrase(char*, int, int, void*) { return 0; }
+
 template <class T, void (*free)(T*)>
 struct Freed {
   void operator()(T* object) const { free(object); }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <utility>
 
@@ -20,7 +21,8 @@ class Tls::Shared {
  public:
   explicit Shared(TlsOptions given) : options(std::move(given)), tickets(options.ticket_time_max) {}
 
-  // Reads all files. What was there before stays if anything is wrong.
+  // Reads all files. What was there before stays if anything is wrong, and so does what another
+  // thread has read meanwhile.
   Result<Done> load();
   // For a new connection, which keeps it until its handshake is done.
   std::shared_ptr<const tls::Contexts> contexts() {
@@ -37,7 +39,9 @@ class Tls::Shared {
   std::array<AlertCounts, 256> alerts;  // by their codes
 
  private:
+  std::atomic<uint64_t> loads_{0};  // that have begun
   Mutex mutex_;
+  uint64_t load_ GUARDED_BY(mutex_) = 0;  // that is in use
   // Owners: this, and connections that shake hands.
   std::shared_ptr<const tls::Contexts> contexts_ GUARDED_BY(mutex_);
 };

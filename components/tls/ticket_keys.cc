@@ -49,6 +49,11 @@ Error wrong_keys(const std::string& file) {
 
 }  // namespace
 
+TicketKey::~TicketKey() {
+  OPENSSL_cleanse(mac.data(), mac.size());
+  OPENSSL_cleanse(cipher.data(), cipher.size());
+}
+
 Result<std::vector<TicketKey>> parse_ticket_keys(const std::string& file, std::string_view bytes) {
   std::vector<TicketKey> keys;
   if (bytes.size() == kSmall || (!bytes.empty() && bytes.size() % kLarge == 0)) {
@@ -71,8 +76,10 @@ Result<std::vector<TicketKey>> parse_ticket_keys(const std::string& file, std::s
   return keys;
 }
 
-void TicketKeys::use(std::vector<TicketKey> keys) {
+void TicketKeys::use(std::vector<TicketKey> keys, uint64_t load) {
   MutexLock lock(mutex_);
+  if (load < load_) return;
+  load_ = load;
   keys_ = std::move(keys);
   is_own_ = false;
 }
@@ -94,10 +101,12 @@ std::optional<TicketKey> TicketKeys::find(const unsigned char* name, bool& is_cu
   return {};
 }
 
-// Two are kept: a ticket is good for as long as the key before it is.
+// Two are kept: a ticket is good for as long as the key before it is. A clock that is set back
+// makes a new one, too.
 bool TicketKeys::renew() {
   const int64_t now = std::time(nullptr);
-  if (!keys_.empty() && now < made_at_ + time_max_.count()) return true;
+  const bool is_young = now >= made_at_ && now < made_at_ + time_max_.count();
+  if (!keys_.empty() && is_young) return true;
   TicketKey key;
   const bool is_random =
       RAND_bytes(key.name.data(), static_cast<int>(key.name.size())) == 1 &&

@@ -24,6 +24,12 @@ struct TicketKey {
   std::array<unsigned char, 32> mac{};
   std::array<unsigned char, 32> cipher{};
   size_t bytes = 32;  // of the other two: 32, or 16 of a file of 48 bytes
+
+  TicketKey() = default;
+  TicketKey(const TicketKey&) = default;
+  TicketKey& operator=(const TicketKey&) = default;
+  // Leaves nothing in memory: who reads it later must not read old tickets.
+  ~TicketKey();
 };
 
 // What a file of keys holds: N * 80 bytes (name, MAC key, AES-256 key), or 48 (the same with 16
@@ -35,12 +41,15 @@ class TicketKeys {
   // Own keys: a new one when one is as old as a ticket may become.
   explicit TicketKeys(std::chrono::seconds ticket_time_max) : time_max_(ticket_time_max) {}
 
-  // Those of a file, from now on; the first makes tickets.
-  void use(std::vector<TicketKey> keys);
+  // Those of a file, from now on; the first makes tickets. Not, if those of a later `load` are in
+  // use.
+  void use(std::vector<TicketKey> keys, uint64_t load);
   // The key for a new ticket. None: there are no random numbers.
   std::optional<TicketKey> current();
   // The key of that name. `is_current`: a ticket of today would have the same.
   std::optional<TicketKey> find(const unsigned char* name, bool& is_current);
+  // For so long a session resumes, counted from its full handshake.
+  std::chrono::seconds time_max() const { return time_max_; }
 
  private:
   bool renew() REQUIRES(mutex_);
@@ -49,6 +58,7 @@ class TicketKeys {
   Mutex mutex_;
   std::vector<TicketKey> keys_ GUARDED_BY(mutex_);  // the current one comes first
   bool is_own_ GUARDED_BY(mutex_) = true;
+  uint64_t load_ GUARDED_BY(mutex_) = 0;
   int64_t made_at_ GUARDED_BY(mutex_) = 0;  // seconds of the wall clock, as OpenSSL counts tickets
 };
 

@@ -12,19 +12,23 @@
 namespace trireme { inline namespace v0 {
 
 Result<Done> Tls::Shared::load() {
+  const uint64_t number = ++loads_;
   std::vector<tls::TicketKey> keys;
   if (!options.ticket_keys_file.empty()) {
     if (!options.tickets) return tls::usage("ticket_keys_file is of no use without tickets");
     Result<std::string> bytes = tls::read_file(options.ticket_keys_file);
     if (!bytes) return bytes.error();
     auto parsed = tls::parse_ticket_keys(options.ticket_keys_file, bytes.value());
+    tls::forget(bytes.value());
     if (!parsed) return parsed.error();
     keys = std::move(parsed.value());
   }
   auto made = tls::Contexts::make(options);
   if (!made) return made.error();
-  if (!keys.empty()) tickets.use(std::move(keys));
+  if (!keys.empty()) tickets.use(std::move(keys), number);
   MutexLock lock(mutex_);
+  if (number < load_) return Done{};  // one that began later was faster: its files are newer
+  load_ = number;
   contexts_.swap(made.value());
   return Done{};
 }

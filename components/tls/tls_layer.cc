@@ -21,6 +21,18 @@ constexpr size_t kShakingBytes = 44 << 10;
 constexpr size_t kOpenBytes = 15 << 10;
 constexpr size_t kKnownBytes = 20 << 10;
 
+// Alerts of a call are told in its output, which goes with it.
+class Noting {
+ public:
+  Noting(std::string*& place, std::string& note) : place_(place) { place_ = &note; }
+  ~Noting() { place_ = nullptr; }
+  Noting(const Noting&) = delete;
+  Noting& operator=(const Noting&) = delete;
+
+ private:
+  std::string*& place_;
+};
+
 bool speaks_http(std::string_view bytes) {
   constexpr std::array<std::string_view, 7> kMethods = {"GET ",     "POST ", "PUT ",   "HEAD ",
                                                         "OPTIONS ", "PRI ",  "DELETE "};
@@ -37,15 +49,14 @@ std::string alert_name(int code) {
 }
 
 LayerState TlsLayer::receive(std::string_view& bytes, bool ended, LayerOutput& out) {
-  note_ = &out.note;
+  const Noting noting(note_, out.note);
   if (is_open_) {
-    if (ended && !peer_ended_) {
-      shared_.cut.add();
-      out.is_cut = true;
-      mistake_ = "the stream has ended without close_notify";
-      return LayerState::kFailed;
-    }
-    return read_all(bytes, out);
+    const LayerState state = read_all(bytes, out);  // its last words may come with the end
+    if (state != LayerState::kOpen || !ended || peer_ended_) return state;
+    shared_.cut.add();
+    out.is_cut = true;
+    mistake_ = "the stream has ended without close_notify";
+    return LayerState::kFailed;
   }
   kept_ += std::exchange(bytes, {});
   switch (gate_.look(kept_)) {
@@ -82,7 +93,7 @@ bool TlsLayer::begin() {
 }
 
 LayerState TlsLayer::compute(LayerOutput& out) {
-  note_ = &out.note;
+  const Noting noting(note_, out.note);
   forget_errors();
   if (ssl_ == nullptr && !begin()) throw std::bad_alloc();
   buffers_.out = &out.to_peer;
@@ -169,14 +180,11 @@ bool TlsLayer::send(std::string_view plain, std::string& to_peer) {
 }
 
 void TlsLayer::finish_sending(std::string& to_peer) {
-  std::string unread;
-  note_ = &unread;
   buffers_.in = {};
   buffers_.out = &to_peer;
   forget_errors();
   SSL_shutdown(ssl_.get());  // close_notify; the peer's may come later, or never
   forget_errors();
-  note_ = nullptr;
 }
 
 // A fixed sum for what OpenSSL keeps: it does not tell.

@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -15,9 +16,9 @@ namespace support {
 class Identity {
  public:
   // Signed by `authority`; null: by itself, as an authority. `names`: as in "DNS:a.test"; may be
-  // empty. `days`: from now on; negative: it has expired.
+  // empty. `lasts`: from now on; negative: it has expired.
   Identity(const std::string& common_name, const std::string& names, const Identity* authority,
-           const char* curve = "P-256", int days = 30)
+           const char* curve = "P-256", std::chrono::seconds lasts = std::chrono::hours(720))
       : key_(curve[0] == 'R' ? EVP_RSA_gen(2048) : EVP_EC_gen(curve), EVP_PKEY_free),
         certificate_(X509_new(), X509_free) {
     X509* const made = certificate_.get();
@@ -25,7 +26,7 @@ class Identity {
     static long serial = 1;  // NOLINT: OpenSSL's own type
     ASN1_INTEGER_set(X509_get_serialNumber(made), ++serial);
     X509_gmtime_adj(X509_getm_notBefore(made), -40L * 86'400);
-    X509_gmtime_adj(X509_getm_notAfter(made), days * 86'400L);
+    X509_gmtime_adj(X509_getm_notAfter(made), lasts.count());
     X509_set_pubkey(made, key_.get());
     X509_NAME_add_entry_by_txt(X509_get_subject_name(made), "CN", MBSTRING_ASC,
                                reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1,

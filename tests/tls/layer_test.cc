@@ -1,61 +1,21 @@
 // Goal: TLS as the library speaks it: handshake and records however they are cut, names,
-// protocols, certificates of clients, resumption, both ends, what is no TLS.
+// protocols, certificates of clients, both ends, what is no TLS.
 // Method: OpenSSL as the client of a testing::Conversation; certificates that the test makes.
-#include <gtest/gtest.h>
-
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "support/lines_codec.h"
-#include "support/temporary_folder.h"
-#include "tls/identity.h"
-#include "tls/tls_client.h"
-#include "trireme/tls.h"
-#include "trireme/trireme.h"
+#include "tls/layer_fixture.h"
 
 namespace {
 
 namespace tr = trireme;
+using support::answer;
 using support::Identity;
 using support::TlsClient;
+using support::TlsLayerTest;
 using tr::testing::Conversation;
-
-tr::Answer answer(const tr::Request& request) {
-  if (request.text() == "LAYERS") return request.peer().layers().text();
-  if (request.text() == "large") return std::string(100'000, 'x');
-  return "<" + request.own() + ">";
-}
-
-class TlsLayerTest : public ::testing::TestWithParam<int> {
- protected:
-  tr::TlsCertificate files(const Identity& identity, const std::string& name) const {
-    return {.file = identity.write_certificate(folder_.file(""), name + ".pem"),
-            .key_file = identity.write_key(folder_.file(""), name + ".key")};
-  }
-  tr::TlsOptions options() const {
-    return {.certificates = {files(default_, "default"), files(a_, "a"), files(wild_, "wild")}};
-  }
-  static tr::ListenOptions behind(const std::shared_ptr<tr::Tls>& tls) {
-    tr::ListenOptions listen;
-    listen.layers = {tls};
-    return listen;
-  }
-  static std::shared_ptr<tr::Tls> make(tr::TlsOptions options) {
-    auto made = tr::make_tls(std::move(options));
-    EXPECT_TRUE(made) << made.error().message;
-    return made.value();
-  }
-  support::TlsClientOptions client(std::string name = {}) const {
-    return {.version = GetParam(), .name = std::move(name)};
-  }
-
-  const support::TemporaryFolder folder_;
-  const Identity authority_{"authority", "", nullptr};
-  const Identity default_{"default.test", "DNS:default.test", &authority_};
-  const Identity a_{"a.test", "DNS:a.test", &authority_};
-  const Identity wild_{"wild.test", "DNS:*.wild.test", &authority_};
-};
 
 TEST_P(TlsLayerTest, SpeaksHoweverItIsCut) {
   const auto tls = make(options());
@@ -123,7 +83,7 @@ TEST_P(TlsLayerTest, KnowsItsClientsByTheirCertificates) {
   with.clients = tr::TlsClients::kRequired;
   with.client_ca_file = authority_.write_certificate(folder_.file(""), "ca.pem");
   const Identity good("client one", "email:one@a.test,DNS:one.a.test", &authority_);
-  const Identity late("client two", "", &authority_, "P-256", -1);
+  const Identity late("client two", "", &authority_, "P-256", std::chrono::hours(-24));
   const Identity stranger("client three", "", nullptr);
   const auto required = make(with);
   with.clients = tr::TlsClients::kWanted;
@@ -158,63 +118,44 @@ TEST_P(TlsLayerTest, KnowsItsClientsByTheirCertificates) {
   EXPECT_EQ(ask(wanted, nullptr), "");
 }
 
-TEST_P(TlsLayerTest, ResumesUnderTheSameNameOnly) {
+// As where one layer of TLS stands above another, and both end at once.
+TEST_P(TlsLayerTest, LastWordsMayComeWithTheEnd) {
   const auto tls = make(options());
-  Conversation talk(tr::lines(), answer, behind(tls));
-  TlsClient first(talk, client("a.test"));
-  ASSERT_TRUE(first.shake_hands());
-  EXPECT_EQ(first.say("x\n"), "<x>\n");
-  const std::unique_ptr<SSL_SESSION, void (*)(SSL_SESSION*)> session(SSL_get1_session(first.ssl()),
-                                                                     SSL_SESSION_free);
-  for (const bool same : {true, false}) {
-    Conversation again(tr::lines(), answer, behind(tls));
-    support::TlsClientOptions with = client(same ? "a.test" : "one.wild.test");
-    with.session = session.get();
-    TlsClient second(again, with);
-    ASSERT_TRUE(second.shake_hands());
-    EXPECT_EQ(SSL_session_reused(second.ssl()), same ? 1 : 0);
-    EXPECT_NE(second.say("LAYERS\n").find(same ? "tls.resumed=1" : "tls.resumed=0"),
-              std::string::npos);
+  const auto layer = tls->make("client");
+  const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()),
+                                                             SSL_CTX_free);
+  SSL_CTX_set_max_proto_version(context.get(), GetParam());
+  const std::unique_ptr<SSL, void (*)(SSL*)> ssl(SSL_new(context.get()), SSL_free);
+  BIO* const in = BIO_new(BIO_s_mem());
+  BIO* const out = BIO_new(BIO_s_mem());
+  SSL_set_bio(ssl.get(), in, out);
+  SSL_set_connect_state(ssl.get());
+  const auto give = [&](bool ended, tr::LayerOutput& made) {
+    char* bytes = nullptr;
+    const long size = BIO_get_mem_data(out, &bytes);  // NOLINT: OpenSSL's own type
+    const std::string flight(bytes, static_cast<size_t>(size));
+    BIO_reset(out);
+    std::string_view left = flight;
+    tr::LayerState state = layer->receive(left, ended, made);
+    if (state == tr::LayerState::kWantsJob) state = layer->compute(made);
+    BIO_write(in, made.to_peer.data(), static_cast<int>(made.to_peer.size()));
+    return state;
+  };
+  tr::LayerState state = tr::LayerState::kShaking;
+  for (int i = 0; i < 4 && state != tr::LayerState::kOpen; ++i) {
+    SSL_do_handshake(ssl.get());
+    tr::LayerOutput made;
+    state = give(false, made);
   }
-  EXPECT_EQ(tls->stats().handshakes, 3u);
-  EXPECT_EQ(tls->stats().resumed, 1u);
-}
-
-// Whichever of its bytes is changed: name of the key, initial value, cipher text, MAC.
-TEST_P(TlsLayerTest, AForgedTicketLeadsToAFullHandshake) {
-  const auto tls = make(options());
-  Conversation talk(tr::lines(), answer, behind(tls));
-  TlsClient first(talk, client("a.test"));
-  ASSERT_TRUE(first.shake_hands());
-  EXPECT_EQ(first.say("x\n"), "<x>\n");
-  const std::unique_ptr<SSL_SESSION, void (*)(SSL_SESSION*)> session(SSL_get1_session(first.ssl()),
-                                                                     SSL_SESSION_free);
-  const unsigned char* ticket = nullptr;
-  size_t bytes = 0;
-  SSL_SESSION_get0_ticket(session.get(), &ticket, &bytes);
-  ASSERT_GT(bytes, 64u);
-  unsigned char* der = nullptr;
-  const int size = i2d_SSL_SESSION(session.get(), &der);
-  const std::string whole(reinterpret_cast<const char*>(der), static_cast<size_t>(size));
-  OPENSSL_free(der);
-  const size_t begin = whole.find(std::string(reinterpret_cast<const char*>(ticket), bytes));
-  ASSERT_NE(begin, whole.npos);
-  for (size_t at = 0; at < bytes; at += 5) {
-    std::string forged = whole;
-    forged[begin + at] ^= '\x55';
-    const auto* from = reinterpret_cast<const unsigned char*>(forged.data());
-    const std::unique_ptr<SSL_SESSION, void (*)(SSL_SESSION*)> wrong(
-        d2i_SSL_SESSION(nullptr, &from, size), SSL_SESSION_free);
-    ASSERT_NE(wrong, nullptr);
-    Conversation again(tr::lines(), answer, behind(tls));
-    support::TlsClientOptions with = client("a.test");
-    with.session = wrong.get();
-    TlsClient second(again, with);
-    ASSERT_TRUE(second.shake_hands()) << at;
-    EXPECT_EQ(SSL_session_reused(second.ssl()), 0) << at;
-    EXPECT_EQ(second.say("x\n"), "<x>\n");
-  }
-  EXPECT_EQ(tls->stats().resumed, 0u);
+  ASSERT_EQ(state, tr::LayerState::kOpen);
+  SSL_do_handshake(ssl.get());
+  SSL_write(ssl.get(), "last", 4);
+  SSL_shutdown(ssl.get());
+  tr::LayerOutput made;
+  EXPECT_EQ(give(true, made), tr::LayerState::kOpen);
+  EXPECT_EQ(made.plain, "last");
+  EXPECT_TRUE(made.peer_ended);
+  EXPECT_FALSE(made.is_cut);
 }
 
 TEST_P(TlsLayerTest, AStreamThatIsCutHasItsReason) {
@@ -305,8 +246,6 @@ TEST_P(TlsLayerTest, MayBeginBehindAnAnswer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Versions, TlsLayerTest, ::testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
-                         [](const auto& which) {
-                           return std::string(which.param == TLS1_2_VERSION ? "Tls12" : "Tls13");
-                         });
+                         support::version_name);
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -135,6 +136,26 @@ TEST(TicketKeys, AreReadInEveryForm) {
   EXPECT_EQ(count("short"), 0u);
 }
 
+// Left out in silence, what is damaged would be missed by clients alone.
+TEST_F(TlsOptionsTest, ADamagedCertificateBehindOthersIsNamed) {
+  const auto text_of = [](const std::string& file) {
+    std::ifstream from(file);
+    return std::string(std::istreambuf_iterator<char>(from), {});
+  };
+  std::string damaged = text_of(two_.write_certificate(folder_.file(""), "two.pem"));
+  damaged.replace(damaged.size() / 2, 4, "!!!!");
+  const std::string both = write("both.pem", text_of(file_) + damaged);
+  EXPECT_TRUE(refusal({.certificates = {{.file = both, .key_file = key_}}})
+                  .starts_with("'" + both + "' holds a certificate that cannot be read: "));
+  EXPECT_TRUE(refusal({.certificates = {{.file = file_, .key_file = key_}},
+                       .clients = tr::TlsClients::kRequired,
+                       .client_ca_file = both})
+                  .starts_with("'" + both + "' holds a certificate that cannot be read: "));
+  // A key in the same file, or a text, is none.
+  const std::string with_key = write("with_key.pem", text_of(file_) + text_of(key_) + "a text\n");
+  EXPECT_EQ(refusal({.certificates = {{.file = with_key}}}), "it is made");
+}
+
 TEST(TicketKeys, OwnOnesAreRenewed) {
   tr::tls::TicketKeys keys(std::chrono::seconds(3600));
   const auto first = keys.current();
@@ -145,7 +166,8 @@ TEST(TicketKeys, OwnOnesAreRenewed) {
   EXPECT_TRUE(is_current);
   std::vector<tr::tls::TicketKey> shared(2);
   shared[1].name[0] = 1;
-  keys.use(shared);
+  keys.use(shared, 2);
+  keys.use({tr::tls::TicketKey()}, 1);  // of a reload that has begun earlier
   EXPECT_FALSE(keys.find(first->name.data(), is_current));
   EXPECT_TRUE(keys.find(shared[1].name.data(), is_current));
   EXPECT_FALSE(is_current);
