@@ -223,7 +223,10 @@ bool Load::receive_some(Connection& connection) {
   const uint32_t before = connection.owed();
   traffic_->receive(connection, {input_.data(), static_cast<size_t>(size)}, now, tally_);
   in_flight_count_ -= before - connection.owed();
-  if (connection.fault != nullptr) return break_connection(connection, connection.fault);
+  if (connection.fault != nullptr) {
+    break_connection(connection, connection.fault);
+    return false;
+  }
   if (connection.pending.empty()) hang_up_if_wanted(connection);
   // What a protocol answers by itself.
   if (!connection.out.empty() && !connection.watches_write) flush(connection);
