@@ -18,7 +18,7 @@ namespace tr = trireme;
 // With a newline in it, which a random number has at times.
 const std::string kHello("\x16\x03\x01\x00\x07\x01\x00\x00\x03\x03\x03\n", 12);
 
-size_t count(const std::string& all, std::string_view text) {
+size_t count_of(const std::string& all, std::string_view text) {
   size_t found = 0;
   for (size_t at = all.find(text); at != all.npos; at = all.find(text, at + 1)) ++found;
   return found;
@@ -30,7 +30,7 @@ TEST_P(PlainPortTest, AHelloOfTlsIsClosedWithItsReason) {
   for (const bool has_clock : {true, false}) {
     TestServer server(options());
     tr::ListenOptions listen;
-    if (!has_clock) listen.limits.first_byte_time_max = tr::Duration(0);
+    if (!has_clock) listen.limits.first_byte_time_max = std::chrono::seconds(0);
     server.listen(support::mark, listen);
     server.start();
     const auto begin = std::chrono::steady_clock::now();
@@ -47,7 +47,7 @@ TEST_P(PlainPortTest, AHelloOfTlsIsClosedWithItsReason) {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begin)
             .count();
-    EXPECT_LE(count(server.log(), "speaks TLS"), static_cast<size_t>(seconds) + 2);
+    EXPECT_LE(count_of(server.log(), "speaks TLS"), static_cast<size_t>(seconds) + 2);
     // Behind a first line it is the codec's.
     Client late(server.url());
     EXPECT_EQ(late.ask("hello"), "<hello>");
