@@ -83,13 +83,17 @@ void Ending::fail_layers(Connection& connection, std::string_view why, bool has_
   finish(connection, CloseReason::kLayerFailed);
 }
 
-void Ending::refuse_tls(Connection& connection) {
+bool Ending::refuse_tls(Connection& connection, std::string_view first) {
   loop_.assume_held();
+  // A record of a handshake, of any version (RFC 8446, section 5.1). No text begins so.
+  const bool is_hello = first.starts_with("\x16\x03");
+  if (!is_hello || !connection.listening->codec_traits.is_text) return false;
   context_.layer_gate.write(context_.log, LogLevel::kWarning, loop_.now(), [&] {
     return context_.roster.describe(connection.id) + " of '" +
            std::string(connection.listening->name) + "' is closed: it speaks TLS to a plain port";
   });
   close(connection, CloseReason::kProtocolError);
+  return true;
 }
 
 // In a catch block.

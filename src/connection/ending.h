@@ -64,8 +64,8 @@ class Ending {
   // The codec has last words for an ending of this reason; then finish() says them.
   bool has_words(Connection& connection, CloseReason reason);
   std::string last_words(Connection& connection, CloseReason reason);
-  // Its first bytes are the hello of TLS, and its codec is one of text.
-  void refuse_tls(Connection& connection);
+  // True: its first bytes are the hello of TLS, and its codec is one of text. It is closed.
+  [[nodiscard]] bool refuse_tls(Connection& connection, std::string_view first);
   // Takes the next step of an ending, if its time has come.
   void step(Connection& connection);
   // At once. Its running handlers are told; their replies will be dropped. Requests that wait for a

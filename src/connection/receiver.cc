@@ -15,12 +15,6 @@
 #include "runtime/check.h"
 
 namespace trireme { inline namespace v0 {
-namespace {
-
-// A record of a handshake, of any version (RFC 8446, section 5.1). No text begins so.
-bool is_tls_hello(std::string_view bytes) { return bytes.starts_with("\x16\x03"); }
-
-}  // namespace
 
 Job* Receiver::receive(Connection& connection, const Completion& completion) {
   parts_.loop.assume_held();
@@ -106,8 +100,7 @@ void Receiver::take(Connection& connection, const Completion& completion) {
   }
   const std::string_view received(completion.bytes.data(), bytes);
   if (layered) return take_layered(connection, received);
-  if (is_first && connection.listening->codec_traits.is_text && is_tls_hello(received))
-    return parts_.ending.refuse_tls(connection);
+  if (is_first && parts_.ending.refuse_tls(connection, received)) return;
   keep(connection, received);
 }
 
