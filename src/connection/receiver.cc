@@ -100,8 +100,7 @@ void Receiver::take(Connection& connection, const Completion& completion) {
   }
   const std::string_view received(completion.bytes.data(), bytes);
   if (layered) return take_layered(connection, received);
-  if (is_first && parts_.ending.refuse_tls(connection, received)) return;
-  keep(connection, received);
+  if (!is_first || !parts_.ending.refuse_tls(connection, received)) keep(connection, received);
 }
 
 // Bytes of the read buffer.
