@@ -11,7 +11,8 @@ Skipped without PostgreSQL; without PgBouncer that part is left out.
 import shutil
 import sys
 
-from instances import Client, PgBouncer, Postgres, Writers, collect, find, main, wait_for
+from instances import (Client, HAProxy, PgBouncer, Postgres, Writers, collect, find, main,
+                       wait_for)
 
 
 def commits_wait_for(primary, standby):
@@ -59,9 +60,18 @@ def test(trireme, folder, running):
         assert service.port, service.errors()
     expect_refusal(trireme, folder, two)
 
-    writers = Writers(services, 4)
+    writers = [Writers("s", services, 4)]
+    if find("haproxy"):
+        front = HAProxy(folder, services[:2])
+        running.append(front)
+        writers.append(Writers("front", [front], 4))
+
+    def all_get_on():
+        for some in writers:
+            some.wait_for_more(50)
+
     for primary, standby in ((one, two), (two, one)):
-        writers.wait_for_more(50)
+        all_get_on()
         primary.kill()
         clients = [Client(service.port) for service in services]
         for client in clients:
@@ -69,19 +79,26 @@ def test(trireme, folder, running):
         promote(standby)
         if bouncer:
             bouncer.point_to(standby)
-        writers.wait_for_more(50)
+        all_get_on()
         # The old primary may have rows of which nobody was told: it comes back as a copy.
         shutil.rmtree(primary.data)
         primary.copy_of(standby)
         primary.start()
         commits_wait_for(standby, primary)
-    writers.wait_for_more(50)
-    writers.end()
-    for service in services:
-        missing = writers.missing(service)
-        assert not missing, f"{len(missing)} rows with an OK are lost, such as {missing[0]}"
-    print(f"{sum(writers.ok.values())} rows with an OK, none is lost; {writers.unknown} unknown; "
-          f"{len(services)} services, {'with' if bouncer else 'without'} PgBouncer")
+    all_get_on()
+    writers[0].end()
+    services[0].kill()  # those behind the balancer find the other one
+    for some in writers[1:]:
+        some.wait_for_more(50)
+        some.end()
+    for service in services[1:]:
+        for some in writers:
+            missing = some.missing(service)
+            assert not missing, f"{len(missing)} rows with an OK are lost, such as {missing[0]}"
+    rows = sum(sum(some.ok.values()) for some in writers)
+    print(f"{rows} rows with an OK, none is lost; {sum(some.unknown for some in writers)} unknown; "
+          f"{len(services)} services, {'with' if bouncer else 'without'} PgBouncer, "
+          f"{'with' if len(writers) > 1 else 'without'} HAProxy")
 
 
 if __name__ == "__main__":

@@ -299,8 +299,11 @@ class Service:
     def __init__(self, folder, name, command):
         self.process = Process(command, folder / f"{name}-log", as_nobody=False,
                                stdout=subprocess.PIPE)
+        self.port = self.next_port()
+
+    def next_port(self):
         line = self.process.child.stdout.readline().decode()
-        self.port = int(line.rsplit(":", 1)[1]) if line.startswith("listening on ") else None
+        return int(line.rsplit(":", 1)[1]) if line.startswith("listening on ") else None
 
     def errors(self):
         return self.process.log.read_text()
@@ -310,8 +313,33 @@ class Service:
 
 
 def collect(trireme, folder, name, url):
-    return Service(folder, name, [trireme, "serve", "collect", "--listen", "tcp://127.0.0.1:0",
-                                  "--db", url])
+    """Its `proxied_port` is for a balancer that says who the clients are."""
+    local = "127.0.0.1:0"
+    service = Service(folder, name, [trireme, "serve", "collect", "--db", url, "--listen",
+                                     f"tcp://{local}", "--listen", f"tcp+proxy://{local}"])
+    service.proxied_port = service.port and service.next_port()
+    return service
+
+
+class HAProxy:
+    """In front of services, as docs/collect.md has it."""
+
+    def __init__(self, folder, services):
+        self.port = free_port()
+        config = folder / "haproxy.cfg"
+        words = "check-send-proxy check inter 100ms send-proxy-v2"
+        config.write_text(
+            "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1m\n"
+            f"  timeout server 1m\nlisten collect\n  bind 127.0.0.1:{self.port}\n"
+            "  balance leastconn\n" + "".join(
+                f"  server s{number} 127.0.0.1:{service.proxied_port} {words}\n"
+                for number, service in enumerate(services)))
+        self.process = Process([find("haproxy"), "-db", "-f", config], folder / "haproxy-log")
+        wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", self.port)) == 0,
+                 "HAProxy listens")
+
+    def kill(self):
+        self.process.kill()
 
 
 class Client:
@@ -339,17 +367,17 @@ class Client:
 class Writers:
     """Each writes rows 1, 2, 3 and so on of its own device, and repeats a row until its OK."""
 
-    def __init__(self, services, each):
+    def __init__(self, name, services, each):
         self.ends = False
         self.ok = {}
         self.unknown = 0
         self.threads = []
         for number, service in enumerate(services):
             for writer in range(each):
-                device = f"s{number}w{writer}"
+                device = f"{name}{number}w{writer}"
                 self.ok[device] = 0
-                self.threads.append(threading.Thread(target=self.write, args=(service.port,
-                                                                              device), daemon=True))
+                self.threads.append(threading.Thread(target=self.write, daemon=True,
+                                                     args=(service.port, device)))
         for thread in self.threads:
             thread.start()
 
@@ -357,9 +385,15 @@ class Writers:
         client = Client(port)
         while not self.ends:
             row = self.ok[device] + 1
-            answer = client.say(f"{device} m {row} {row}")
+            try:
+                answer = client.say(f"{device} m {row} {row}")
+            except OSError:
+                answer = ""
             if answer == "OK":
                 self.ok[device] = row
+            elif answer == "":  # its service is gone
+                client = Client(port)
+                self.unknown += 1
             elif answer.startswith("ERR unknown"):
                 self.unknown += 1
             elif not answer.startswith("ERR not stored"):

@@ -63,7 +63,7 @@ def test(trireme, folder, running):
     alone = collect(trireme, folder, "alone", f"mysql://{USER}@127.0.0.1:{two.port}/collect")
     assert alone.port is None and "read-only" in alone.errors(), alone.errors()
 
-    writers = Writers(services, 4)
+    writers = Writers("s", services, 4)
     writers.wait_for_more(50)
     one.kill()
     for service in services:
