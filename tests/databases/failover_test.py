@@ -3,9 +3,10 @@
 
 Goal: no row that was answered OK is lost, each service finds the new primary by itself, and says
 ERR until then. Method: a primary and a standby, synchronous; two services that know both, and one
-behind PgBouncer, all written to; kill -9 of the primary, promotion by hand. Then the same the other
-way round, with the old primary as a new standby.
-Skipped without PostgreSQL; without PgBouncer that part is left out.
+with PgBouncer, all written to, also through HAProxy; kill -9 of the primary, promotion by hand.
+Then the same the other way round, with the old primary as a new standby; at last, kill -9 of a
+service.
+Skipped without PostgreSQL; without PgBouncer or HAProxy that part is left out.
 """
 
 import shutil
