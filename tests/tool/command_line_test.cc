@@ -82,8 +82,8 @@ TEST(CommandLine, WhatIsWrongIsNamed) {
       {{"serve", "nosuch"}, "there is no service \"nosuch\": expected echo, lines, discard, delay"},
       {{"serve", "nosuch", "--listen", "tcp://127.0.0.1:0"}, "there is no service \"nosuch\""},
       {{"bench", "nosuch", url, "--rate", "5"},
-       "there is no scenario \"nosuch\": expected echo, lines, churn, idle, stream, script, http "
-       "or ws"},
+       "there is no scenario \"nosuch\": expected echo, lines, churn, handshakes, idle, stream, "
+       "script, http or ws"},
       {{"--nosuch"}, "there is no option --nosuch: options stand behind serve or bench"},
       {{"serve", "--nosuch", "echo"}, "there is no option --nosuch"},
       {{"serve", "--listen", "x", "echo"}, "--listen must stand behind `trireme serve echo`"},
