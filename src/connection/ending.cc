@@ -85,8 +85,9 @@ void Ending::fail_layers(Connection& connection, std::string_view why, bool has_
 
 bool Ending::refuse_tls(Connection& connection, std::string_view first) {
   loop_.assume_held();
-  // A record of a handshake, of any version (RFC 8446, section 5.1). No text begins so.
-  const bool is_hello = first.starts_with("\x16\x03");
+  // A record of a handshake, of version 3.0 to 3.4 (RFC 8446, section 5.1). No text begins so.
+  const bool is_hello = first.starts_with("\x16\x03") &&
+                        (first.size() == 2 || static_cast<unsigned char>(first[2]) <= 4);
   if (!is_hello || !connection.listening->codec_traits.is_text) return false;
   context_.layer_gate.write(context_.log, LogLevel::kWarning, loop_.now(), [&] {
     return context_.roster.describe(connection.id) + " of '" +

@@ -52,6 +52,9 @@ TEST_P(PlainPortTest, AHelloOfTlsIsClosedWithItsReason) {
     Client late(server.url());
     EXPECT_EQ(late.ask("hello"), "<hello>");
     EXPECT_EQ(late.ask("\x16\x03\x01"), "<\x16\x03\x01>");
+    // No version of TLS.
+    Client other(server.url());
+    EXPECT_EQ(other.ask("\x16\x03text"), "<\x16\x03text>");
   }
 }
 
