@@ -25,7 +25,8 @@ Crew::Crew(ServerContext& context, uint32_t data_workers_max, bool takes_loops)
                 .data_workers_max = data_workers_max,
                 .poll_time_max = poll_time_max_},
                [this](CrewMember& me) { member_main(me); }),
-      jobs_(context, members_, takes_loops),
+      stops_(context, members_, [this](CrewMember& me) { run(me); }),
+      jobs_(context, members_, stops_, takes_loops),
       read_buffers_(context.buffers),
       reports_(context),
       layer_workers_(context) {}
@@ -248,6 +249,7 @@ void Crew::join() {
   const std::vector<CrewMember*> members = members_.stop();
   for (CrewMember* member : members) platform_.threads.unpark(member->spot);
   for (CrewMember* member : members) member->thread->join();
+  stops_.join();
   layer_workers_.join();
   for (auto& lookout : lookouts_) lookout->end();
 }
@@ -263,6 +265,7 @@ void Crew::detach() {
     member->thread->detach();
     platform_.threads.unpark(member->spot);
   }
+  stops_.detach();
   layer_workers_.detach();
   for (auto& lookout : lookouts_) {
     lookout->end();
@@ -271,7 +274,7 @@ void Crew::detach() {
 }
 
 std::vector<StuckJob> Crew::running_jobs() {
-  return find_stuck_jobs(context_, loops_, members_, layer_workers_, stopped_spot_);
+  return find_stuck_jobs(context_, loops_, members_, stops_, layer_workers_, stopped_spot_);
 }
 
 }}  // namespace trireme

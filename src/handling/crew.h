@@ -21,7 +21,8 @@
 // 3. How many threads there are is in members.h. Jobs come first where the system refuses threads:
 //    watchers that only report are started last, one data worker before them; and a watcher leaves
 //    for the ready queue while the last thread that was asked for was refused.
-// 4. Who is woken for jobs that wait is in ready_jobs.h.
+// 4. Who is woken for jobs that wait is in ready_jobs.h; the one thread beside the crew that fires
+//    stop tokens when all others are at work, in stop_jobs.h.
 // 5. Nothing but the mutex of the members guards duties, and no seam is called while it is held.
 #pragma once
 
@@ -36,6 +37,7 @@
 #include "handling/read_buffers.h"
 #include "handling/ready_jobs.h"
 #include "handling/stall_reports.h"
+#include "handling/stop_jobs.h"
 #include "runtime/threads/annotations.h"
 #include "trireme/server.h"
 
@@ -116,6 +118,7 @@ class Crew : public std::enable_shared_from_this<Crew> {
   std::vector<HeldLoop*> loops_;                    // immutable after start
   std::vector<std::unique_ptr<Lookout>> lookouts_;  // likewise
   Members members_;
+  StopJobs stops_;
   ReadyJobs jobs_;
   ReadBuffers read_buffers_;
   StallReports reports_;

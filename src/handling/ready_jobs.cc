@@ -43,10 +43,11 @@ struct Chain {
 
 }  // namespace
 
-ReadyJobs::ReadyJobs(ServerContext& context, Members& members, bool takes_loops)
+ReadyJobs::ReadyJobs(ServerContext& context, Members& members, StopJobs& stops, bool takes_loops)
     : context_(context),
       platform_(context.platform),
       members_(members),
+      stops_(stops),
       takes_loops_(takes_loops),
       permits_(permits_of(context.options)) {}
 
@@ -59,14 +60,19 @@ ReadyJobs::~ReadyJobs() {
 void ReadyJobs::submit(Job* first) {
   if (first == nullptr) return;
   const TimePoint now = platform_.clock.now();
-  Chain ready, wanting;
+  Chain ready, wanting, stops;
   for (Job* job = first; job != nullptr;) {
     Job* const next = static_cast<Job*>(job->next);
     job->queued_at = now;
     job->is_put_aside = false;
-    (job->run.permit == StreamPermit::kWanted ? wanting : ready).add(*job);
+    if (job->run.kind == JobKind::kStop) {
+      stops.add(*job);
+    } else {
+      (job->run.permit == StreamPermit::kWanted ? wanting : ready).add(*job);
+    }
     job = next;
   }
+  if (stops.first != nullptr) stops_.submit(stops.first, stops.last, stops.count);
   Call call;
   {
     MutexLock lock(members_.mutex);
@@ -152,6 +158,7 @@ bool ReadyJobs::withdraw(Job& job) {
 }
 
 Job* ReadyJobs::pop(Mutex& guard) {
+  if (Job* const stop = stops_.pop(guard)) return stop;
   Job* const job = queue_.pop(guard);
   if (job == nullptr) return nullptr;
   if (const Job* next = queue_.oldest(guard)) next->prefetch();

@@ -7,7 +7,8 @@
 // head has grown old and fewer are active than there are CPUs. Who takes a job looks, and a loop
 // that would sleep while jobs wait looks again after a tick. Requests that nobody waits for any
 // more - the client is gone, the deadline has passed - are not started: their loop withdraws them,
-// or the thread that takes one sends it home as it is.
+// or the thread that takes one sends it home as it is. Jobs that fire stop tokens do not stand in
+// this line (stop_jobs.h).
 //
 // Handlers that wait on streams wait for clients, which may be slow on purpose. So a job that wants
 // a permit is not ready before it has one. Permits are fewer than data workers; who gets none
@@ -19,6 +20,7 @@
 #include <atomic>
 
 #include "handling/members.h"
+#include "handling/stop_jobs.h"
 #include "roster/server_context.h"
 #include "runtime/log.h"
 
@@ -27,7 +29,7 @@ namespace trireme { inline namespace v0 {
 class ReadyJobs {
  public:
   // `takes_loops`: from jobs that are late.
-  ReadyJobs(ServerContext& context, Members& members, bool takes_loops);
+  ReadyJobs(ServerContext& context, Members& members, StopJobs& stops, bool takes_loops);
   ~ReadyJobs();
 
   // The holder. Hands over jobs linked by Mail::next and Job::previous, oldest first; null is
@@ -37,7 +39,10 @@ class ReadyJobs {
   // caller's again.
   [[nodiscard]] bool withdraw(Job& job);
   // The holder, before it sleeps. True: jobs wait, so sleep no longer than a tick and call again.
-  bool nudge() { return length_hint() > 0 && wake_more(platform_.clock.now()); }
+  bool nudge() {
+    const bool stops_wait = stops_.nudge();
+    return (length_hint() > 0 && wake_more(platform_.clock.now())) || stops_wait;
+  }
 
   // Any thread. A hint: the next job that wants a permit is to be refused.
   bool is_stream_line_full() const {
@@ -51,7 +56,8 @@ class ReadyJobs {
   // Any thread. A hint.
   size_t length_hint() const { return queue_.length_hint(); }
 
-  // With `guard`, the mutex of the members. The oldest job; null: there is none.
+  // With `guard`, the mutex of the members. The oldest job, those of stop tokens first; null: there
+  // is none.
   Job* pop(Mutex& guard) REQUIRES(guard);
   bool is_empty(Mutex& guard) const REQUIRES(guard) { return queue_.oldest(guard) == nullptr; }
   // The oldest job waits for so long that one more thread should come.
@@ -83,6 +89,7 @@ class ReadyJobs {
   ServerContext& context_;
   const Platform& platform_;
   Members& members_;
+  StopJobs& stops_;
   const bool takes_loops_;
   ReadyQueue queue_;  // its list is guarded by the members' mutex, which each function asks for
   ReadyQueue line_;   // likewise: jobs without a permit

@@ -47,8 +47,8 @@ std::vector<HeldLoop*> wait_for_turns(ServerContext& context, const std::vector<
 }  // namespace
 
 std::vector<StuckJob> find_stuck_jobs(ServerContext& context, const std::vector<HeldLoop*>& loops,
-                                      Members& members, LayerWorkers& layer_workers,
-                                      ParkSpot& spot) {
+                                      Members& members, const StopJobs& stops,
+                                      LayerWorkers& layer_workers, ParkSpot& spot) {
   const std::vector<HeldLoop*> in_code = wait_for_turns(context, loops, spot);
   const int64_t now_ns = context.platform.clock.now().time_since_epoch().count();
   std::vector<StuckJob> jobs;
@@ -87,6 +87,7 @@ std::vector<StuckJob> find_stuck_jobs(ServerContext& context, const std::vector<
   layer_workers.for_each([&](const RunningNotes& running, std::string name) {
     if (add_running(running, std::move(name))) jobs.back().code = StuckJob::Code::kLayer;
   });
+  add_running(stops.running(), "stop-0");
   MutexLock lock(members.mutex);
   for (const auto& member : members.all()) {
     const RunningNotes& running = member->running;

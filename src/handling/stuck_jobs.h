@@ -8,6 +8,7 @@
 #include "handling/held_loop.h"
 #include "handling/layer_workers.h"
 #include "handling/members.h"
+#include "handling/stop_jobs.h"
 #include "roster/server_context.h"
 #include "trireme/server.h"
 
@@ -16,7 +17,7 @@ namespace trireme { inline namespace v0 {
 // Handlers and steps of layers that run now; and codecs, which takes some time to be sure of: then
 // the caller parks on `spot`.
 std::vector<StuckJob> find_stuck_jobs(ServerContext& context, const std::vector<HeldLoop*>& loops,
-                                      Members& members, LayerWorkers& layer_workers,
-                                      ParkSpot& spot);
+                                      Members& members, const StopJobs& stops,
+                                      LayerWorkers& layer_workers, ParkSpot& spot);
 
 }}  // namespace trireme

@@ -72,6 +72,18 @@ TEST_P(WaitReadyTest, EndsWhenTheDescriptorIsReady) {
   EXPECT_EQ(results(tr::WaitResult::kReady), 1);
 }
 
+TEST_P(WaitReadyTest, WaitsForTheLongestTimeOfAnyUnit) {
+  server_.listen(
+      [](const tr::Request&) -> tr::Answer {
+        const Pipe pipe;
+        const auto result = tr::wait_readable(pipe.ends[0], std::chrono::hours::max());
+        return result == tr::WaitResult::kCancelled ? "cancelled" : "over at once";
+      },
+      {.handler_time_max = 20ms});
+  server_.start();
+  EXPECT_EQ(Client(server_.url()).ask("x"), "ERR deadline exceeded");
+}
+
 TEST_P(WaitReadyTest, GivesItsLoopAwayFirst) {
   listen();
   if (is_inline()) return;
@@ -194,6 +206,69 @@ TEST_P(StopCallbackTest, OfAKeptReplyRunsAsAJob) {
   kept.reset();
 }
 
+// All threads that run handlers wait for what only their stop callbacks end.
+class BusyStopsTest : public support::ServerTest {
+ protected:
+  BusyStopsTest() : server_(few(options())) {}
+  static tr::ServerOptions few(tr::ServerOptions options) {
+    options.data_workers = 2;
+    return options;
+  }
+  void begin(tr::ListenOptions listen) {
+    server_.listen(
+        [this](const tr::Request& request) -> tr::Answer {
+          const Pipe pipe;
+          const std::stop_callback callback(request.stop_token(), [&] { pipe.write(); });
+          ++begun_;
+          pollfd set{pipe.ends[0], POLLIN, 0};
+          if (::poll(&set, 1, 20'000) == 1) ++interrupted_;
+          ++returned_;
+          return "done";
+        },
+        std::move(listen));
+    server_.start();
+    for (int i = 0; i < 10; ++i) {
+      clients_.emplace_back(server_.url());
+      ASSERT_TRUE(clients_.back().send("x\n"));
+    }
+    ASSERT_TRUE(wait_until([&] { return server_.stats().requests == 10 && begun_ >= 2; }));
+  }
+  bool all_are_interrupted() {
+    return wait_until([&] { return returned_ == begun_; }) && interrupted_ == begun_;
+  }
+  bool is_inline() const { return GetParam().dispatch == tr::Dispatch::kInline; }
+
+  std::atomic<int> begun_{0}, returned_{0}, interrupted_{0};
+  std::vector<Client> clients_;
+  TestServer server_;
+};
+
+TEST_P(BusyStopsTest, FireAtTheDeadline) {
+  if (is_inline()) return;
+  begin({.handler_time_max = 100ms});
+  for (Client& client : clients_) EXPECT_EQ(client.line(), "ERR deadline exceeded");
+  EXPECT_TRUE(all_are_interrupted());
+}
+
+TEST_P(BusyStopsTest, FireWhenTheClientsAreGone) {
+  if (is_inline()) return;
+  begin({});
+  for (Client& client : clients_) client.reset();
+  EXPECT_TRUE(all_are_interrupted());
+}
+
+TEST_P(BusyStopsTest, FireInADrain) {
+  if (is_inline()) return;
+  begin({});
+  std::thread drain([&] { EXPECT_TRUE(server_.drain().empty()); });
+  for (Client& client : clients_) {
+    EXPECT_EQ(client.receive_all(), "done\n");
+    client.close();
+  }
+  drain.join();
+  EXPECT_EQ(interrupted_, begun_);
+}
+
 TEST_P(StopCallbackTest, BesideClientsThatComeAndGo) {
   std::atomic<int> called{0}, handled{0};
   TestServer server(options());
@@ -220,6 +295,8 @@ TEST_P(StopCallbackTest, BesideClientsThatComeAndGo) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Setups, WaitReadyTest, ::testing::ValuesIn(support::every_setup()),
+                         support::name_of);
+INSTANTIATE_TEST_SUITE_P(Setups, BusyStopsTest, ::testing::ValuesIn(support::every_setup()),
                          support::name_of);
 INSTANTIATE_TEST_SUITE_P(Setups, StopCallbackTest, ::testing::ValuesIn(support::every_setup()),
                          support::name_of);
