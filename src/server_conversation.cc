@@ -243,7 +243,7 @@ void Conversation::reset() {
 
 std::string Conversation::advance(std::chrono::nanoseconds time) {
   turn();  // what has been sent before comes first
-  const TimePoint until = impl_->clock->now() + time;
+  const TimePoint until = impl_->clock->after(time);
   do {
     impl_->clock->advance_to(std::min(impl_->next_wake(), until));
     impl_->io_worker->turn_until_idle();

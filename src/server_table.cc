@@ -47,7 +47,7 @@ size_t Table::seats_count() const { return impl_->seats.size(); }
 
 void Table::advance(std::chrono::nanoseconds time) {
   impl_->turn_all();
-  const TimePoint until = impl_->clock->now() + time;
+  const TimePoint until = impl_->clock->after(time);
   do {
     TimePoint next = until;
     for (const auto& seat : impl_->seats) next = std::min(next, seat->next_wake());

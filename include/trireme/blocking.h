@@ -9,6 +9,8 @@
 #include <chrono>
 #include <cstdint>
 
+#include "trireme/detail/saturated.h"
+
 namespace trireme { inline namespace v0 {
 
 // Any thread. Says that the handler may block from here on. The loop that runs this handler goes to
@@ -23,6 +25,10 @@ void blocking();
 // policy, also while the loop stands still. The simulator and testing::Conversation wait by their
 // own clocks. On threads of others it sleeps. A codec must not call it: the call ends the process.
 bool wait_for(std::chrono::nanoseconds time);
+template <class Rep, class Period>
+bool wait_for(std::chrono::duration<Rep, Period> time) {
+  return wait_for(detail::saturated(time));
+}
 
 // What has ended a wait.
 enum class WaitResult : uint8_t {
@@ -37,6 +43,14 @@ enum class WaitResult : uint8_t {
 // deadline under every dispatch policy, and on threads of others waits for the descriptor alone. A
 // codec must not call it: the call ends the process.
 WaitResult wait_readable(int fd, std::chrono::nanoseconds time);
+template <class Rep, class Period>
+WaitResult wait_readable(int fd, std::chrono::duration<Rep, Period> time) {
+  return wait_readable(fd, detail::saturated(time));
+}
 WaitResult wait_writable(int fd, std::chrono::nanoseconds time);
+template <class Rep, class Period>
+WaitResult wait_writable(int fd, std::chrono::duration<Rep, Period> time) {
+  return wait_writable(fd, detail::saturated(time));
+}
 
 }}  // namespace trireme

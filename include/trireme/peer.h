@@ -16,6 +16,7 @@
 
 #include "trireme/answer.h"
 #include "trireme/connection_id.h"
+#include "trireme/detail/saturated.h"
 #include "trireme/detail/session_call.h"
 #include "trireme/layer_facts.h"
 
@@ -96,8 +97,8 @@ class Peer {
   // Any thread. Queues `bytes` as they are, without a codec's envelope, and owns them from then on.
   SendResult send(std::string bytes, Overflow overflow = Overflow::kReject) const;
   // Any thread. Frames `answer` with the codec that the connection speaks when it leaves, as a
-  // reply is framed, and queues it as send() does. Bytes, error() and busy(); an answer with then()
-  // or close_after() ends the process with a sentence, no_answer() sends nothing.
+  // reply is framed, and queues it as send() does: bytes, error() and busy(). One with then(), with
+  // then_layer() or close_after() ends the process with a sentence. no_answer() sends nothing.
   SendResult push(Answer answer, Overflow overflow = Overflow::kReject) const;
   // Any thread. Closes in good order: the server reads no further request, answers those that it
   // has read, and sends what is queued.
@@ -135,6 +136,10 @@ class Peer {
   // most a millisecond or a busy loop late. A session has one timer of each tag: the call moves one
   // that is set. Timers go with the connection.
   CallResult after(std::chrono::nanoseconds time, uint64_t tag) const;
+  template <class Rep, class Period>
+  CallResult after(std::chrono::duration<Rep, Period> time, uint64_t tag) const {
+    return after(detail::saturated(time), tag);
+  }
   // Any thread. Cancels the timer of this tag, if there is one. Called in the turn of the session,
   // it holds: on_timer is not called for that timer any more. Called elsewhere, it may be late.
   void cancel(uint64_t tag) const;

@@ -150,6 +150,22 @@ concept DeclaresConcurrent = requires {
 }
 || (Inheritable<S> && !requires { &WithCallbackNames<S>::concurrent; });
 
+// Arguments that convert to a tag, and to a number that a tag would be cut to.
+struct AnyTag {
+  template <class T>
+  requires std::is_same_v<T, uint64_t>
+  operator T() const;
+};
+struct AnyCutTag {
+  template <class T>
+  requires(std::is_arithmetic_v<T> && !std::is_same_v<T, uint64_t>) operator T() const;
+};
+template <class S>
+concept CutsTags = requires(S& self) {
+  self.on_timer(AnyCutTag());
+}
+&&!requires(S & self) { self.on_timer(AnyTag()); };
+
 // Form (b) of handler.h. A callback that nobody could call does not compile.
 template <class S, class... Shared>
 class SessionService final : public Service {
@@ -162,7 +178,9 @@ class SessionService final : public Service {
   static constexpr bool kAnswers = requires(S & self, const Request& request) {
     { self.on_request(request) } -> std::convertible_to<Answer>;
   };
-  static constexpr bool kTimes = requires(S & self, uint64_t tag) { self.on_timer(tag); };
+  static constexpr bool kTimes = !CutsTags<S> && requires(S & self, uint64_t tag) {
+    self.on_timer(tag);
+  };
   static constexpr bool kEnds = requires(S & self) { self.on_end(); };
   static constexpr bool kFindsRoom = requires(S & self) { self.on_writable(); };
   static constexpr bool kDrains = requires(S & self) { self.on_drain(); };

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "trireme/codec.h"
+#include "trireme/detail/saturated.h"
 #include "trireme/detail/service.h"
 #include "trireme/handler.h"
 #include "trireme/options.h"
@@ -65,6 +66,10 @@ class Conversation {
   std::string hear();
   std::string end();
   std::string advance(std::chrono::nanoseconds time);
+  template <class Rep, class Period>
+  std::string advance(std::chrono::duration<Rep, Period> time) {
+    return advance(detail::saturated(time));
+  }
   std::string drain();
 
   // Any thread, one call at a time. The client vanishes with a reset.

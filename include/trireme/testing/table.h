@@ -58,6 +58,10 @@ class Table {
 
   // Any thread, one at a time. Lets time pass for all of them, as Conversation::advance does.
   void advance(std::chrono::nanoseconds time);
+  template <class Rep, class Period>
+  void advance(std::chrono::duration<Rep, Period> time) {
+    advance(detail::saturated(time));
+  }
   // Any thread, one at a time. As Server::drain() would, for all of them.
   void drain();
 

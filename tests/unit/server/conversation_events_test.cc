@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "trireme/blocking.h"
 #include "trireme/testing/conversation.h"
 #include "trireme/testing/table.h"
 
@@ -84,6 +85,27 @@ TEST_F(ConversationEvents, ATimerFiresOnceAtItsTime) {
   EXPECT_EQ(diary_.take(), "timer7");
   talk_->advance(1min);
   EXPECT_EQ(diary_.take(), "");
+}
+
+// std::chrono would make an hour ago of it, in silence.
+TEST_F(ConversationEvents, TheLongestTimeOfAnyUnitIsLong) {
+  talk_->say("a\n");
+  EXPECT_EQ(talk_->peer().after(std::chrono::hours::max(), 7), CallResult::kQueued);
+  EXPECT_EQ(talk_->peer().after(std::chrono::milliseconds::max(), 8), CallResult::kQueued);
+  EXPECT_EQ(talk_->peer().after(std::chrono::hours::min(), 9), CallResult::kQueued);
+  talk_->advance(1min);
+  EXPECT_EQ(diary_.take(), "timer9");
+}
+
+TEST(ConversationWaits, AsLongAsTheLongestTimeOfAnyUnit) {
+  Conversation talk(lines(),
+                    [](const Request&) -> Answer {
+                      return wait_for(std::chrono::hours::max()) ? "over" : "cancelled";
+                    },
+                    {.handler_time_max = 1h});
+  EXPECT_EQ(talk.say("x\n"), "ERR deadline exceeded\n");
+  talk.advance(std::chrono::hours::max());
+  EXPECT_TRUE(talk.closed().has_value());  // the idle clock is over
 }
 
 TEST_F(ConversationEvents, TimersFireInTheOrderOfTheirTimes) {

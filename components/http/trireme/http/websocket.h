@@ -124,6 +124,10 @@ class WebSocket {
   // are below kTagsEnd.
   static constexpr uint64_t kTagsEnd = uint64_t{1} << 63;
   CallResult after(std::chrono::nanoseconds time, uint64_t tag) const;
+  template <class Rep, class Period>
+  CallResult after(std::chrono::duration<Rep, Period> time, uint64_t tag) const {
+    return after(trireme::detail::saturated(time), tag);
+  }
   void cancel(uint64_t tag) const {
     if (tag < kTagsEnd) peer_.cancel(tag);
   }
@@ -181,7 +185,10 @@ struct CallbacksOf {
   static constexpr bool kListens = requires(S & session, const Message& message) {
     { session.on_message(message) } -> std::same_as<void>;
   };
-  static constexpr bool kHasTimers = requires(S & session, uint64_t tag) { session.on_timer(tag); };
+  static constexpr bool kHasTimers =
+      !trireme::detail::CutsTags<S> && requires(S & session, uint64_t tag) {
+    session.on_timer(tag);
+  };
   static constexpr bool kHearsOfRoom = requires(S & session) { session.on_writable(); };
   static constexpr bool kDrains = requires(S & session) { session.on_drain(); };
   static constexpr bool kCloses = requires(S & session, CloseReason reason) {
