@@ -21,6 +21,8 @@ class LayerFactory;  // transport_layer.h
 namespace detail {
 Answer failed(Failure failure, std::string sentence);
 Answer as_it_is(std::string bytes);
+// Ends the process with a sentence if `is_given` is false.
+void check_switch(bool is_given);
 }  // namespace detail
 
 // The answer to one request: bytes for the codec to wrap, or an error, a refusal, or nothing. A
@@ -54,8 +56,9 @@ class Answer {
 
   // Any thread. The connection speaks `codec` after this answer. Needs Ordering::kSerial, and a
   // codec that does not decode ahead. Otherwise the client gets an error reply instead, the
-  // connection is closed, and the log says why.
+  // connection is closed, and the log says why. A null codec, or layer, ends the process.
   Answer then(std::shared_ptr<const Codec> codec) && {
+    detail::check_switch(codec != nullptr);
     rare().next_codec = std::move(codec);
     return std::move(*this);
   }
@@ -65,6 +68,7 @@ class Answer {
   // wait for that. Needs what then() needs. If the handshake fails the connection is closed. May be
   // used together with then().
   Answer then_layer(std::shared_ptr<const LayerFactory> layer) && {
+    detail::check_switch(layer != nullptr);
     rare().next_layer = std::move(layer);
     return std::move(*this);
   }

@@ -143,6 +143,8 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
            clocks.idle_armed && !life.is_callback_out() && !decoder.stands_still();
   }
   bool is_live() const { return life.is_live(); }
+  // Handlers run, or replies have not left.
+  bool is_at_work() const { return sequencer.in_flight() > 0 || running_count > 0; }
   // While our direction is to end: a reply is due that leaves before.
   bool is_reply_due_before_end() const {
     if (sequencer.in_flight() == 0) return false;

@@ -17,12 +17,13 @@ Job* Dispatcher::put_aside(Job& job) {
   if (job.run.permit == StreamPermit::kWanted && crew_->is_stream_line_full()) {
     return refuse_stream(job);
   }
-  // A session's callbacks cost nothing: on_close must come however little memory is left.
+  // Callbacks that come once cost nothing: on_close must come however little memory is left. Others
+  // are charged already (Strand).
   const size_t cost = job.run.kind == JobKind::kRequest
                           ? sizeof(Job) + BlockCache::capacity_for(job.requests.bytes().size())
                           : 0;
-  const bool affords = context_.buffers.charge(cost);
-  if (affords) job.home.charge = Charge(context_.buffers, cost);
+  const bool affords = cost == 0 || context_.buffers.charge(cost);
+  if (affords && cost > 0) job.home.charge = Charge(context_.buffers, cost);
   if (!affords || !pool_.own_requests(job)) {
     unmake(job);
     ending_.close(connection, CloseReason::kOutOfMemory);
@@ -64,8 +65,9 @@ Job* Dispatcher::find_callback(Connection& connection) {
     }
     return job;
   }
-  if (connection.is_shaking()) return nullptr;
-  if (!connection.life.is_session_open()) return make_callback(connection, JobKind::kOpen);
+  if (!connection.life.is_session_open()) {
+    return connection.is_shaking() ? nullptr : make_callback(connection, JobKind::kOpen);
+  }
   if (connection.life.is_drain_callback_due()) {
     connection.life.note_drain_callback();
     return make_callback(connection, JobKind::kDrain);

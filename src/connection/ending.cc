@@ -79,7 +79,8 @@ void Ending::fail_layers(Connection& connection, std::string_view why, bool has_
            "' is closed by a transport layer: " + std::string(why);
   });
   if (!has_words) return close(connection, CloseReason::kLayerFailed);
-  connection.life.note_drain_callback();  // there is no session that could be told
+  // Without a session there is nobody who could be told.
+  if (!connection.life.is_session_open()) connection.life.note_drain_callback();
   finish(connection, CloseReason::kLayerFailed);
 }
 
@@ -117,8 +118,7 @@ void Ending::step(Connection& connection) {
   }
   if (life.is_output_ending()) send_output_end(connection);
   while (true) {
-    const bool at_work = connection.sequencer.in_flight() > 0 || connection.running_count > 0;
-    switch (connection.life.step(at_work)) {
+    switch (connection.life.step(connection.is_at_work())) {
       case Life::Step::kFinish:
         connection.life.begin_finishing();
         break;

@@ -60,7 +60,7 @@ void Finisher::finish_callback(Connection& connection, Job& job) {
     connection.session = nullptr;
     connection.life.note_session_done();
   } else if (job.run.kind != JobKind::kEnd && job.run.kind != JobKind::kDrain) {
-    parts_.strand.finish(connection);
+    parts_.strand.finish(connection, job);
   }
 }
 
@@ -169,6 +169,8 @@ void Finisher::finish_written(Connection& connection, Job& job) {
 
 // Sent from within a handler: to its own connection, to others of this loop, to other loops.
 void Finisher::open_outbox(Job& job) {
+  Connection& connection = Connection::of(job);
+  ++connection.running_count;  // what the job has sent is a part of its work, also in an ending
   std::vector<std::unique_ptr<Mail>> all = job.outbox.take_mail();
   for (std::unique_ptr<Mail>& mail : all) {
     const ConnectionId to = static_cast<const ConnectionMail&>(*mail).id;
@@ -179,6 +181,7 @@ void Finisher::open_outbox(Job& job) {
       open(std::unique_ptr<ConnectionMail>(static_cast<ConnectionMail*>(mail.release())));
     }
   }
+  --connection.running_count;
 }
 
 void Finisher::open(std::unique_ptr<ConnectionMail> mail) {

@@ -1,6 +1,7 @@
 #include "connection/layer_chain.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "runtime/check.h"
@@ -9,6 +10,14 @@ namespace trireme { inline namespace v0 {
 namespace {
 
 constexpr size_t kScratchKept = 64 << 10;  // of a loop, between two calls
+
+std::unique_ptr<TransportLayer> make_layer(const LayerFactory& factory, std::string_view peer) {
+  std::unique_ptr<TransportLayer> layer = factory.make(peer);
+  if (layer == nullptr)
+    throw std::logic_error("make() of the layer '" + std::string(factory.name()) +
+                           "' has returned none");
+  return layer;
+}
 
 void clear(LayerOutput& out) {
   if (out.plain.capacity() > kScratchKept) out.plain = std::string();
@@ -29,7 +38,7 @@ LayerChain::LayerChain(const std::vector<std::shared_ptr<const LayerFactory>>& f
     : deadline_(deadline), budget_(budget) {
   layers_.reserve(factories.size());
   for (const auto& factory : factories) {
-    layers_.push_back({.object = factory->make(peer), .name = factory->name()});
+    layers_.push_back({.object = make_layer(*factory, peer), .name = factory->name()});
   }
 }
 
@@ -45,7 +54,7 @@ LayerChain::Received LayerChain::receive(std::string_view raw, bool ended, Scrat
 void LayerChain::add(std::shared_ptr<const LayerFactory> factory, std::string_view peer,
                      TimePoint deadline, std::string_view early, bool ended) {
   kept_.reserve(kept_.size() + 1);
-  layers_.push_back({.object = factory->make(peer), .name = factory->name()});
+  layers_.push_back({.object = make_layer(*factory, peer), .name = factory->name()});
   kept_.push_back(std::move(factory));
   early_ = early;
   waiting_ended_ = ended;

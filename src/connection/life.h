@@ -127,6 +127,11 @@ class Life {
   void mute() {
     if (phase_ == Phase::kFinishing) phase_ = Phase::kMuted;
   }
+  // What is pushed may still leave. Behind the last reply, and behind last words, nothing does: an
+  // ending would wait for ever for somebody who pushes.
+  bool takes_pushes(bool at_work) const {
+    return is_open() || (at_work && drain_ != Drain::kGoodbyeSaid);
+  }
   // The reason is a worse one than was known.
   void blame(CloseReason reason) { reason_ = reason; }
 

@@ -20,11 +20,14 @@ bool Pushes::is_about_to_switch(const Connection& connection) {
   return false;
 }
 
-void Pushes::open(std::unique_ptr<PushMail> mail) {
+// One that was deferred had come before what has ended its connection since.
+void Pushes::open(std::unique_ptr<PushMail> mail, bool was_deferred) {
   Connection* const connection = parts_.slots.find(mail->id);
-  const bool is_early =
-      connection != nullptr && (connection->is_shaking() || is_about_to_switch(*connection) ||
-                                !parts_.sender.owns_writing(*connection));
+  const bool is_late = connection != nullptr && !was_deferred &&
+                       !connection->life.takes_pushes(connection->is_at_work());
+  const bool is_early = connection != nullptr && !is_late &&
+                        (connection->is_shaking() || is_about_to_switch(*connection) ||
+                         !parts_.sender.owns_writing(*connection));
   if (is_early) {
     Connection::Rare& rare = connection->make_rare();
     Mail* const waits = mail.release();
@@ -34,7 +37,7 @@ void Pushes::open(std::unique_ptr<PushMail> mail) {
   }
   SlotRecord* record = parts_.context.roster.record(mail->id);
   if (record != nullptr) record->transit_bytes.fetch_sub(mail->size(), std::memory_order_relaxed);
-  if (connection == nullptr || connection->life.is_lingering()) return;
+  if (connection == nullptr || is_late || connection->life.is_lingering()) return;
   // Sent behind Peer::end, or behind the last answer.
   if (!connection->life.is_output_open() || connection->life.is_muted()) return;
   if (connection->clocks.silent && connection->listening->push_is_activity)
@@ -54,8 +57,11 @@ void Pushes::open(std::unique_ptr<PushMail> mail) {
 
 void Pushes::send_bytes(Connection& connection, PushMail& mail) {
   if (mail.overflow == Overflow::kLatest)
-    return parts_.sender.send_latest(connection, std::move(mail.bytes));
+    return parts_.sender.send_owned(connection, std::move(mail.bytes), true);
   if (!connection.out.empty()) return parts_.sender.queue(connection, std::move(mail.bytes));
+  // What the socket does not take of a large one keeps its place in the budget.
+  if (parts_.sender.is_too_large(mail.bytes.bytes().size()))
+    return parts_.sender.send_owned(connection, std::move(mail.bytes), false);
   parts_.sender.write(connection, mail.bytes.bytes());
   if (connection.is_live()) parts_.turn.schedule(connection);
 }
@@ -94,6 +100,7 @@ bool Pushes::make_bytes(Connection& connection, PushMail& mail, bool& closes) {
   const std::string_view body = framed.drops_body ? std::string_view{} : answer.text();
   const size_t size = framed.head.size() + body.size() + framed.tail.size();
   Buffers& buffers = parts_.context.buffers;
+  mail.charge = Charge();  // of the answer, in whose place they come
   if (!buffers.charge(size)) {
     parts_.ending.close(connection, CloseReason::kOutOfMemory);
     return false;
@@ -129,7 +136,7 @@ void Pushes::open_all(Connection& connection) {
   for (Mail* next = std::exchange(connection.rare->deferred, nullptr); next != nullptr;) {
     std::unique_ptr<PushMail> mail(static_cast<PushMail*>(next));
     next = std::exchange(mail->next, nullptr);
-    open(std::move(mail));
+    open(std::move(mail), true);
   }
 }
 

@@ -30,7 +30,7 @@ class Pushes {
   };
   explicit Pushes(const Parts& parts) : parts_(parts) {}
 
-  void open(std::unique_ptr<PushMail> mail);
+  void open(std::unique_ptr<PushMail> mail, bool was_deferred = false);
   // Bytes of the connection's own decoder, to leave as a push does. Without memory it closes.
   void send_now(Connection& connection, std::string bytes);
   // The data worker that wrote, or the handler that switches, has come home: pushes that came

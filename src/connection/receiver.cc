@@ -88,7 +88,7 @@ void Receiver::take(Connection& connection, const Completion& completion) {
   if (is_first) parts_.clocks.end_silence(connection);
   note_decoding(connection);
   const bool layered = connection.has_layers();
-  if (bytes == 0 && !layered) return connection.life.note_peer_ended();
+  if (bytes == 0 && !layered) return note_end(connection);
   if (connection.clocks.late) {
     size_t& left = connection.make_rare().late_bytes_left;
     left -= std::min(left, bytes);
@@ -342,7 +342,8 @@ void Receiver::end_turn() {
   // before this loop sleeps it looks into its mailbox once more.
   if (connection.writer != nullptr &&
       (connection.input.bytes() > 0 || connection.life.peer_ended() ||
-       connection.life.is_stopped() || connection.listening->has_session)) {
+       connection.life.is_stopped() || connection.life.is_output_ending() ||
+       connection.listening->has_session)) {
     connection.writer->direct.await();
   }
   // A job that runs may give requests back.

@@ -78,6 +78,7 @@ class Receiver {
   void take_plain(Connection& connection, const Layers::Plain& plain) REQUIRES(parts_.loop);
   void go_on(Connection& connection) REQUIRES(parts_.loop);
   void keep(Connection& connection, std::string_view received);
+  void note_end(Connection& connection);
   void note_decoding(const Connection& connection);
   bool has_no_input(const Connection& connection) const;
   Job* next_of_both(Connection& connection) REQUIRES(parts_.loop);

@@ -42,7 +42,15 @@ void Receiver::take_plain(Connection& connection, const Layers::Plain& plain) {
   } else if (!plain.bytes.empty() && !connection.input.append(parts_.input_blocks, plain.bytes)) {
     return parts_.ending.close(connection, CloseReason::kOutOfMemory);
   }
-  if (plain.peer_ended) connection.life.note_peer_ended();
+  if (plain.peer_ended) note_end(connection);
+}
+
+// The peer has ended its stream. Where that means that it is gone, requests that have not begun
+// never do: not even those that are here already.
+void Receiver::note_end(Connection& connection) {
+  connection.life.note_peer_ended();
+  if (connection.life.is_open() && connection.listening->options.half_close == HalfClose::kGone)
+    parts_.ending.close(connection, CloseReason::kPeerClosed);
 }
 
 }}  // namespace trireme

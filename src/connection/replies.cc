@@ -42,7 +42,7 @@ void Replies::answer(Connection& connection, uint64_t number, Answer answer) {
 
 // Keeps an answer whose turn has not come. False: the budget refuses, or the system.
 bool Replies::hold(Connection& connection, uint64_t number, Answer& answer) {
-  const size_t bytes = answer.text().size() + Sequencer::kHeldBytes;
+  const size_t bytes = answer.text().size() + answer.head().size() + Sequencer::kHeldBytes;
   if (!context_.buffers.charge(bytes)) return false;
   Charge charge(context_.buffers, bytes);
   return with_memory(

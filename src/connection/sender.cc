@@ -129,13 +129,14 @@ void Sender::keep_unsent(Connection& connection, const std::array<std::string_vi
   after_write(connection);
 }
 
-void Sender::send_latest(Connection& connection, ChargedBytes bytes) {
+void Sender::send_owned(Connection& connection, ChargedBytes bytes, bool latest) {
   loop_.assume_held();
   settle(connection);
   if (!connection.is_live()) return;
   if (connection.has_layers()) {
     // Bytes of a layer cannot be dropped: the newest value waits in front of it.
-    if (!connection.out.empty()) return connection.rare->layers->keep_latest(std::move(bytes));
+    if (latest && !connection.out.empty())
+      return connection.rare->layers->keep_latest(std::move(bytes));
     return send_through(connection, {bytes.bytes()});
   }
   Sent result;
@@ -146,10 +147,10 @@ void Sender::send_latest(Connection& connection, ChargedBytes bytes) {
     if (!all.empty()) result = send_settled(connection, {&piece, 1});
     if (result.error != 0 && !note_failure(connection, result.error)) return;
     if (result.bytes > 0) connection.note_sent(loop_.now());
-  } else {
+  } else if (latest) {
     connection.out.drop_latest();
   }
-  if (!connection.out.append(std::move(bytes), result.bytes, true)) {
+  if (!connection.out.append(std::move(bytes), result.bytes, latest)) {
     return ending_.close(connection, CloseReason::kOutOfMemory);
   }
   if (was_empty) connection.out.note_progress(loop_.now());
@@ -160,7 +161,7 @@ void Sender::send_latest(Connection& connection, ChargedBytes bytes) {
 void Sender::queue(Connection& connection, ChargedBytes bytes) {
   loop_.assume_held();
   if (connection.has_layers()) return send_through(connection, {bytes.bytes()});
-  if (!connection.out.append(std::move(bytes), 0, false)) {
+  if (!connection.out.append_push(context_.buffers, std::move(bytes))) {
     return ending_.close(connection, CloseReason::kOutOfMemory);
   }
   after_write(connection);

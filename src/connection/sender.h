@@ -63,9 +63,11 @@ class Sender {
   // The same for one piece, where nothing waits. False: a part of it waits now, or the connection
   // is closed.
   bool send_alone(Connection& connection, std::string_view bytes, Answer* owner);
-  // A push of the policy `latest`, with nothing gathered. Not gathered with others: of bytes that
-  // have not begun to leave, a newer value takes the place.
-  void send_latest(Connection& connection, ChargedBytes bytes);
+  // A push with nothing gathered, and not gathered with others. What must wait is moved. `latest`:
+  // of bytes that have not begun to leave, a newer value takes the place.
+  void send_owned(Connection& connection, ChargedBytes bytes, bool latest);
+  // It cannot be gathered.
+  bool is_too_large(size_t bytes) const { return bytes > gather_.capacity(); }
   // Behind what waits already.
   void queue(Connection& connection, ChargedBytes bytes);
 

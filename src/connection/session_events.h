@@ -52,9 +52,11 @@ struct SessionEvents : Timer {  // armed for the first of `timers`
   Connection& connection;
   SessionTimers timers;
   bool wants_room = false;  // somebody got kFull, and on_writable has not been called since
-  TimePoint look_for_room_at = kNever;  // when no event of this connection will tell
-  bool is_out = false;    // a job of these runs beside requests: the session is concurrent
-  bool had_turn = false;  // one of these was the last to run: a request goes first
+  // The byte budget was used up, and no event tells when it is not: there is no room before that.
+  TimePoint look_again_at = kNever;
+  bool is_out = false;         // a job of these runs beside requests: the session is concurrent
+  bool had_turn = false;       // one of these was the last to run: a request goes first
+  bool room_had_turn = false;  // the last of them was on_writable: timers and calls go first
 
  private:
   Mail* first_call_ = nullptr;  // owned, by Mail::next

@@ -34,7 +34,8 @@ void Strand::open(std::unique_ptr<ConnectionMail> mail) {
     return;
   }
   if (mail->kind == kMailRoom) {
-    if (connection != nullptr) return want_room(*connection);
+    if (connection != nullptr)
+      return want_room(*connection, static_cast<const RoomMail&>(*mail).of_budget);
     return parts_.context.roster.record(mail->id)->asked_room.store(false,
                                                                     std::memory_order_relaxed);
   }
@@ -69,32 +70,39 @@ void Strand::add_call(Connection& connection, std::unique_ptr<CallMail> mail) {
   parts_.turn.schedule(connection);
 }
 
-void Strand::want_room(Connection& connection) {
+void Strand::want_room(Connection& connection, bool of_budget) {
   if (!with_memory([&] { events_of(connection); }))
     return parts_.ending.close(connection, CloseReason::kOutOfMemory);
-  connection.events()->wants_room = true;
+  SessionEvents& events = *connection.events();
+  events.wants_room = true;
+  if (of_budget) look_again_later(events);
   parts_.turn.schedule(connection);
+}
+
+// Nobody tells when the byte budget has room, and there may be room at once for all but the push
+// that was refused: on_writable, which would send it again, must not spin.
+void Strand::look_again_later(SessionEvents& events) {
+  events.look_again_at = time_after(parts_.loop.now(), kRetryMemory);
+  arm(events);
 }
 
 // Somebody waits for room, and there is some. Bytes that leave are an event of this connection; if
 // it is the byte budget that is used up, only looking tells.
 bool Strand::finds_room(Connection& connection) {
   SessionEvents& events = *connection.events();
-  events.look_for_room_at = kNever;
-  if (!events.wants_room) return false;
+  if (!events.wants_room || events.look_again_at != kNever) return false;
   const Limits& limits = connection.listening->options.limits;
   const size_t unsent = connection.out.bytes();
   const uint64_t transit = record(connection).transit_bytes.load(std::memory_order_relaxed);
   if (unsent > limits.write_bytes_low || unsent + transit > limits.write_bytes_high) return false;
   if (!parts_.context.buffers.nearly_full()) return true;
-  events.look_for_room_at = time_after(parts_.loop.now(), kRetryMemory);
-  arm(events);
+  look_again_later(events);
   return false;
 }
 
 // For the first of its timers. What is due already is found when the connection is at hand.
 void Strand::arm(SessionEvents& events) {
-  const TimePoint next = std::min(events.timers.next(), events.look_for_room_at);
+  const TimePoint next = std::min(events.timers.next(), events.look_again_at);
   if (next == kNever) return parts_.loop.timers().cancel(events);
   parts_.loop.timers().arm(events, next);
 }
@@ -114,19 +122,30 @@ Job* Strand::make(Connection& connection) {
   parts_.loop.assume_held();
   SessionEvents& events = *connection.events();
   if (!may_run(connection)) return nullptr;
-  const bool has_room = finds_room(connection);
-  if (!has_room && !events.is_due(parts_.loop.now())) return nullptr;
+  if (events.look_again_at <= parts_.loop.now()) {
+    events.look_again_at = kNever;
+    arm(events);  // one timer serves this time and those of the session
+  }
+  const bool is_due = events.is_due(parts_.loop.now());
+  const bool has_room = !(events.room_had_turn && is_due) && finds_room(connection);
+  if (!has_room && !is_due) return nullptr;
   if (!parts_.turn.count_frame()) return nullptr;
-  std::optional<uint64_t> tag;
-  if (!has_room) tag = events.timers.take_due(parts_.loop.now());
-  const JobKind kind = has_room ? JobKind::kWritable : tag ? JobKind::kTimer : JobKind::kCall;
-  Job* const job = parts_.dispatcher.make(connection, kind);
+  Job* const job = parts_.dispatcher.make(connection, JobKind::kCall);
   if (job == nullptr) {
-    if (tag) record(connection).timers.give_back();
     parts_.ending.close(connection, CloseReason::kOutOfMemory);
     return nullptr;
   }
+  if (!charge(*job)) {
+    parts_.dispatcher.unmake(*job);
+    connection.life.note_callback_out(false);
+    look_again_later(events);
+    return nullptr;
+  }
+  std::optional<uint64_t> tag;
+  if (!has_room) tag = events.timers.take_due(parts_.loop.now());
+  job->run.kind = has_room ? JobKind::kWritable : tag ? JobKind::kTimer : JobKind::kCall;
   events.had_turn = true;
+  events.room_had_turn = has_room;
   if (tag) {
     job->event.tag = *tag;
     record(connection).timers.give_back();
@@ -145,7 +164,18 @@ Job* Strand::make(Connection& connection) {
   return job;
 }
 
-void Strand::finish(Connection& connection) {
+// False: there is no room for one more that may wait for a data worker.
+bool Strand::charge(Job& job) {
+  Buffers& buffers = parts_.context.buffers;
+  if (buffers.charge(sizeof(Job))) {
+    job.home.charge = Charge(buffers, sizeof(Job));
+    return true;
+  }
+  return !std::exchange(has_uncharged_, true);
+}
+
+void Strand::finish(Connection& connection, Job& job) {
+  if (!job.home.charge) has_uncharged_ = false;
   SessionEvents* const events = connection.events();
   if (events == nullptr) return;
   events->is_out = false;

@@ -8,7 +8,9 @@
 //    outstanding, and beside requests if these may run side by side (kPipelined, kUnordered).
 // 2. Requests and events take turns, so that neither keeps the other from running.
 // 3. As long as the connection is open, or replies are due; then nothing is left to be said.
-// 4. Of one connection they count among the frames of a turn: others have their turn, too.
+// 4. They may become due for all connections at once, so their jobs are charged to the budget. When
+//    it is used up they come one at a time, in each loop: a timer may be what makes room.
+// 5. Of one connection they count among the frames of a turn: others have their turn, too.
 #pragma once
 
 #include <memory>
@@ -54,15 +56,17 @@ class Strand {
     return connection.events() == nullptr ? nullptr : make(connection);
   }
   // The job of an event is finished.
-  void finish(Connection& connection);
+  void finish(Connection& connection, Job& job);
   // The connection is closed: of its timers none will be told, and no call starts.
   void stop(Connection& connection);
 
  private:
   Job* make(Connection& connection);
+  [[nodiscard]] bool charge(Job& job);
   bool may_run(const Connection& connection) const;
   bool finds_room(Connection& connection) REQUIRES(parts_.loop);
-  void want_room(Connection& connection);
+  void want_room(Connection& connection, bool of_budget) REQUIRES(parts_.loop);
+  void look_again_later(SessionEvents& events) REQUIRES(parts_.loop);
   void set_timer(Connection& connection, const TimerMail& mail) REQUIRES(parts_.loop);
   void add_call(Connection& connection, std::unique_ptr<CallMail> mail);
   void arm(SessionEvents& events) REQUIRES(parts_.loop);
@@ -70,6 +74,7 @@ class Strand {
   SlotRecord& record(const Connection& connection) const;
 
   const Parts parts_;
+  bool has_uncharged_ = false;  // a job of an event that found no room in the budget
 };
 
 }}  // namespace trireme

@@ -49,6 +49,28 @@ bool WriteQueue::append(ChargedBytes bytes, size_t skip, bool latest) {
   return true;
 }
 
+bool WriteQueue::append_push(Buffers& budget, ChargedBytes bytes) {
+  const std::string& text = bytes.bytes();
+  if (text.empty()) return true;
+  const auto has_room = [&] {
+    if (state_ == nullptr || state_->chunks.size() == state_->first) return false;
+    const Chunk& last = state_->chunks.back();
+    return last.block && last.block.capacity() - last.end >= text.size();
+  };
+  if (text.size() <= kSmallPush && !has_room()) {
+    Chunk chunk;
+    chunk.block = budget.make(kPushBlockBytes);
+    const bool is_made = static_cast<bool>(chunk.block);
+    if (is_made && !with_memory([&] { state().chunks.push_back(std::move(chunk)); })) return false;
+  }
+  if (text.size() > kSmallPush || !has_room()) return append(std::move(bytes), 0, false);
+  Chunk& last = state_->chunks.back();
+  std::memcpy(last.block.data() + last.end, text.data(), text.size());
+  last.end += text.size();
+  state_->bytes += text.size();
+  return true;
+}
+
 bool WriteQueue::prepend(Buffers& budget, std::span<const char> bytes) {
   if (bytes.empty()) return true;
   Chunk chunk;

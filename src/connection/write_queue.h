@@ -28,6 +28,9 @@ class WriteQueue {
   // Takes `bytes`, of which the first `skip` have left already. `latest`: may be dropped by
   // drop_latest. False when the system has no memory.
   [[nodiscard]] bool append(ChargedBytes bytes, size_t skip, bool latest);
+  // The same of a push: small ones are copied behind each other, for they would cost several times
+  // their bytes.
+  [[nodiscard]] bool append_push(Buffers& budget, ChargedBytes bytes);
   // Copies `bytes` in front of what is there. False when the budget refuses, or the system.
   [[nodiscard]] bool prepend(Buffers& budget, std::span<const char> bytes);
   // Drops chunks that were appended as `latest` and of which nothing has left.
@@ -65,6 +68,8 @@ class WriteQueue {
     const char* data() const { return block ? block.data() : owned.bytes().data(); }
   };
   static constexpr size_t kBlockBytes = 16 << 10;
+  static constexpr size_t kSmallPush = 512;
+  static constexpr size_t kPushBlockBytes = 4 << 10;
 
   struct State {
     std::vector<Chunk> chunks;

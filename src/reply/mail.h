@@ -3,6 +3,7 @@
 // Step 5, and the seams between threads. Thread: made by any, opened by the holder of the loop.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,9 @@ class ChargedBytes {
   // `budget` was charged with bytes.size() before.
   ChargedBytes(std::string bytes, Buffers& budget)
       : bytes_(std::move(bytes)), charge_(budget, bytes_.size()) {}
+  // `charge`: of the bytes, and of what carries them.
+  ChargedBytes(std::string bytes, Charge charge)
+      : bytes_(std::move(bytes)), charge_(std::move(charge)) {}
 
   const std::string& bytes() const { return bytes_; }
 
@@ -56,6 +60,14 @@ struct PushMail final : ConnectionMail {
         answer(std::move(given)),
         charge(std::move(of_answer)) {}
 
+  // What a push of these bytes holds until it has left: for small ones the mail is most of it, and
+  // room that a string keeps costs as much as bytes do.
+  static size_t cost_of(const std::string& bytes) {
+    return sizeof(PushMail) + std::max(bytes.size(), bytes.capacity());
+  }
+  static size_t cost_of(const Answer& answer) {
+    return sizeof(PushMail) + answer.text().size() + answer.head().size();
+  }
   // What is counted as on its way.
   size_t size() const { return answer ? answer->text().size() : bytes.bytes().size(); }
 
@@ -73,9 +85,11 @@ struct EndMail final : ConnectionMail {
   explicit EndMail(ConnectionId to) : ConnectionMail(kMailEnd, to) {}
 };
 
-// Somebody waits for room in the write queue.
+// Somebody waits for room: in the write queue, or in the byte budget.
 struct RoomMail final : ConnectionMail {
-  explicit RoomMail(ConnectionId to) : ConnectionMail(kMailRoom, to) {}
+  RoomMail(ConnectionId to, bool lacks_memory)
+      : ConnectionMail(kMailRoom, to), of_budget(lacks_memory) {}
+  bool of_budget;
 };
 
 // A handler has made room for more of the body that it reads.

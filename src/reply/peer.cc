@@ -27,18 +27,18 @@ namespace {
 }
 
 // The session of that connection will be told when there is room. Asked once until then.
-SendResult ask_room(ServerContext& context, ConnectionId id, SlotRecord& record) {
+SendResult ask_room(ServerContext& context, ConnectionId id, SlotRecord& record, bool of_budget) {
   if (context.roster.listener(record).session.has_on_writable &&
       !record.asked_room.exchange(true, std::memory_order_relaxed)) {
-    std::unique_ptr<Mail> mail(new (std::nothrow) RoomMail(id));
+    std::unique_ptr<Mail> mail(new (std::nothrow) RoomMail(id, of_budget));
     if (!send_mail(context, id, std::move(mail)))
       record.asked_room.store(false, std::memory_order_relaxed);  // the next one asks
   }
   return SendResult::kFull;
 }
 
-// Charges `size` bytes for a push. If that may not be: why.
-std::optional<SendResult> may_send(ServerContext* context, ConnectionId id, size_t size,
+// Charges `cost` bytes for a push. If that may not be: why.
+std::optional<SendResult> may_send(ServerContext* context, ConnectionId id, size_t cost,
                                    Overflow overflow) {
   if (context == nullptr) return SendResult::kClosed;
   if (!context->roster.connected(id)) {
@@ -50,9 +50,9 @@ std::optional<SendResult> may_send(ServerContext* context, ConnectionId id, size
     const uint64_t unsent = uint64_t{record.unsent_bytes.load(std::memory_order_relaxed)} +
                             record.transit_bytes.load(std::memory_order_relaxed);
     if (unsent > context->roster.listener(record).write_bytes_high)
-      return ask_room(*context, id, record);
+      return ask_room(*context, id, record, false);
   }
-  if (!context->buffers.charge(size)) return ask_room(*context, id, record);
+  if (!context->buffers.charge(cost)) return ask_room(*context, id, record, true);
   return {};
 }
 
@@ -63,28 +63,36 @@ SendResult send_push(ServerContext& context, ConnectionId id, size_t size,
   record.transit_bytes.fetch_add(size, std::memory_order_relaxed);
   if (send_mail(context, id, std::move(mail))) return SendResult::kQueued;
   record.transit_bytes.fetch_sub(size, std::memory_order_relaxed);
-  return ask_room(context, id, record);
+  return ask_room(context, id, record, true);
 }
 
 }  // namespace
 
+void detail::check_switch(bool is_given) {
+  CHECK(is_given,
+        "then() needs a codec, then_layer() a layer: without one the connection would go on as it "
+        "is");
+}
+
 SendResult Peer::send(std::string bytes, Overflow overflow) const {
   ServerContext* const context = context_.get();
   const size_t size = bytes.size();
-  if (const auto refused = may_send(context, id_, size, overflow)) return *refused;
-  ChargedBytes charged(std::move(bytes), context->buffers);
+  const size_t cost = PushMail::cost_of(bytes);
+  if (const auto refused = may_send(context, id_, cost, overflow)) return *refused;
+  ChargedBytes charged(std::move(bytes), Charge(context->buffers, cost));
   std::unique_ptr<Mail> mail(new (std::nothrow) PushMail(id_, std::move(charged), overflow));
   return send_push(*context, id_, size, std::move(mail));
 }
 
 SendResult Peer::push(Answer answer, Overflow overflow) const {
-  CHECK(answer.next_codec() == nullptr && !answer.closes(),
-        "an answer with then() or close_after() cannot be pushed");
+  CHECK(!answer.switches() && !answer.closes(),
+        "an answer with then(), then_layer() or close_after() cannot be pushed");
   if (answer.kind() == Answer::Kind::kNone) return SendResult::kQueued;
   ServerContext* const context = context_.get();
   const size_t size = answer.text().size();
-  if (const auto refused = may_send(context, id_, size, overflow)) return *refused;
-  Charge charge(context->buffers, size);
+  const size_t cost = PushMail::cost_of(answer);
+  if (const auto refused = may_send(context, id_, cost, overflow)) return *refused;
+  Charge charge(context->buffers, cost);
   if (!with_memory([&] { answer = std::move(answer).with_copy(); })) return SendResult::kFull;
   std::unique_ptr<Mail> mail(new (std::nothrow)
                                  PushMail(id_, std::move(answer), std::move(charge), overflow));

@@ -3,15 +3,19 @@
 // requests overlap it is refused.
 // Method: a layer that changes every byte, by a job and without one, on every driver and wherever
 // handlers run; one client that sends all at once.
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "support/client.h"
 #include "support/knock_layer.h"
 #include "support/test_server.h"
+#include "support/wait.h"
+#include "trireme/blocking.h"
 
 namespace {
 
@@ -163,6 +167,74 @@ TEST_P(StartLayerTest, IsRefusedWhereRequestsOverlap) {
   Client client(server.url());
   EXPECT_EQ(client.converse("START\nmore\n", true).substr(0, 13), "ERR internal\n");
   EXPECT_TRUE(server.says("then_layer"));
+}
+
+class NoneFactory final : public tr::LayerFactory {
+ public:
+  std::string_view name() const override { return "none"; }
+  std::unique_ptr<tr::TransportLayer> make(std::string_view) const override { return nullptr; }
+};
+
+TEST_P(StartLayerTest, AFactoryThatMakesNoneCostsItsConnection) {
+  const Factory none = std::make_shared<NoneFactory>();
+  TestServer server(options());
+  server.listen(handler(none));
+  server.listen(handler(none), {.layers = {none}});
+  server.start();
+  Client client(server.url());
+  EXPECT_EQ(client.converse("START\nmore\n", true), "go ahead\n");
+  Client other(server.server().urls()[2]);
+  EXPECT_EQ(other.converse("x\n"), "");
+  EXPECT_TRUE(wait_until([&] { return server.closed(tr::CloseReason::kLayerFailed) == 2; }));
+  EXPECT_TRUE(server.says("make() of the layer 'none' has returned none"));
+}
+
+struct DrainedMember {
+  struct Books {
+    Factory layer;
+    std::atomic<int> drains{0}, closes{0};
+    std::mutex mutex{};
+    tr::Peer peer{};
+  };
+  DrainedMember(tr::Peer mine, Books& all) : books(all) {
+    const std::lock_guard lock(books.mutex);
+    books.peer = std::move(mine);
+  }
+  tr::Answer on_request(const tr::Request&) const {
+    tr::wait_for(std::chrono::hours(1));  // for the drain
+    return tr::Answer("go ahead").then_layer(books.layer);
+  }
+  void on_drain() const { ++books.drains; }
+  void on_close(tr::CloseReason) const { ++books.closes; }
+  Books& books;
+};
+
+// A drain begins while the handler runs: on_drain is due when the handshake begins.
+TEST_P(StartLayerTest, ADrainBesideTheHandshakeIsTold) {
+  if (GetParam().dispatch == tr::Dispatch::kInline) return;  // the loop hears of the drain later
+  for (const bool closes : {true, false}) {
+    DrainedMember::Books books{.layer = factories()[0]};
+    TestServer server(options());
+    server.serve<DrainedMember>({}, books);
+    server.start();
+    Client client(server.url());
+    ASSERT_TRUE(client.send("START\n"));
+    ASSERT_TRUE(wait_until([&] { return server.stats().requests == 1; }));
+    std::thread drain([&] { EXPECT_TRUE(server.drain().empty()); });
+    EXPECT_EQ(client.line(), "go ahead");
+    if (closes) {
+      const std::lock_guard lock(books.mutex);
+      books.peer.close();
+    } else {
+      ASSERT_TRUE(client.send("nobody"));  // is refused with words
+    }
+    EXPECT_EQ(client.receive_all(), closes ? "" : kRefusal);
+    client.close();
+    drain.join();
+    EXPECT_EQ(books.drains, 1);
+    EXPECT_EQ(books.closes, 1);
+    EXPECT_EQ(server.closed(tr::CloseReason::kDrainCut), 0u);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, StartLayerTest, ::testing::ValuesIn(support::every_setup()),

@@ -21,15 +21,16 @@ class FullSocket {
  public:
   using MakeDriver = std::unique_ptr<Driver> (*)(Kernel&, Buffers&, LoopCounters&);
 
-  explicit FullSocket(MakeDriver make_driver) {
+  explicit FullSocket(MakeDriver make_driver, size_t budget = kBudgetStandard) {
     auto listening = std::make_unique<Listening>();
     listening->codec = lines();
     listening->service = std::make_shared<detail::HandlerService<Answer (*)(const Request&)>>(
         [](const Request&) -> Answer { return "answer"; });
+    listening->options.limits.write_bytes_high = budget;
     listening->prepare(Dispatch::kInline);
     listenings_.push_back(std::move(listening));
-    context_ =
-        ContextRef(new ServerContext(real_platform(), {.dispatch = Dispatch::kInline}, 1, 4));
+    context_ = ContextRef(new ServerContext(
+        real_platform(), {.dispatch = Dispatch::kInline, .buffer_bytes_max = budget}, 1, 4));
     EventLoop& loop = context().loop(0);
     loop.use_driver(make_driver(real_platform().kernel, context().buffers, loop.counters));
     worker_ = std::make_unique<IoWorker>(context(), 0, listenings_);
@@ -57,6 +58,20 @@ class FullSocket {
     ::close(client_);
   }
 
+  const Peer& peer() const { return peer_; }
+  int64_t bytes_charged() { return context().buffers.bytes_now(); }
+  // The stream of the server ends, with nothing in front of that.
+  bool ends() {
+    const TimePoint deadline = real_platform().clock.now() + std::chrono::seconds(5);
+    char byte = 0;
+    ssize_t bytes = -1;
+    while (bytes < 0 && real_platform().clock.now() < deadline) {
+      turn();
+      bytes = ::recv(client_, &byte, 1, 0);
+    }
+    return bytes == 0;
+  }
+  void turn() { worker_->turn_until_idle(); }
   // `apart`: the loop turns between two pushes.
   void push(std::string bytes, Overflow overflow, bool apart) {
     EXPECT_EQ(peer_.send(std::move(bytes), overflow), SendResult::kQueued);
@@ -81,7 +96,6 @@ class FullSocket {
 
  private:
   ServerContext& context() { return *context_.get(); }
-  void turn() { worker_->turn_until_idle(); }
 
   std::vector<std::unique_ptr<Listening>> listenings_;
   ContextRef context_;

@@ -118,6 +118,7 @@ class Charge {
     std::swap(bytes_, other.bytes_);
     return *this;
   }
+  explicit operator bool() const { return bytes_ > 0; }
   ~Charge() {
     if (bytes_ > 0) budget_->discharge(bytes_);
   }

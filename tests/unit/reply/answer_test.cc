@@ -8,6 +8,7 @@
 #include <string>
 #include <type_traits>
 
+#include "support/knock_layer.h"
 #include "trireme/testing/conversation.h"
 
 namespace trireme { inline namespace v0 { namespace {
@@ -54,6 +55,15 @@ TEST(AnswerBytes, APartOfTheRequestMayBeBorrowed) {
       lines(), [](const Request& request) -> Answer { return borrow(request.text().substr(1)); });
   const std::string large(5'000, 'x');
   EXPECT_EQ(talk.say("abc\n-" + large + "\n"), "bc\n" + large + "\n");
+}
+
+// In silence the connection would go on in plain text.
+TEST(AnswerParts, ASwitchNeedsWhatItSwitchesTo) {
+  EXPECT_DEATH((void)Answer("220").then_layer(nullptr), "then_layer\\(\\) a layer");
+  EXPECT_DEATH((void)Answer("220").then(nullptr), "needs a codec");
+  EXPECT_DEATH((void)Peer().push(Answer("x").then(lines())), "cannot be pushed");
+  EXPECT_DEATH((void)Peer().push(Answer("x").then_layer(std::make_shared<support::KnockFactory>())),
+               "cannot be pushed");
 }
 
 TEST(AnswerParts, AreTold) {
