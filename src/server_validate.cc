@@ -42,8 +42,7 @@ const char* wrong_amount(const Limits& limits) {
     return "in_flight_max must be 1 to 65536";
   if (limits.body_bytes_ahead_max == 0 || limits.body_bytes_ahead_max > kConnectionBytesMax)
     return "body_bytes_ahead_max must be 1 byte to 1 GiB";
-  if (limits.stream_rate_min > kConnectionBytesMax)
-    return "stream_rate_min must not be over 1 GiB";
+  if (limits.stream_rate_min > kConnectionBytesMax) return "stream_rate_min must not be over 1 GiB";
   if (limits.timers_max > kTimersMax) return "timers_max must be 0 to 250";
   if (limits.calls_max > kCallsMax) return "calls_max must be 0 to 65535";
   return nullptr;
@@ -154,7 +153,9 @@ namespace {
 // A wait for a client needs the loop that its handler would keep.
 Result<Done> validate_streams(const Listening& listening, Dispatch of_server) {
   if (listening.options.dispatch.value_or(of_server) != Dispatch::kInline) return Done{};
-  if (!listening.options.streams && !listening.codec->marks_streams()) return Done{};
+  const bool takes_parts = listening.has_session && listening.service->session().has_on_body;
+  const bool waits = listening.codec->marks_streams() && !takes_parts;
+  if (!listening.options.streams && !waits) return Done{};
   return usage("cannot serve '" + listening.url +
                "' with Dispatch::kInline: its handlers wait on streams, and the loop that they "
                "would keep is the one that brings the bytes; choose kAdaptive or kWorkers");

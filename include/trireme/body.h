@@ -22,6 +22,13 @@ enum class BodyFailure : uint8_t {
   kDisk,      // the file that it was gathered in cannot be read
 };
 
+// What the on_body of a session is told.
+struct BodyPart {
+  std::span<const char> bytes{};             // borrowed for the call; may be empty
+  bool ends = false;                         // that was all
+  BodyFailure failure = BodyFailure::kNone;  // else: no more will come
+};
+
 namespace detail {
 
 // Where a body comes from. For the server.

@@ -17,9 +17,10 @@
 //   void on_timer(uint64_t tag);                 // a timer that Peer::after has set is due
 //   void on_end();                               // the client has ended its direction
 //   void on_writable();                          // there is room again, after a kFull
-//   void on_drain();                             // say goodbye: the server drains
-//   void on_close(CloseReason reason);           // the last call; then it is destroyed
-//   static constexpr bool concurrent = true;
+//   void on_body(const BodyPart& part);          // the next part of a request that is read in
+//   parts void on_drain();                             // say goodbye: the server drains void
+//   on_close(CloseReason reason);           // the last call; then it is destroyed static constexpr
+//   bool concurrent = true;
 //
 // Thread: the holder of the loop that was lent, or a data worker. Either form may block and may
 // throw: an exception becomes the codec's error reply, a counter, and a line in the log.

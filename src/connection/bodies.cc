@@ -6,7 +6,9 @@
 
 #include "connection/clocks.h"
 #include "connection/ending.h"
+#include "connection/strand.h"
 #include "handling/body_pipe.h"
+#include "handling/body_relay.h"
 #include "handling/gathered_body.h"
 #include "runtime/memory/scarce.h"
 
@@ -58,13 +60,19 @@ bool Bodies::take(Connection& connection, CodecState::Found& found) {
 
 bool Bodies::begin(Connection& connection, CodecState::Found& found) {
   CodecState::Incoming& incoming = connection.codec_state()->incoming;
-  const bool gathers = !handlers_wait_ || found.frame.body == BodyMode::kGathered ||
-                       connection.listening->dispatch == Dispatch::kInline;
+  const bool relays =
+      found.frame.body == BodyMode::kStreamed && connection.listening->has_on_body();
+  const bool gathers = !relays && (!handlers_wait_ || found.frame.body == BodyMode::kGathered ||
+                                   connection.listening->dispatch == Dispatch::kInline);
+  const size_t room = connection.listening->options.limits.body_bytes_ahead_max;
   const bool begun = with_memory([&] {
-    if (gathers) {
+    if (relays) {
+      auto relay = std::make_shared<BodyRelay>(parts_.context, room);
+      found.body = relay;
+      parts_.strand.relay(connection, std::move(relay));
+    } else if (gathers) {
       found.body = std::make_shared<GatheredBody>(parts_.context);
     } else {
-      const size_t room = connection.listening->options.limits.body_bytes_ahead_max;
       found.body = std::make_shared<BodyPipe>(parts_.context, connection.id, room);
     }
     incoming = {};

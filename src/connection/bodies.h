@@ -14,6 +14,7 @@ namespace trireme { inline namespace v0 {
 
 class Clocks;
 class Ending;
+class Strand;
 
 class Bodies {
  public:
@@ -23,6 +24,7 @@ class Bodies {
     Turn& turn;
     Ending& ending;
     Clocks& clocks;
+    Strand& strand;
   };
   explicit Bodies(const Parts& parts) : parts_(parts) {}
 
@@ -38,10 +40,13 @@ class Bodies {
   [[nodiscard]] bool take(Connection& connection, CodecState::Found& found);
   // A request whose body has been gathered. False: there is none.
   static bool take_whole(Connection& connection, CodecState::Found& found);
-  // Nothing is to be decoded until there is room for it; that comes as a kMailBody.
+  // Nothing is to be decoded until there is room for it; that comes as a kMailBody, or with the end
+  // of the job that brings a part to the session. The parts of one body come before the next.
   static bool awaits_room(const Connection& connection) {
     const CodecState* const state = connection.codec_state();
-    return state != nullptr && state->has_body() && state->incoming.body->awaits_room();
+    if (state == nullptr) return false;
+    if (state->has_body()) return state->incoming.body->awaits_room();
+    return connection.events() != nullptr && connection.events()->body != nullptr;
   }
 
  private:

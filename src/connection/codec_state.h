@@ -80,11 +80,9 @@ struct CodecState {
     incoming.body->fail(why);
     incoming = {};
   }
-  // The handler of its request has returned, or will not start: the rest is thrown away.
-  void abandon_body(const detail::BodySource& body) {
-    if (incoming.body.get() != &body) return;
-    incoming.body->abandon();
-    incoming.is_abandoned = true;
+  // Nobody reads this one any more: the rest is thrown away.
+  void abandon(const IncomingBody& body) {
+    if (incoming.body.get() == &body) incoming.is_abandoned = true;
   }
   // Nothing of what was decoded until now goes on: a new decoder begins with the next byte.
   void begin_anew() {

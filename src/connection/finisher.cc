@@ -70,10 +70,8 @@ void Finisher::finish_requests(Connection& connection, Job& job) {
   if (job.home.on_data_worker) parts_.out.forget(job);
   if (OpenRequests::Entry* entry = Replies::find(connection, job.requests.number))
     entry->job = nullptr;
-  if (job.requests.has_attached && job.requests.attached.body != nullptr &&
-      connection.codec_state() != nullptr) {
-    connection.codec_state()->abandon_body(*job.requests.attached.body);
-  }
+  if (job.requests.has_attached && job.requests.attached.body != nullptr)
+    finish_body(connection, job);
   if (job.is_unstarted()) return finish_unstarted(connection, job);
   if (job.cancellation.missed_deadline() && connection.is_live() &&
       Replies::is_open(connection, job.requests.number)) {
@@ -133,6 +131,14 @@ void Finisher::finish_unstarted(Connection& connection, Job& job) {
   }
   if (job.run.permit == StreamPermit::kRefused) return refuse_all(connection, job);
   parts_.replies.expire(connection, job.requests.number);
+}
+
+// Its handler reads no more; nor does its session, if that has never seen the request.
+void Finisher::finish_body(Connection& connection, Job& job) {
+  auto& body = static_cast<IncomingBody&>(*job.requests.attached.body);
+  if (body.abandon(!job.is_unstarted())) return;
+  if (connection.codec_state() != nullptr) connection.codec_state()->abandon(body);
+  parts_.strand.forget_body(connection, body);
 }
 
 void Finisher::refuse_all(Connection& connection, const Job& job) {

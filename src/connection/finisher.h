@@ -89,6 +89,7 @@ class Finisher {
   void finish_callback(Connection& connection, Job& job);
   void finish_switch(Connection& connection, Job& job);
   void finish_requests(Connection& connection, Job& job);
+  void finish_body(Connection& connection, Job& job);
   void finish_unstarted(Connection& connection, Job& job);
   void refuse_all(Connection& connection, const Job& job);
   void finish_written(Connection& connection, Job& job);

@@ -75,6 +75,8 @@ struct Listening {
             .calls_max = static_cast<uint16_t>(limits.calls_max),
             .timers_max = static_cast<uint8_t>(limits.timers_max)};
   }
+  // Of its sessions: parts of bodies go there.
+  bool has_on_body() const { return has_session && service->session().has_on_body; }
   bool has_layers() const { return !layers.empty(); }
   bool has_deadline() const { return options.handler_time_max > Duration(0); }
   // With has_deadline(). Of a request that was read then.

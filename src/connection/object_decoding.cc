@@ -148,7 +148,8 @@ Job* ObjectDecoding::make_request(Connection& connection, Found& found) {
   if (found.body != nullptr) found.body->read_by(*job);
   attached.body = std::move(found.body);
   requests.has_attached = true;
-  const bool may_wait = frame.streams || frame.body == BodyMode::kStreamed;
+  const bool reads = frame.body == BodyMode::kStreamed && !connection.listening->has_on_body();
+  const bool may_wait = frame.streams || reads;
   if (may_wait && connection.listening->dispatch != Dispatch::kInline)
     job->run.permit = StreamPermit::kWanted;
   const bool is_owned = !attached.owned.empty();

@@ -19,6 +19,7 @@ class Ending;
 class Pushes;
 class Receiver;
 class Replies;
+class Strand;
 
 class ObjectDecoding {
  public:
@@ -31,10 +32,12 @@ class ObjectDecoding {
     Replies& replies;
     Ending& ending;
     Clocks& clocks;
+    Strand& strand;
     Receiver& receiver;
   };
   explicit ObjectDecoding(const Parts& parts)
-      : parts_(parts), bodies_({parts.context, parts.turn, parts.ending, parts.clocks}) {}
+      : parts_(parts),
+        bodies_({parts.context, parts.turn, parts.ending, parts.clocks, parts.strand}) {}
 
   // Before start(). There are other threads than the holder's.
   void let_handlers_wait() { bodies_.let_handlers_wait(); }

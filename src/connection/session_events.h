@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "connection/session_timers.h"
+#include "handling/body_relay.h"
 #include "reply/mail.h"
 #include "runtime/timer_wheel.h"
 
@@ -46,11 +47,15 @@ struct SessionEvents : Timer {  // armed for the first of `timers`
     return CallList(std::exchange(first_call_, nullptr));
   }
 
-  bool is_due(TimePoint now) const { return has_calls() || timers.next() <= now; }
-  bool is_empty() const { return !has_calls() && timers.count() == 0 && !is_out && !wants_room; }
+  bool is_due(TimePoint now) const { return has_calls() || timers.next() <= now || has_part(); }
+  bool has_part() const { return body != nullptr && body->is_due(); }
+  bool is_empty() const {
+    return !has_calls() && timers.count() == 0 && !is_out && !wants_room && body == nullptr;
+  }
 
   Connection& connection;
   SessionTimers timers;
+  std::shared_ptr<BodyRelay> body{};  // its parts go to on_body; owners: as LeftWithRequest
   bool wants_room = false;  // somebody got kFull, and on_writable has not been called since
   // The byte budget was used up, and no event tells when it is not: there is no room before that.
   TimePoint look_again_at = kNever;

@@ -54,7 +54,7 @@ struct Steps {
                    sender, replies}),
         layers({context, loop, context.books(loop.index()), turn, sender, pushes, ending, clocks}),
         objects({context, context.books(loop.index()), turn, pushes, replies, ending, clocks,
-                 receiver}),
+                 strand, receiver}),
         receiver({context, loop, context.books(loop.index()), held, input_blocks, turn, dispatcher,
                   sender, replies, ending, strand, cancels, clocks, fast_path, layers, objects}) {}
   Steps(const Steps&) = delete;

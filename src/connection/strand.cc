@@ -143,13 +143,19 @@ Job* Strand::make(Connection& connection) {
   }
   std::optional<uint64_t> tag;
   if (!has_room) tag = events.timers.take_due(parts_.loop.now());
-  job->run.kind = has_room ? JobKind::kWritable : tag ? JobKind::kTimer : JobKind::kCall;
+  const bool has_part = !has_room && !tag && events.has_part();
+  job->run.kind = has_room   ? JobKind::kWritable
+                  : tag      ? JobKind::kTimer
+                  : has_part ? JobKind::kBody
+                             : JobKind::kCall;
   events.had_turn = true;
   events.room_had_turn = has_room;
   if (tag) {
     job->event.tag = *tag;
     record(connection).timers.give_back();
     arm(events);
+  } else if (has_part) {
+    take_part(connection, *job);
   } else if (has_room) {
     events.wants_room = false;
     record(connection).asked_room.store(false, std::memory_order_relaxed);
@@ -174,6 +180,25 @@ bool Strand::charge(Job& job) {
   return !std::exchange(has_uncharged_, true);
 }
 
+// Until now it was we who did not read on, perhaps.
+void Strand::take_part(Connection& connection, Job& job) {
+  SessionEvents& events = *connection.events();
+  job.event.part = events.body->take();
+  if (job.event.part.ends || job.event.part.failure != BodyFailure::kNone) events.body.reset();
+  if (connection.codec_state() != nullptr)
+    connection.codec_state()->measure_body(parts_.loop.now());
+}
+
+void Strand::relay(Connection& connection, std::shared_ptr<BodyRelay> body) {
+  events_of(connection).body = std::move(body);
+}
+
+void Strand::forget_body(Connection& connection, const IncomingBody& body) {
+  if (connection.events() == nullptr || connection.events()->body.get() != &body) return;
+  connection.events()->body.reset();
+  forget_if_empty(connection);
+}
+
 void Strand::finish(Connection& connection, Job& job) {
   if (!job.home.charge) has_uncharged_ = false;
   SessionEvents* const events = connection.events();
@@ -192,6 +217,7 @@ void Strand::stop(Connection& connection) {
   record(connection).calls.give_back(static_cast<uint16_t>(events->calls_count()));
   events->timers.clear();
   events->wants_room = false;
+  events->body.reset();
   forget_if_empty(connection);
 }
 

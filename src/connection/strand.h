@@ -44,6 +44,11 @@ class Strand {
   // The timer of a session is due, or was.
   void on_timer(SessionEvents& events);
 
+  // A body begins whose parts go to the session. Throws where the system has no memory.
+  void relay(Connection& connection, std::shared_ptr<BodyRelay> body);
+  // No part of this one is to come any more; without effect if none would.
+  void forget_body(Connection& connection, const IncomingBody& body);
+
   // For the connection at hand: the job of an event that is due. Null: there is none, it may not
   // run now, it is the turn of a request, or there is no memory, and the connection is closed.
   Job* next(Connection& connection) {
@@ -63,6 +68,7 @@ class Strand {
  private:
   Job* make(Connection& connection);
   [[nodiscard]] bool charge(Job& job);
+  void take_part(Connection& connection, Job& job) REQUIRES(parts_.loop);
   bool may_run(const Connection& connection) const;
   bool finds_room(Connection& connection) REQUIRES(parts_.loop);
   void want_room(Connection& connection, bool of_budget) REQUIRES(parts_.loop);

@@ -70,13 +70,14 @@ bool BodyPipe::awaits_room() {
   return true;
 }
 
-void BodyPipe::abandon() {
+bool BodyPipe::abandon(bool /*was_started*/) {
   reader_ = nullptr;
   is_abandoned_ = true;
   MutexLock lock(mutex_);
   context_.buffers.discharge(held());
   std::string().swap(bytes_);
   begin_ = 0;
+  return false;
 }
 
 bool BodyPipe::ended() const {

@@ -31,7 +31,7 @@ class BodyPipe final : public IncomingBody {
   void end() override EXCLUDES(mutex_);
   void fail(BodyFailure why) override EXCLUDES(mutex_);
   bool awaits_room() override EXCLUDES(mutex_);
-  void abandon() override EXCLUDES(mutex_);
+  bool abandon(bool was_started) override EXCLUDES(mutex_);
 
   size_t read(std::span<char> into) override EXCLUDES(mutex_);
   bool ended() const override EXCLUDES(mutex_);

@@ -14,11 +14,12 @@ bool GatheredBody::put(std::string_view part) {
   return with_memory([&] { bytes_.append(part); });
 }
 
-void GatheredBody::abandon() {
+bool GatheredBody::abandon(bool /*was_started*/) {
   is_abandoned_ = true;
   context_.buffers.discharge(charged_);
   charged_ = 0;
   std::string().swap(bytes_);
+  return false;
 }
 
 size_t GatheredBody::read(std::span<char> into) {

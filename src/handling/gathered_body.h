@@ -23,7 +23,7 @@ class GatheredBody final : public IncomingBody {
   void end() override {}
   void fail(BodyFailure) override {}
   bool awaits_room() override { return false; }
-  void abandon() override;
+  bool abandon(bool was_started) override;
 
   size_t read(std::span<char> into) override;
   bool ended() const override { return read_ == bytes_.size(); }

@@ -25,8 +25,9 @@ class IncomingBody : public detail::BodySource {
   virtual void fail(BodyFailure why) = 0;
   // Nothing is to be put now: when that changes a kMailBody comes.
   virtual bool awaits_room() = 0;
-  // Nobody reads any more, and what comes may be thrown away.
-  virtual void abandon() = 0;
+  // The handler has returned, or was never started. Nobody reads any more, and what comes may be
+  // thrown away; unless (true) the parts go to the session itself.
+  virtual bool abandon(bool was_started) = 0;
 };
 
 }}  // namespace trireme

@@ -44,6 +44,12 @@ void Job::run_call() {
   mail->call->run(run.session);
 }
 
+void Job::run_body() {
+  const RelayedPart part = std::exchange(event.part, {});
+  run.service->on_body(run.session,
+                       {.bytes = part.bytes, .ends = part.ends, .failure = part.failure});
+}
+
 bool Job::run_next() noexcept {
   try {
     switch (run.kind) {
@@ -61,6 +67,9 @@ bool Job::run_next() noexcept {
         break;
       case JobKind::kStop:
         while (const std::unique_ptr<Stop> stop = event.stops.pop()) stop->fire();
+        break;
+      case JobKind::kBody:
+        run_body();
         break;
       case JobKind::kWritable:
         run.service->on_writable(run.session);

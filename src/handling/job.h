@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "handling/body_relay.h"
 #include "handling/cancel_signal.h"
 #include "handling/direct_write.h"
 #include "handling/gathered_replies.h"
@@ -49,6 +50,7 @@ enum class JobKind : uint8_t {
   kTimer,
   kCall,
   kWritable,
+  kBody,
   kEnd,
   kDrain,
   kClose,
@@ -115,6 +117,7 @@ class alignas(64) Job final : public QueuedJob, public OutboxOwner, private deta
   struct Event {
     uint64_t tag = 0;                // kTimer
     std::unique_ptr<CallMail> call;  // kCall
+    RelayedPart part{};              // kBody
     CallList left{};                 // kClose: calls whose turn has not come
     StopList stops{};                // kStop
   };
@@ -171,6 +174,7 @@ class alignas(64) Job final : public QueuedJob, public OutboxOwner, private deta
   void log_thrown() const noexcept;
   void run_request();
   void run_call();
+  void run_body();
   void gather_early_reply();
   bool gather(const Answer& given);
   void keep_answer(Answer&& given);

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "trireme/answer.h"
+#include "trireme/body.h"
 #include "trireme/close_reason.h"
 #include "trireme/detail/session_call.h"
 #include "trireme/handler.h"
@@ -58,6 +59,7 @@ class Service {
   virtual void on_timer(void*, uint64_t) {}
   virtual void on_end(void*) {}
   virtual void on_writable(void*) {}
+  virtual void on_body(void*, const BodyPart&) {}
   virtual void on_drain(void*) {}
   virtual void on_close(void*, CloseReason) {}
 };
@@ -108,7 +110,7 @@ class HandlerService final : public Service {
 // In a final class, which nothing can inherit, only public members that are not overloaded are
 // found.
 struct CallbackNames {
-  int on_request, on_timer, on_end, on_writable, on_drain, on_close, concurrent;
+  int on_request, on_timer, on_end, on_writable, on_body, on_drain, on_close, concurrent;
 };
 template <class S>
 struct WithCallbackNames : S, CallbackNames {};
@@ -134,6 +136,11 @@ concept DeclaresOnWritable = requires {
   &S::on_writable;
 }
 || (Inheritable<S> && !requires { &WithCallbackNames<S>::on_writable; });
+template <class S>
+concept DeclaresOnBody = requires {
+  &S::on_body;
+}
+|| (Inheritable<S> && !requires { &WithCallbackNames<S>::on_body; });
 template <class S>
 concept DeclaresOnDrain = requires {
   &S::on_drain;
@@ -183,6 +190,9 @@ class SessionService final : public Service {
   };
   static constexpr bool kEnds = requires(S & self) { self.on_end(); };
   static constexpr bool kFindsRoom = requires(S & self) { self.on_writable(); };
+  static constexpr bool kTakesBodies = requires(S & self, const BodyPart& part) {
+    self.on_body(part);
+  };
   static constexpr bool kDrains = requires(S & self) { self.on_drain(); };
   static constexpr bool kCloses = requires(S & self, CloseReason reason) { self.on_close(reason); };
   static constexpr bool kSaysConcurrent = requires {
@@ -200,6 +210,8 @@ class SessionService final : public Service {
                 "the on_end of a session must be public, and be void on_end()");
   static_assert(kFindsRoom || !DeclaresOnWritable<S>,
                 "the on_writable of a session must be public, and be void on_writable()");
+  static_assert(kTakesBodies || !DeclaresOnBody<S>,
+                "the on_body of a session must be public, and be void on_body(const BodyPart&)");
   static_assert(kDrains || !DeclaresOnDrain<S>,
                 "the on_drain of a session must be public, and be void on_drain()");
   static_assert(kCloses || !DeclaresOnClose<S>,
@@ -225,7 +237,8 @@ class SessionService final : public Service {
     return {.type = &session_type_of<S>,
             .has_on_timer = kTimes,
             .has_on_end = kEnds,
-            .has_on_writable = kFindsRoom};
+            .has_on_writable = kFindsRoom,
+            .has_on_body = kTakesBodies};
   }
   void* open(const Peer& peer) override {
     return std::apply(
@@ -256,6 +269,9 @@ class SessionService final : public Service {
   }
   void on_writable(void* session) override {
     if constexpr (kFindsRoom) static_cast<S*>(session)->on_writable();
+  }
+  void on_body(void* session, const BodyPart& part) override {
+    if constexpr (kTakesBodies) static_cast<S*>(session)->on_body(part);
   }
   void on_drain(void* session) override {
     if constexpr (kDrains) static_cast<S*>(session)->on_drain();

@@ -26,6 +26,7 @@ struct SessionTraits {
   bool has_on_timer = false;
   bool has_on_end = false;
   bool has_on_writable = false;
+  bool has_on_body = false;
 };
 
 // A function that waits for the turn of a session.
