@@ -63,6 +63,12 @@ Stats collect_stats(ServerContext& context, uint64_t data_workers) {
   }
   add_loop(stats, context.listener_loop(), context.books(context.io_workers()));
   stats.stale_ids += context.stale_ids.get();
+  const uint64_t closed = context.spool_closed.get();  // first: what is open is never below zero
+  const uint64_t opened = context.spool_opened.get();
+  stats.spool_files_now = opened - closed;
+  stats.spool_bytes_now = context.spool_bytes.load(std::memory_order_relaxed);
+  stats.descriptors_opened += opened;
+  stats.descriptors_closed += closed;
   stats.live = stats.accepted - stats.refused - stats.closed;
   stats.data_workers = data_workers;
   stats.buffer_bytes_now = static_cast<uint64_t>(context.buffers.bytes_now());

@@ -272,6 +272,12 @@ struct ServerOptions {
   // So many requests wait for one of them at most. The next one is refused: the codec's busy reply.
   // 0 to 1,048,576.
   uint32_t stream_queue_max = 65536;
+  // Where bodies are gathered that are longer than 64 KiB (docs/streams.md): the folder of their
+  // files, which have no names. It should be on a disk: the log warns of one in memory. Empty:
+  // "/var/tmp".
+  std::string spool_directory{};
+  // Bytes of all these files together. A request that would be over gets the codec's busy reply.
+  uint64_t spool_bytes_max = uint64_t{1} << 30;
   // Threads for the steps of transport layers that compute for long, such as TLS handshakes. They
   // start on demand, and stay. 0: one for each CPU, as with io_workers. At most 1,023. Not used by
   // listeners with Dispatch::kInline: there the loop computes.

@@ -81,6 +81,9 @@ struct Stats {
   // Requests whose handlers wait on streams that were refused, over `stream_queue_max`.
   uint64_t streams_refused = 0;
 
+  // Files of bodies that are gathered, over 64 KiB each, and the bytes in them.
+  uint64_t spool_files_now = 0, spool_bytes_now = 0;
+
   // transport layers: steps that compute for long, such as those of TLS handshakes
   uint64_t layer_steps_inline = 0;      // on the loop's thread: under kInline
   uint64_t layer_steps_on_workers = 0;  // on threads of their own

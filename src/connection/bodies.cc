@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "connection/clocks.h"
+#include "connection/dispatcher.h"
 #include "connection/ending.h"
 #include "connection/strand.h"
 #include "handling/body_pipe.h"
@@ -71,7 +72,8 @@ bool Bodies::begin(Connection& connection, CodecState::Found& found) {
       found.body = relay;
       parts_.strand.relay(connection, std::move(relay));
     } else if (gathers) {
-      found.body = std::make_shared<GatheredBody>(parts_.context);
+      const bool may_spool = handlers_wait_ && connection.listening->dispatch != Dispatch::kInline;
+      found.body = std::make_shared<GatheredBody>(parts_.context, may_spool);
     } else {
       found.body = std::make_shared<BodyPipe>(parts_.context, connection.id, room);
     }
@@ -97,6 +99,7 @@ bool Bodies::take_part(Connection& connection, CodecState::Found& found) {
   incoming.window_bytes += part.size();
   if (incoming.is_abandoned) incoming.abandoned_bytes += part.size();
   if (!incoming.body->put(part)) return close(connection);
+  if (incoming.gathered_for != nullptr && !write(connection)) return close(connection);
   const bool ends = frame.ends_body;
   hide(frame, ends ? Frame::Kind::kSkip : Frame::Kind::kIncomplete);
   if (ends) {
@@ -107,6 +110,37 @@ bool Bodies::take_part(Connection& connection, CodecState::Found& found) {
     return false;
   }
   return true;
+}
+
+// To its file, if it has become long. False: there is no memory for a job.
+bool Bodies::write(Connection& connection) {
+  CodecState::Incoming& incoming = connection.codec_state()->incoming;
+  auto body = std::static_pointer_cast<GatheredBody>(incoming.body);
+  if (!body->wants_write()) return true;
+  const bool callback_out = connection.life.is_callback_out();
+  Job* const job = parts_.dispatcher.make(connection, JobKind::kSpool);
+  connection.life.note_callback_out(callback_out);
+  if (job == nullptr) return false;
+  body->begin_write();
+  job->event.gathered = std::move(body);
+  parts_.dispatcher.send_away(*job);
+  return connection.is_live();
+}
+
+void Bodies::note_written(Connection& connection, Job& job) {
+  const std::shared_ptr<GatheredBody> body = std::move(job.event.gathered);
+  const bool is_written = body->written();
+  if (!is_written) {
+    parts_.context.spool_gate.write(
+        parts_.context.log, LogLevel::kWarning, parts_.context.platform.clock.now(), [&] {
+          return "a long body cannot be kept in '" + parts_.context.options.spool_directory +
+                 "': errno " + std::to_string(-body->error());
+        });
+  }
+  CodecState* const state = connection.codec_state();
+  if (state == nullptr || state->incoming.body != body) return;
+  state->measure_body(parts_.context.platform.clock.now());
+  state->incoming.has_failed = !is_written;
 }
 
 void Bodies::end(Connection& connection) {
@@ -125,9 +159,19 @@ void Bodies::end(Connection& connection) {
 
 bool Bodies::take_whole(Connection& connection, CodecState::Found& found) {
   CodecState::Incoming& incoming = connection.codec_state()->incoming;
-  if (!incoming.is_whole) return false;
+  if (!incoming.is_whole && !incoming.has_failed) return false;
   found = std::move(*incoming.gathered_for);
-  incoming = {};
+  incoming.gathered_for.reset();
+  if (incoming.has_failed) {
+    found.frame.kind = Frame::Kind::kRefused;
+    found.frame.failure = Failure::kBusy;
+    found.frame.payload = "there is no room for the request";
+    found.body.reset();
+    incoming.body->abandon(false);
+    incoming.is_abandoned = true;
+    incoming.has_failed = false;
+  }
+  if (incoming.is_whole) incoming = {};
   return true;
 }
 

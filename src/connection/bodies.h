@@ -13,6 +13,7 @@
 namespace trireme { inline namespace v0 {
 
 class Clocks;
+class Dispatcher;
 class Ending;
 class Strand;
 
@@ -25,6 +26,7 @@ class Bodies {
     Ending& ending;
     Clocks& clocks;
     Strand& strand;
+    Dispatcher& dispatcher;
   };
   explicit Bodies(const Parts& parts) : parts_(parts) {}
 
@@ -40,6 +42,8 @@ class Bodies {
   [[nodiscard]] bool take(Connection& connection, CodecState::Found& found);
   // A request whose body has been gathered. False: there is none.
   static bool take_whole(Connection& connection, CodecState::Found& found);
+  // The job that writes a part of a body to its file is home.
+  void note_written(Connection& connection, Job& job);
   // Nothing is to be decoded until there is room for it; that comes as a kMailBody, or with the end
   // of the job that brings a part to the session. The parts of one body come before the next.
   static bool awaits_room(const Connection& connection) {
@@ -53,6 +57,7 @@ class Bodies {
   [[nodiscard]] bool begin(Connection& connection, CodecState::Found& found);
   [[nodiscard]] bool take_part(Connection& connection, CodecState::Found& found);
   void end(Connection& connection);
+  [[nodiscard]] bool write(Connection& connection);
   bool close(Connection& connection);
 
   const Parts parts_;

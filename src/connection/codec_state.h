@@ -43,6 +43,7 @@ struct CodecState {
     std::shared_ptr<IncomingBody> body{};   // null: there is none
     std::unique_ptr<Found> gathered_for{};  // its request, which starts when it is whole
     bool is_whole = false;
+    bool has_failed = false;     // to be gathered: its request is refused
     bool is_abandoned = false;   // nobody reads it any more
     size_t abandoned_bytes = 0;  // that came since
     TimePoint window_begin{};    // the rate is measured since then

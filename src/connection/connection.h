@@ -116,7 +116,8 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   // Frames that were decoded while a handler ran wait for their turn, or a gathered request.
   bool has_decoded_ahead() const {
     return codec_state() != nullptr &&
-           (!codec_state()->ahead.empty() || codec_state()->incoming.is_whole);
+           (!codec_state()->ahead.empty() || codec_state()->incoming.is_whole ||
+            codec_state()->incoming.has_failed);
   }
   // What its session is to be called for; null: nothing, or requests alone.
   SessionEvents* events() const { return rare == nullptr ? nullptr : rare->events.get(); }

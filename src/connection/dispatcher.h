@@ -43,6 +43,8 @@ class Dispatcher {
   // Decides where a job runs. Returns it if that is here and now, with the loop lent. Null: it is
   // put aside for a data worker, or there is no memory for that, and the connection is closed.
   Job* dispatch(Job& job);
+  // A job that a data worker is to run, whatever the policy.
+  void send_away(Job& job) { put_aside(job); }
   // A callback of the session that is due: on_open, on_close, on_drain, on_end. One thing at a time
   // runs for a session. Null: none is due, or there is no memory for one.
   Job* next_callback(Connection& connection) {

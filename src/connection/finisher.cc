@@ -6,6 +6,7 @@
 
 #include "connection/cancels.h"
 #include "connection/ending.h"
+#include "connection/object_decoding.h"
 #include "connection/pushes.h"
 #include "connection/replies.h"
 #include "connection/slots.h"
@@ -42,7 +43,9 @@ void Finisher::finish(Job& job) {
 }
 
 void Finisher::finish_callback(Connection& connection, Job& job) {
-  const bool is_beside = job.run.kind == JobKind::kStop;  // a callback may run on
+  const bool is_spool = job.run.kind == JobKind::kSpool;
+  if (is_spool) parts_.objects.note_written(connection, job);
+  const bool is_beside = is_spool || job.run.kind == JobKind::kStop;  // a callback may run on
   if (!is_beside) connection.life.note_callback_out(false);
   if (job.outbox.has_mail()) open_outbox(job);
   if (is_beside) return;

@@ -17,6 +17,7 @@ namespace trireme { inline namespace v0 {
 
 class Cancels;
 class Ending;
+class ObjectDecoding;
 class Pushes;
 class Replies;
 class Slots;
@@ -41,6 +42,7 @@ class Finisher {
     Ending& ending;
     Strand& strand;
     Cancels& cancels;
+    ObjectDecoding& objects;
   };
   explicit Finisher(const Parts& parts) : parts_(parts) {}
 

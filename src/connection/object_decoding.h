@@ -33,14 +33,18 @@ class ObjectDecoding {
     Ending& ending;
     Clocks& clocks;
     Strand& strand;
+    Dispatcher& dispatcher;
     Receiver& receiver;
   };
   explicit ObjectDecoding(const Parts& parts)
       : parts_(parts),
-        bodies_({parts.context, parts.turn, parts.ending, parts.clocks, parts.strand}) {}
+        bodies_({parts.context, parts.turn, parts.ending, parts.clocks, parts.strand,
+                 parts.dispatcher}) {}
 
   // Before start(). There are other threads than the holder's.
   void let_handlers_wait() { bodies_.let_handlers_wait(); }
+  // As Bodies.
+  void note_written(Connection& connection, Job& job) { bodies_.note_written(connection, job); }
 
   // For a connection that may start. Decodes until there is a request: its job. Refused frames are
   // answered on the way. Null: there is none now, or the connection ends.

@@ -49,12 +49,12 @@ struct Steps {
         strand({context, loop, slots, turn, dispatcher, ending}),
         clocks(context, loop, turn, receiver, sender, replies, ending),
         finisher({context, loop, context.books(loop.index()), placer, out, input_blocks, slots,
-                  turn, dispatcher, sender, pushes, replies, ending, strand, cancels}),
+                  turn, dispatcher, sender, pushes, replies, ending, strand, cancels, objects}),
         fast_path({context, loop, context.books(loop.index()), placer, pool, out, turn, dispatcher,
                    sender, replies}),
         layers({context, loop, context.books(loop.index()), turn, sender, pushes, ending, clocks}),
         objects({context, context.books(loop.index()), turn, pushes, replies, ending, clocks,
-                 strand, receiver}),
+                 strand, dispatcher, receiver}),
         receiver({context, loop, context.books(loop.index()), held, input_blocks, turn, dispatcher,
                   sender, replies, ending, strand, cancels, clocks, fast_path, layers, objects}) {}
   Steps(const Steps&) = delete;

@@ -68,6 +68,9 @@ bool Job::run_next() noexcept {
       case JobKind::kStop:
         while (const std::unique_ptr<Stop> stop = event.stops.pop()) stop->fire();
         break;
+      case JobKind::kSpool:
+        event.gathered->write_out();
+        break;
       case JobKind::kBody:
         run_body();
         break;

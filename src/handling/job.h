@@ -24,6 +24,7 @@
 #include "handling/body_relay.h"
 #include "handling/cancel_signal.h"
 #include "handling/direct_write.h"
+#include "handling/gathered_body.h"
 #include "handling/gathered_replies.h"
 #include "handling/job_requests.h"
 #include "handling/loop_loan.h"
@@ -51,6 +52,7 @@ enum class JobKind : uint8_t {
   kCall,
   kWritable,
   kBody,
+  kSpool,
   kEnd,
   kDrain,
   kClose,
@@ -115,11 +117,12 @@ class alignas(64) Job final : public QueuedJob, public OutboxOwner, private deta
   };
   // For the thread that runs it: what a session is called for.
   struct Event {
-    uint64_t tag = 0;                // kTimer
-    std::unique_ptr<CallMail> call;  // kCall
-    RelayedPart part{};              // kBody
-    CallList left{};                 // kClose: calls whose turn has not come
-    StopList stops{};                // kStop
+    uint64_t tag = 0;                          // kTimer
+    std::unique_ptr<CallMail> call;            // kCall
+    RelayedPart part{};                        // kBody
+    std::shared_ptr<GatheredBody> gathered{};  // kSpool
+    CallList left{};                           // kClose: calls whose turn has not come
+    StopList stops{};                          // kStop
   };
   // For the holder, while a job of several requests is on a data worker (JobsOut).
   struct Out {

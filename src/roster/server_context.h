@@ -23,7 +23,15 @@
 namespace trireme { inline namespace v0 {
 namespace detail {
 
-class ServerContext {
+// The temporary files of long bodies, of all loops.
+struct SpoolBooks {
+  std::atomic<uint64_t> spool_bytes{0};   // relaxed: a count, it publishes nothing
+  std::atomic<bool> spool_warned{false};  // likewise: that they are in memory
+  SharedCounter spool_opened, spool_closed;
+  LogGate spool_gate;  // one that could not be written
+};
+
+class ServerContext : public SpoolBooks {
  public:
   ServerContext(const Platform& platform, const ServerOptions& options, uint32_t io_workers,
                 size_t connections_max);

@@ -48,6 +48,9 @@ constexpr std::array<Named, FaultyKernel::kSiteCount> kNames = {{
     {Site::kRemoveFile, "remove_file"},
     {Site::kSetFileMode, "set_file_mode"},
     {Site::kSetFileOwner, "set_file_owner"},
+    {Site::kOpenSpool, "open_spool"},
+    {Site::kWriteAt, "write_at"},
+    {Site::kReadAt, "read_at"},
 }};
 
 constexpr std::array<Site, FaultyKernel::kSiteCount> kSites = [] {
@@ -208,6 +211,18 @@ int FaultyKernel::set_file_mode(const std::string& path, uint32_t mode) {
 
 int FaultyKernel::set_file_owner(const std::string& path, uint32_t user, uint32_t group) {
   return fail_or(Site::kSetFileOwner, [&] { return inner_.set_file_owner(path, user, group); });
+}
+
+int FaultyKernel::open_spool(const char* directory, bool& is_in_memory) {
+  return fail_or(Site::kOpenSpool, [&] { return inner_.open_spool(directory, is_in_memory); });
+}
+
+ssize_t FaultyKernel::write_at(int fd, std::string_view bytes, uint64_t offset) {
+  return fail_or(Site::kWriteAt, [&] { return inner_.write_at(fd, bytes, offset); });
+}
+
+ssize_t FaultyKernel::read_at(int fd, std::span<char> into, uint64_t offset) {
+  return fail_or(Site::kReadAt, [&] { return inner_.read_at(fd, into, offset); });
 }
 
 // A fault is the pending error of the socket.

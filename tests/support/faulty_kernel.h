@@ -76,8 +76,11 @@ class FaultyKernel final : public Kernel {
     kRemoveFile,
     kSetFileMode,
     kSetFileOwner,
+    kOpenSpool,
+    kWriteAt,
+    kReadAt,
   };
-  static constexpr size_t kSiteCount = static_cast<size_t>(Site::kSetFileOwner) + 1;
+  static constexpr size_t kSiteCount = static_cast<size_t>(Site::kReadAt) + 1;
   static constexpr uint64_t kForEver = UINT64_MAX;
 
   struct Fault {
@@ -128,6 +131,9 @@ class FaultyKernel final : public Kernel {
   int remove_file(const std::string& path) override;
   int set_file_mode(const std::string& path, uint32_t mode) override;
   int set_file_owner(const std::string& path, uint32_t user, uint32_t group) override;
+  int open_spool(const char* directory, bool& is_in_memory) override;
+  ssize_t write_at(int fd, std::string_view bytes, uint64_t offset) override;
+  ssize_t read_at(int fd, std::span<char> into, uint64_t offset) override;
   int64_t user_id(const std::string& name) override { return inner_.user_id(name); }
   int64_t group_id(const std::string& name) override { return inner_.group_id(name); }
   std::string environment(const char* name) override { return inner_.environment(name); }

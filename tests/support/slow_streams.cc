@@ -16,7 +16,7 @@
 namespace support {
 namespace {
 
-constexpr size_t kSlowPieceBytes = 100;
+constexpr size_t kUploadPieceBytes = 100;
 
 // Reads its body, and says how many bytes it had.
 tr::Answer count_bytes(const tr::Request& request) {
@@ -61,14 +61,14 @@ SeenWithSlowStreams run_slow_streams(const SlowStreams& wanted) {
   std::atomic<bool> over{false};
   std::thread quick([&] { ask_quickly(server.url(), over, seen); });
   std::vector<Client> clients;
-  const std::string total = std::to_string(wanted.pieces * kSlowPieceBytes);
+  const std::string total = std::to_string(wanted.pieces * kUploadPieceBytes);
   for (size_t i = 0; i < wanted.uploads; ++i) {
     clients.emplace_back(server.url());
     EXPECT_TRUE(clients.back().send("PUT " + total + "\n"));
   }
   for (size_t piece = 0; piece < wanted.pieces; ++piece) {
     let_pass(wanted.pause);
-    for (Client& client : clients) EXPECT_TRUE(client.send(std::string(kSlowPieceBytes, 'x')));
+    for (Client& client : clients) EXPECT_TRUE(client.send(std::string(kUploadPieceBytes, 'x')));
   }
   for (Client& client : clients) seen.uploads_answered += client.line() == total ? 1 : 0;
   over = true;

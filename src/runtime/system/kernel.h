@@ -114,6 +114,12 @@ class Kernel {
   virtual int64_t user_id(const std::string&) { return -ENOENT; }
   virtual int64_t group_id(const std::string&) { return -ENOENT; }
 
+  // Temporary files, for threads that may block. A file without a name in `directory`, to be read
+  // and written; or -errno. `is_in_memory`: it is on no disk (tmpfs).
+  virtual int open_spool(const char* /*directory*/, bool& /*is_in_memory*/) { return -ENOSYS; }
+  virtual ssize_t write_at(int, std::string_view, uint64_t /*offset*/) { return -ENOSYS; }
+  virtual ssize_t read_at(int, std::span<char>, uint64_t /*offset*/) { return -ENOSYS; }
+
   // getenv(3); empty: it is not set, or empty.
   virtual std::string environment(const char*) { return {}; }
   virtual int process_id() { return 0; }

@@ -49,6 +49,9 @@ class RealKernel final : public Kernel {
   int set_file_owner(const std::string& path, uint32_t user, uint32_t group) override;
   int64_t user_id(const std::string& name) override;
   int64_t group_id(const std::string& name) override;
+  int open_spool(const char* directory, bool& is_in_memory) override;
+  ssize_t write_at(int fd, std::string_view bytes, uint64_t offset) override;
+  ssize_t read_at(int fd, std::span<char> into, uint64_t offset) override;
   std::string environment(const char* name) override;
   int process_id() override;
   int interface_index(const char* name) override;

@@ -1,0 +1,151 @@
+// Goal: long bodies are gathered in files, which take little memory, are bounded, and are gone with
+// their requests; what cannot be written is refused. Method: whole servers, UploadCodec, a folder
+// of the test's own, a kernel whose disk is full.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/threads/threads.h"
+#include "support/client.h"
+#include "support/faulty_kernel.h"
+#include "support/gate.h"
+#include "support/temporary_folder.h"
+#include "support/test_server.h"
+#include "support/upload_codec.h"
+#include "support/wait.h"
+
+namespace tr = trireme;
+using support::Client;
+using support::Gate;
+using support::TestServer;
+using support::upload_codec;
+using support::wait_until;
+
+namespace {
+
+class SpoolTest : public support::ServerTest {
+ protected:
+  tr::ServerOptions spooling() const {
+    tr::ServerOptions with = options();
+    with.spool_directory = folder_.file("");
+    return with;
+  }
+  const support::TemporaryFolder folder_;
+};
+
+char spooled_byte(uint64_t place) { return static_cast<char>(place * 131 + place / 251); }
+
+std::string spooled_bytes(uint64_t bytes) {
+  std::string body(bytes, '\0');
+  for (uint64_t i = 0; i < bytes; ++i) body[i] = spooled_byte(i);
+  return body;
+}
+
+tr::Answer check(const tr::Request& request) {
+  if (request.text() == "x") return "x";
+  std::vector<char> bytes(10'000);
+  tr::Body body = request.body();
+  uint64_t count = 0, wrong = 0;
+  while (const size_t more = body.read(bytes)) {
+    for (size_t i = 0; i < more; ++i) wrong += bytes[i] != spooled_byte(count++) ? 1 : 0;
+  }
+  const bool is_right = wrong == 0 && body.ended() && body.size() == count;
+  return std::to_string(count) + (is_right ? "" : " wrong");
+}
+
+TEST_P(SpoolTest, LongBodiesGoThroughFiles) {
+  TestServer server(spooling());
+  Gate closed;
+  const Gate::Opener opener(closed);
+  server.listen(
+      [&](const tr::Request& request) -> tr::Answer {
+        if (request.body().size() > 1'000'000) closed.wait();
+        return check(request);
+      },
+      {}, upload_codec());
+  server.start();
+  Client client(server.url()), other(server.url());
+  for (const uint64_t bytes : {1u, 65'536u, 65'537u, 3'000'000u}) {
+    const std::string size = std::to_string(bytes);
+    ASSERT_TRUE(client.send("KEEP " + size + "\n" + spooled_bytes(bytes) + "x\n"));
+    if (bytes > 1'000'000) {
+      ASSERT_TRUE(wait_until([&] { return server.stats().spool_bytes_now > 2'800'000; }));
+      EXPECT_EQ(server.stats().spool_files_now, 1u);
+      EXPECT_LT(server.stats().buffer_bytes_now, 2u << 20);
+      EXPECT_TRUE(std::filesystem::is_empty(folder_.file(""))) << "they have no names";
+    }
+    EXPECT_EQ(other.ask("x"), "x");
+    if (bytes > 1'000'000) closed.open();
+    ASSERT_EQ(client.line(), size);
+    ASSERT_EQ(client.line(), "x");
+  }
+  EXPECT_TRUE(wait_until([&] { return server.stats().spool_files_now == 0; }));
+  EXPECT_EQ(server.stats().spool_bytes_now, 0u);
+}
+
+TEST_P(SpoolTest, AreBoundedTogether) {
+  tr::ServerOptions with = spooling();
+  with.spool_bytes_max = 200'000;
+  TestServer server(with);
+  server.listen(check, {}, upload_codec());
+  server.start();
+  Client client(server.url());
+  ASSERT_TRUE(client.send("KEEP 500000\n" + spooled_bytes(500'000)));
+  EXPECT_EQ(client.line(), "BUSY");
+  EXPECT_EQ(client.ask("x"), "x") << "the connection goes on";
+  EXPECT_TRUE(wait_until([&] { return server.stats().spool_bytes_now == 0; }));
+  ASSERT_TRUE(client.send("KEEP 100000\n" + spooled_bytes(100'000)));
+  EXPECT_EQ(client.line(), "100000");
+  EXPECT_TRUE(server.says("a long body cannot be kept"));
+}
+
+TEST_P(SpoolTest, AreGoneWithTheirClients) {
+  TestServer server(spooling());
+  server.listen(check, {}, upload_codec());
+  server.start();
+  Client client(server.url());
+  ASSERT_TRUE(client.send("KEEP 500000\n" + spooled_bytes(300'000)));
+  ASSERT_TRUE(wait_until([&] { return server.stats().spool_bytes_now > 0; }));
+  client.reset();
+  EXPECT_TRUE(wait_until([&] { return server.stats().spool_files_now == 0; }));
+}
+
+TEST_P(SpoolTest, AFolderThatIsNotThereIsNoRoom) {
+  tr::ServerOptions with = options();
+  with.spool_directory = folder_.file("nowhere");
+  TestServer server(with);
+  server.listen(check, {}, upload_codec());
+  server.start();
+  Client client(server.url());
+  ASSERT_TRUE(client.send("KEEP 200000\n" + spooled_bytes(200'000)));
+  EXPECT_EQ(client.line(), "BUSY");
+  ASSERT_TRUE(client.send("KEEP 1000\n" + spooled_bytes(1000)));
+  EXPECT_EQ(client.line(), "1000") << "short ones need no file";
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, SpoolTest, ::testing::ValuesIn(support::blocking_setups()),
+                         support::name_of);
+
+// Of FaultyKernel: a full disk.
+TEST(Spool, AFullDiskIsAnErrorReply) {
+  const tr::Platform& real = tr::real_platform();
+  tr::FaultyKernel kernel(real.kernel);
+  const tr::Platform platform{kernel, real.clock, real.threads};
+  tr::Server server({.io_workers = 1, .log = [](tr::LogLevel, std::string_view) {}}, platform);
+  server.listen("tcp://127.0.0.1:0", upload_codec(), check);
+  ASSERT_TRUE(server.start().ok());
+  Client client(server.urls()[0]);
+  kernel.plan({.site = tr::FaultyKernel::Site::kWriteAt, .error = ENOSPC});
+  ASSERT_TRUE(client.send("KEEP 200000\n" + spooled_bytes(200'000)));
+  EXPECT_EQ(client.line(), "BUSY");
+  ASSERT_TRUE(client.send("KEEP 200000\n" + spooled_bytes(200'000)));
+  EXPECT_EQ(client.line(), "200000");
+  EXPECT_TRUE(server.drain().empty());
+}
+
+}  // namespace
