@@ -18,6 +18,10 @@ const char* what_threw(JobKind kind) {
       return "on_timer";
     case JobKind::kCall:
       return "a call into a session";
+    case JobKind::kBody:
+      return "on_body";
+    case JobKind::kSpool:
+      return "what keeps a long body";
     case JobKind::kStop:
       return "a stop callback";
     case JobKind::kWritable:
