@@ -266,8 +266,7 @@ bool Receiver::take_no_request(Connection& connection, const Frame& frame) {
       }
       return false;
     case Frame::Kind::kSkip:
-      // In the midst of a frame the clock of its request goes on.
-      connection.reading.awaits_more = connection.reading.awaits_more && connection.is_in_frame();
+      if (!connection.is_in_frame()) connection.reading.awaits_more = false;  // else its clock runs
       return parts_.turn.count_frame();
     case Frame::Kind::kRefused:
     case Frame::Kind::kFatal:
