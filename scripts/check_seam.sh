@@ -12,9 +12,9 @@ calls=(
   getsockname getpeername recv recvfrom recvmsg recvmmsg send sendto sendmsg sendmmsg sendfile
   getaddrinfo freeaddrinfo getnameinfo gethostbyname splice tee
   # files and descriptors
-  open openat creat close close_range read readv pread preadv write writev pwrite pwritev lseek
-  dup dup2 dup3 fcntl ioctl pipe pipe2 stat fstat lstat unlink unlinkat rename chmod fchmod chown
-  fchmodat lchown fchown fchownat mkdir fopen fdopen freopen fsync fdatasync ftruncate opendir
+  open openat creat close close_range read readv pread preadv preadv2 write writev pwrite pwritev
+  lseek dup dup2 dup3 fcntl ioctl pipe pipe2 stat fstat lstat unlink unlinkat rename chmod fchmod
+  chown fchmodat lchown fchown fchownat mkdir fopen fdopen freopen fsync fdatasync ftruncate opendir
   # readiness, timers, signals
   'epoll_[a-z0-9_]+' poll ppoll select pselect eventfd eventfd_read eventfd_write
   'timerfd_[a-z]+' signalfd inotify_init1 'io_uring_[a-z_]+' signal sigaction sigprocmask

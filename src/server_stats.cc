@@ -145,6 +145,8 @@ std::string_view to_string(CloseReason reason) {
       return "cut";
     case CloseReason::kSlowStream:
       return "slow stream";
+    case CloseReason::kFileCut:
+      return "file cut";
   }
   return "unknown";
 }

@@ -177,6 +177,8 @@ Result<Done> validate_options(const ServerOptions& options,
     return usage("stream_queue_max must be 0 to 1048576");
   if (options.layer_workers < 0 || options.layer_workers > 1023)
     return usage("layer_workers must be 0 to 1023");
+  if (options.disk_workers < 1 || options.disk_workers > 1023)
+    return usage("disk_workers must be 1 to 1023");
   if (options.layer_steps_max < 1 || options.layer_steps_max > kLayerStepsMax)
     return usage("layer_steps_max must be 1 to 1048576");
   if (!options.driver.is_built_in() && options.driver.factory() == nullptr)

@@ -11,6 +11,7 @@
 
 #include "runtime/system/random.h"
 #include "sim/faults.h"
+#include "sim/file.h"
 #include "sim/scheduler.h"
 #include "sim/socket.h"
 
@@ -50,6 +51,8 @@ class Network {
   };
   std::map<std::string, Name> names;
   uint64_t last_inode = 0;
+  // Files that can be read, by path.
+  std::map<std::string, std::shared_ptr<FileContent>> files;
 
  private:
   Socket* find_listener(const SocketAddress& address);

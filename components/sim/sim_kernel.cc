@@ -179,6 +179,13 @@ int SimKernel::shutdown(int fd, int how) {
   return call(Call::kShutdown, fd, how, [&] { return socket_of(fd, "shutdown")->shutdown(how); });
 }
 
+int SimKernel::break_off(int fd) {
+  return call(Call::kBreakOff, fd, 0, [&] {
+    socket_of(fd, "SO_LINGER")->resets_at_close = true;
+    return 0;
+  });
+}
+
 int SimKernel::release(int fd, const char* call) {
   const auto object = object_of(fd, call);
   object->drop_watches();
@@ -192,7 +199,12 @@ int SimKernel::close(int fd) {
   return call(Call::kClose, fd, 0, [&] {
     const auto object = object_of(fd, "close");
     release(fd, "close");
-    object->close_descriptor();
+    const auto socket = std::dynamic_pointer_cast<StreamSocket>(object);
+    if (socket != nullptr && socket->resets_at_close) {
+      socket->reset_descriptor();
+    } else {
+      object->close_descriptor();
+    }
     return 0;
   });
 }

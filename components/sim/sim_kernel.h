@@ -23,6 +23,7 @@ namespace trireme { inline namespace v0 { namespace sim {
 
 class Epoll;
 class Event;
+class File;
 class StreamSocket;
 
 class SimKernel final : public Kernel {
@@ -60,6 +61,11 @@ class SimKernel final : public Kernel {
   ssize_t bytes_unsent(int fd) override;
   int64_t quiet_ms(int fd) override;
   int shutdown(int fd, int how) override;
+  int break_off(int fd) override;
+  int open_file(const std::string& path) override;
+  int file_facts(int fd, FileFacts& facts) override;
+  ssize_t read_file(int fd, uint64_t offset, std::span<const iovec> into, bool may_wait) override;
+  ssize_t send_file(int socket, int fd, uint64_t offset, size_t bytes) override;
   int close(int fd) override;
 
   int epoll_create() override;
@@ -99,6 +105,7 @@ class SimKernel final : public Kernel {
   std::shared_ptr<Pollable> object_of(int fd, const char* call) const;
   std::shared_ptr<StreamSocket> socket_of(int fd, const char* call) const;
   std::shared_ptr<Epoll> epoll_of(int fd, const char* call) const;
+  std::shared_ptr<File> file_of(int fd, const char* call) const;
   std::shared_ptr<Event> event_of(int fd, const char* call) const;
   bool happens(FaultKind kind, uint32_t chance) {
     return chance != 0 && random_.chance(chance, 10'000) && scheduler_.lets(kind);

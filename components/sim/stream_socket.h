@@ -37,6 +37,8 @@ class StreamSocket : public Pollable {
   // SO_LINGER with time 0, then close: with TCP both directions are destroyed.
   virtual void reset_descriptor() = 0;
 
+  bool resets_at_close = false;  // SO_LINGER with time 0 was set
+
   virtual int family() const = 0;
   virtual bool is_listening() const = 0;
   virtual bool is_connecting() const = 0;

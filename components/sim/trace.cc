@@ -18,8 +18,9 @@ const char* name_of(Call call) {
       "client reset",   "client close",   "bytes_unsent",  "poll",           "select",
       "set event",      "cpu_time",       "quiet_time",    "get_option",     "credentials",
       "inherit",        "set_mode",       "file_status",   "remove_file",    "set_file_mode",
-      "set_file_owner"};
-  static_assert(std::size(kNames) == static_cast<size_t>(Call::kSetFileOwner) + 1);
+      "set_file_owner", "open_file",      "file_facts",    "read_file",      "send_file",
+      "break_off"};
+  static_assert(std::size(kNames) == static_cast<size_t>(Call::kBreakOff) + 1);
   return kNames[static_cast<size_t>(call)];
 }
 

@@ -64,6 +64,11 @@ enum class Call : uint8_t {
   kRemoveFile,
   kSetFileMode,
   kSetFileOwner,
+  kOpenFile,
+  kFileFacts,
+  kReadFile,
+  kSendFile,
+  kResetAtClose,
 };
 
 class Trace {

@@ -116,6 +116,14 @@ void World::check(bool condition, std::string_view sentence, Where where) {
 
 void World::fail(std::string_view sentence, Where where) { impl_->director.fail(sentence, where); }
 
+void World::put_file(const std::string& path, std::string bytes) {
+  Network& network = impl_->machine.network();
+  std::shared_ptr<FileContent>& content = network.files[path];
+  if (content == nullptr) content = std::make_shared<FileContent>();
+  if (content->inode == 0) content->inode = ++network.last_inode;
+  content->bytes = std::move(bytes);
+}
+
 void World::sleep_for(std::chrono::nanoseconds time) { impl_->machine.sleep_for(time); }
 
 bool World::wait_until(const std::function<bool()>& condition, std::chrono::nanoseconds limit) {

@@ -185,6 +185,20 @@ Sent Sends::send_now(ChannelState& state, std::span<const iovec> pieces, size_t 
   return {.bytes = bytes};
 }
 
+Sent Sends::send_file(ChannelState& state, const FilePart& part) {
+  ChannelState::Sending& sending = state.sending;
+  CHECK(sending.staged_bytes == 0 && sending.unsent_bytes == 0, "a file is sent before the rest");
+  bool is_full = false;
+  const Sent sent = send_file_to(kernel_, state.channel->fd, part, is_full);
+  counters_.bytes_out.add(sent.bytes);
+  if (is_full) {
+    wait_writable(state, state.channel->place);
+  } else if (sent.error == 0) {
+    sending.wants = false;
+  }
+  return sent;
+}
+
 Unsent Sends::settle(ChannelState& state) {
   ChannelState::Sending& sending = state.sending;
   if (sending.unsent_bytes > 0) {

@@ -24,6 +24,8 @@ class Sends {
   Sends(Kernel& kernel, LoopCounters& counters, Ring& ring, ChannelTable& channels, Events& events);
 
   Sent send(ChannelState& state, uint32_t who, std::span<const iovec> pieces);
+  // What is gathered was settled before.
+  Sent send_file(ChannelState& state, const FilePart& part);
   // What is gathered, or came back, leaves now as far as the socket takes it. Only while is_open().
   Unsent settle(ChannelState& state);
   // What is gathered leaves now. What does not stays gathered.

@@ -82,6 +82,10 @@ Sent UringDriver::send(Channel& channel, std::span<const iovec> pieces) {
   return sends_.send(channels_.of(channel), channel.place, pieces);
 }
 
+Sent UringDriver::send_file(Channel& channel, const FilePart& part) {
+  return sends_.send_file(channels_.of(channel), part);
+}
+
 Unsent UringDriver::settle(Channel& channel) {
   ChannelState& state = channels_.of(channel);
   for (int tries = 0; state.sending.staged_bytes > 0 && !sends_.is_open(); ++tries) {

@@ -63,6 +63,7 @@ class UringDriver final : public Driver {
   void receive(Channel& channel) override;
   void pause(Channel& channel) override;
   Sent send(Channel& channel, std::span<const iovec> pieces) override;
+  Sent send_file(Channel& channel, const FilePart& part) override;
   Unsent settle(Channel& channel) override;
   void shutdown_write(Channel& channel) override;
   void close(Channel& channel) override;

@@ -12,7 +12,9 @@
 #include <utility>
 
 #include "trireme/borrowed.h"
+#include "trireme/bytes.h"
 #include "trireme/codec.h"
+#include "trireme/file.h"
 
 namespace trireme { inline namespace v0 {
 
@@ -29,7 +31,9 @@ void check_switch(bool is_given);
 // value that moves and does not copy.
 //
 // A `std::string` is moved in. A `std::string_view` is copied, unless the handler says
-// `borrow(view)` (borrowed.h); a literal, and `request.text()` as it is, are borrowed.
+// `borrow(view)` (borrowed.h); a literal, and `request.text()` as it is, are borrowed. SharedBytes
+// (bytes.h) are neither copied nor moved. A part of a file (file.h) leaves as the bytes that it
+// has, without a way through memory where the transport is plain.
 class Answer {
  public:
   // kAsIs: bytes that go out without anything around them, for the server.
@@ -37,9 +41,12 @@ class Answer {
 
   Answer(std::string bytes)
       : owned_(std::move(bytes)), is_owned_(true) {}  // NOLINT: conversions are the point
-  Answer(std::string_view bytes) : owned_(bytes), is_owned_(true) {}  // NOLINT
-  Answer(const RequestText& text) : view_(text) {}                    // NOLINT
-  Answer(BorrowedBytes borrowed) : view_(borrowed.bytes) {}           // NOLINT
+  Answer(std::string_view bytes) : owned_(bytes), is_owned_(true) {}                     // NOLINT
+  Answer(const RequestText& text) : view_(text) {}                                       // NOLINT
+  Answer(BorrowedBytes borrowed) : view_(borrowed.bytes) {}                              // NOLINT
+  Answer(SharedBytes bytes) : view_(bytes.view()) { rare().shared = std::move(bytes); }  // NOLINT
+  Answer(FileRange range) : view_("") { rare().file = std::move(range).clamped(); }      // NOLINT
+  Answer(File file) : Answer(FileRange{std::move(file), 0, UINT64_MAX}) {}               // NOLINT
   template <size_t N>
   Answer(const char (&literal)[N]) : view_(literal) {}  // NOLINT
   template <size_t N>
@@ -78,7 +85,8 @@ class Answer {
     return std::move(*this);
   }
   // Any thread. What the codec's encode() is told of this answer, besides its bytes, in a form that
-  // the two have agreed on: a status and headers. Codecs without an encoder do not look at it.
+  // the two have agreed on: a status and headers. With a codec without an encoder it goes out as it
+  // is, in front of all else.
   Answer with_head(std::string head) && {
     rare().head = std::move(head);
     return std::move(*this);
@@ -86,9 +94,13 @@ class Answer {
 
   // Any thread. What was given, for tests of handlers. The text is borrowed from the answer, or
   // from where the handler has borrowed it. Codec: null without then(). Layer: null without
-  // then_layer(). Failure and code: of error(), with kError.
+  // then_layer(). Failure and code: of error(), with kError. body_bytes(): of text or file.
   Kind kind() const { return kind_; }
   std::string_view text() const { return is_owned_ ? std::string_view(owned_) : view_; }
+  const FileRange* file() const {  // null: it is no part of a file, whose text() is empty
+    return rare_ != nullptr && rare_->file.file ? &rare_->file : nullptr;
+  }
+  uint64_t body_bytes() const { return file() != nullptr ? file()->bytes : text().size(); }
   bool closes() const { return closes_; }
   std::shared_ptr<const Codec> next_codec() const {
     return rare_ == nullptr ? nullptr : rare_->next_codec;
@@ -106,18 +118,25 @@ class Answer {
   }
 
   // Any thread. For the server, which moves the bytes on: whether the answer is nothing but bytes;
-  // whether it owns them, and only then take_owned(); the same answer with a view of `bytes`, which
-  // are borrowed, or with a copy.
+  // whether it owns them, and only then take_owned(); the bytes that it shares; whether it keeps
+  // them in either way. The same answer with a view of `bytes`, which are borrowed, or with a copy
+  // of what it does not keep.
   bool is_plain() const { return kind_ == Kind::kBytes && !closes_ && rare_ == nullptr; }
   bool is_owned() const { return is_owned_; }
   std::string take_owned() && { return std::move(owned_); }
+  SharedBytes shared() const { return is_shared() ? rare_->shared : SharedBytes(); }
+  bool is_shared() const { return rare_ != nullptr && rare_->shared.block() != nullptr; }
+  bool keeps_bytes() const { return is_owned_ || is_shared() || file() != nullptr; }
   Answer with_view(std::string_view bytes) && {
     view_ = bytes;
     is_owned_ = false;
+    if (rare_ != nullptr) rare_->shared = SharedBytes();
+    if (rare_ != nullptr) rare_->file = FileRange();
     return std::move(*this);
   }
   Answer with_copy() && {
-    if (!is_owned_) owned_.assign(view_);
+    if (keeps_bytes()) return std::move(*this);
+    owned_.assign(view_);
     is_owned_ = true;
     return std::move(*this);
   }
@@ -134,6 +153,8 @@ class Answer {
     std::shared_ptr<const Codec> next_codec{};
     std::shared_ptr<const LayerFactory> next_layer{};
     std::string head{};
+    SharedBytes shared{};  // what view_ views
+    FileRange file{};      // in place of bytes
   };
   Rare& rare() {
     if (rare_ == nullptr) rare_ = std::make_unique<Rare>();

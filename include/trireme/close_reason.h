@@ -34,8 +34,9 @@ enum class CloseReason : uint8_t {
   kHandshakeTimeout,  // the handshakes of its layers took over `Limits::handshake_time_max`
   kCut,               // the stream ended without the last words of a layer, such as close_notify
   kSlowStream,        // a stream came, or was taken, more slowly than `Limits::stream_rate_min`
+  kFileCut,           // a file had become shorter, or could not be read, while it was sent
 };
-inline constexpr int kCloseReasonCount = 19;
+inline constexpr int kCloseReasonCount = 20;
 
 // Any thread. A name for logs and statistics, such as "peer closed". The text is a constant.
 std::string_view to_string(CloseReason reason);

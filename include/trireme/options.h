@@ -285,6 +285,9 @@ struct ServerOptions {
   // So many of these steps wait at most. A client whose first step would be one more is closed with
   // kRefused, so that a flood of handshakes does not make all of them late. 1 to 1,048,576.
   uint32_t layer_steps_max = 1024;
+  // Threads that read files which are not in the memory of the system: a loop never waits for a
+  // disk. They start on demand, and stay. 1 to 1,023.
+  int disk_workers = 4;
   Dispatch dispatch = Dispatch::kAdaptive;
   // What event loops wait on. If the system refuses it, start() says why.
   DriverChoice driver = DriverKind::kEpoll;

@@ -96,9 +96,12 @@ class Peer {
 
   // Any thread. Queues `bytes` as they are, without a codec's envelope, and owns them from then on.
   SendResult send(std::string bytes, Overflow overflow = Overflow::kReject) const;
+  // Any thread. The same for bytes that nobody copies, however many connections are sent them.
+  SendResult send(SharedBytes bytes, Overflow overflow = Overflow::kReject) const;
   // Any thread. Frames `answer` with the codec that the connection speaks when it leaves, as a
   // reply is framed, and queues it as send() does: bytes, error() and busy(). One with then(), with
-  // then_layer() or close_after() ends the process with a sentence. no_answer() sends nothing.
+  // then_layer() or close_after(), and one of a file, ends the process with a sentence. no_answer()
+  // sends nothing.
   SendResult push(Answer answer, Overflow overflow = Overflow::kReject) const;
   // Any thread. Closes in good order: the server reads no further request, answers those that it
   // has read, and sends what is queued.

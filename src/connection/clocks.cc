@@ -34,7 +34,7 @@ TimePoint request_deadline(const Connection& connection) {
 bool idle_clock_runs(const Connection& connection) {
   return connection.life.is_open() && !connection.reading.awaits_more &&
          connection.running_count == 0 && connection.sequencer.in_flight() == 0 &&
-         connection.out.empty();
+         !connection.has_unsent();
 }
 
 // Of the body that is on its way, if its rate is measured; kNever: there is none, or it is we who

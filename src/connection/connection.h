@@ -65,13 +65,15 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
     StopList kept_stops;         // of requests whose handlers have returned
     bool started_layer = false;  // with Answer::then_layer
     bool stream_ended = false;   // the socket's, whatever the layers have told of it
+    bool reads_disk = false;     // a DiskRead is on its way
+    bool sends_on = false;       // it has sent its share of a turn, and goes on in the next
 
     bool is_empty() const {
       return switched_codec == nullptr && codec_switches == 0 && deferred == nullptr &&
              open_requests == nullptr && codec_state == nullptr && drain_bytes_left == 0 &&
              late_bytes_left == 0 && discarded_bytes == 0 && linger_unsent == 0 &&
              end_before == 0 && layers == nullptr && events == nullptr && stops_due.empty() &&
-             kept_stops.empty() && !started_layer;
+             kept_stops.empty() && !(started_layer || reads_disk || sends_on);
     }
   };
 
@@ -129,6 +131,13 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   void note_replied(TimePoint now) {
     if (!listening->push_is_activity) times.last_activity = now;
   }
+  // A connection that has nothing special any more is as fast as one that never had.
+  void drop_empty_rare() {
+    if (rare != nullptr && rare->is_empty()) rare.reset();
+  }
+  // It goes on to send in its next turn; or a reply that was held may leave.
+  bool sends_on() const { return rare != nullptr && rare->sends_on; }
+  bool leaves_more() const { return sends_on() || sequencer.holds_next(); }
   bool has_stops_due() const { return rare != nullptr && !rare->stops_due.empty(); }
   bool has_layers() const { return rare != nullptr && rare->layers != nullptr; }
   // Its layers are not through yet: nobody above knows of it.
@@ -146,6 +155,13 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   bool is_live() const { return life.is_live(); }
   // Handlers run, or replies have not left.
   bool is_at_work() const { return sequencer.in_flight() > 0 || running_count > 0; }
+  // Bytes that the socket has not taken, and those that wait in front of the layers for it.
+  size_t unsent() const { return out.bytes() + (has_layers() ? rare->layers->plain().bytes() : 0); }
+  bool has_unsent() const { return unsent() > 0; }
+  void drop_unsent() {
+    out.clear();
+    if (has_layers()) rare->layers->plain().clear();
+  }
   // While our direction is to end: a reply is due that leaves before.
   bool is_reply_due_before_end() const {
     if (sequencer.in_flight() == 0) return false;

@@ -79,6 +79,7 @@ void Ending::fail_layers(Connection& connection, std::string_view why, bool has_
            "' is closed by a transport layer: " + std::string(why);
   });
   if (!has_words) return close(connection, CloseReason::kLayerFailed);
+  connection.rare->layers->plain().clear();  // they take no more
   // Without a session there is nobody who could be told.
   if (!connection.life.is_session_open()) connection.life.note_drain_callback();
   finish(connection, CloseReason::kLayerFailed);
@@ -144,7 +145,7 @@ bool Ending::flush_all(Connection& connection) {
     // Nothing more comes from the socket: there is nobody to linger for.
     if (connection.rare->stream_ended) connection.life.note_peer_ended();
   }
-  return connection.is_live() && connection.out.empty();
+  return connection.is_live() && !connection.has_unsent();
 }
 
 // If the time has come.
@@ -244,7 +245,7 @@ void Ending::close(Connection& connection, CloseReason reason) {
   cancels_.cancel_all(connection, CancelReason::kPeerGone);
   connection.sequencer = Sequencer();
   if (connection.open_requests() != nullptr) connection.open_requests()->clear();
-  connection.out.clear();
+  connection.drop_unsent();
   sender_.drop_gathered(connection);
   drop_input(connection);
   loop_.timers().cancel(connection);

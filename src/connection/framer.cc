@@ -11,13 +11,13 @@ bool Framer::frame(const Connection& connection, const ReplyTag& tag, const Answ
     const OutgoingReply reply{.tag = tag,
                               .head = answer.head(),
                               .body = answer.text(),
-                              .body_bytes = answer.text().size(),
+                              .body_bytes = answer.body_bytes(),
                               .is_push = of == Of::kPush,
                               .closes = answer.closes() || is_last(connection)};
     return encode(connection, reply, into, mistake);
   }
   try {
-    envelope_ = connection.decoder.codec()->envelope(answer.text().size());
+    envelope_ = connection.decoder.codec()->envelope(answer.body_bytes());
   } catch (...) {
     mistake = "envelope() threw: " + describe_thrown();
     return false;
@@ -28,6 +28,10 @@ bool Framer::frame(const Connection& connection, const ReplyTag& tag, const Answ
   }
   into = {.head = {envelope_.head.data(), envelope_.head_bytes},
           .tail = {envelope_.tail.data(), envelope_.tail_bytes}};
+  if (!answer.head().empty()) {
+    encoded_.head.assign(answer.head()).append(into.head);
+    into.head = encoded_.head;
+  }
   return true;
 }
 

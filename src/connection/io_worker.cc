@@ -37,6 +37,7 @@ void IoWorker::use_crew(Crew* crew) {
   steps_.dispatcher.use_crew(crew);
   steps_.layers.use_workers(&crew->layer_workers());
   steps_.objects.let_handlers_wait();
+  steps_.sender.use_disk_workers(&crew->disk_workers());
 }
 
 // Inlined into hold(), as the next one is, for the reason in runtime/system/real_calls.h.
@@ -60,6 +61,7 @@ void IoWorker::use_crew(Crew* crew) {
   Connection* const connection = steps_.turn.next();
   if (connection == nullptr) return false;
   if (connection->sequencer.holds_next()) steps_.replies.leave_held(*connection);
+  steps_.sender.go_on(*connection);
   return true;
 }
 
@@ -221,6 +223,12 @@ void IoWorker::open_mail_in_loop() {
     case kMailLayerJob:
       steps_.receiver.take_back(static_cast<LayerJob&>(*mail));
       break;
+    case kMailDiskRead: {
+      auto& read = static_cast<DiskRead&>(*mail);
+      if (Connection* const connection = steps_.slots.find(read.id))
+        steps_.sender.take_back(*connection, read);
+      break;
+    }
     case kMailAnswer:
     case kMailPush:
     case kMailClose:

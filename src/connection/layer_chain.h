@@ -10,14 +10,13 @@
 
 #include <array>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "connection/write_queue.h"
 #include "handling/layer_job.h"
-#include "reply/mail.h"
 #include "runtime/memory/buffers.h"
 #include "runtime/system/clock.h"
 #include "trireme/transport_layer.h"
@@ -101,11 +100,9 @@ class LayerChain {
   // Charges what the layers keep. False: the budget refuses.
   [[nodiscard]] bool charge();
 
-  // A push of the policy `latest` that waits until the queue is empty: what has become bytes of a
-  // layer cannot be dropped.
-  bool has_latest() const { return latest_.has_value(); }
-  void keep_latest(ChargedBytes bytes) { latest_ = std::move(bytes); }
-  std::optional<ChargedBytes> take_latest() { return std::exchange(latest_, {}); }
+  // What waits in front of the layers until the socket has taken all that they have made: so it
+  // stays shared, and pushes of the policy `latest` can be dropped.
+  WriteQueue& plain() { return plain_; }
 
  private:
   struct Layer {
@@ -136,7 +133,7 @@ class LayerChain {
   std::string waiting_;
   bool waiting_ended_ = false;
   bool has_computed_ = false;
-  std::optional<ChargedBytes> latest_;
+  WriteQueue plain_;
   bool has_received_ = false;
   bool has_finished_ = false;
 };

@@ -114,7 +114,7 @@ bool Layers::use(Connection& connection, const LayerChain::Received& received, b
   LayerChain& chain = *connection.rare->layers;
   if (!scratch_.note.empty()) log_note(connection);
   if (!received.to_peer.empty() && !connection.life.has_output_ended()) {
-    parts_.sender.send_raw(connection, {received.to_peer}, nullptr);
+    parts_.sender.send_raw(connection, received.to_peer);
     if (!connection.is_live()) return false;
   }
   if (!judge(connection, received, ended)) return false;
@@ -122,7 +122,7 @@ bool Layers::use(Connection& connection, const LayerChain::Received& received, b
   into = {received.plain, received.is_raw, received.peer_ended};
   if (chain.is_empty()) {
     connection.rare->layers.reset();
-    if (connection.rare->is_empty()) connection.rare.reset();
+    connection.drop_empty_rare();
   }
   return true;
 }
@@ -161,21 +161,21 @@ bool Layers::go_on(Connection& connection, Plain& into) {
 bool Layers::start_job(Connection& connection, Plain& into) {
   parts_.loop.assume_held();
   std::unique_ptr<LayerJob> job;
-  if (!with_memory([&] { job = std::make_unique<LayerJob>(); })) {
+  if (!with_memory([&] { job = std::make_unique<LayerJob>(connection.id); })) {
     parts_.ending.close(connection, CloseReason::kOutOfMemory);
     return false;
   }
-  job->id = connection.id;
   job->service = connection.listening->name;
   job->owner = &connection;
   LayerChain& chain = *connection.rare->layers;
   chain.lend(*job, parts_.loop.now());
   if (workers_ == nullptr || connection.listening->dispatch == Dispatch::kInline) {
     parts_.books.layer_steps_inline.add();
-    job->run();
+    job->run(parts_.context.platform.kernel);
     return take_back(connection, *job, into);
   }
-  if (workers_->submit(*job)) {
+  const size_t waiting_max = job->is_first ? parts_.context.options.layer_steps_max : SIZE_MAX;
+  if (workers_->submit(*job, waiting_max)) {
     parts_.books.layer_steps_on_workers.add();
     static_cast<void>(job.release());  // the worker's, then a mail's
     return false;
@@ -245,7 +245,7 @@ bool Layers::judge(Connection& connection, const LayerChain::Received& received,
     } else {
       std::string words;
       if (received.is_bare) words = parts_.ending.last_words(connection, CloseReason::kLayerFailed);
-      if (!words.empty()) parts_.sender.send_raw(connection, {words}, nullptr);
+      if (!words.empty()) parts_.sender.send_raw(connection, words);
       parts_.ending.fail_layers(connection, chain.failure(),
                                 !received.to_peer.empty() || !words.empty());
     }

@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "connection/connection.h"
-#include "handling/layer_workers.h"
+#include "handling/side_workers.h"
 #include "roster/server_context.h"
 
 namespace trireme { inline namespace v0 {
@@ -39,7 +39,7 @@ class Layers {
   explicit Layers(const Parts& parts) : parts_(parts) {}
 
   // Before start().
-  void use_workers(LayerWorkers* workers) { workers_ = workers; }
+  void use_workers(SideWorkers* workers) { workers_ = workers; }
 
   // A connection of a listener with layers begins. If they cannot be made: why it ends.
   [[nodiscard]] std::optional<CloseReason> begin(Connection& connection);
@@ -84,7 +84,7 @@ class Layers {
   [[nodiscard]] bool use_address(Connection& connection, const ToldAddress& told);
 
   const Parts parts_;
-  LayerWorkers* workers_ = nullptr;  // null: there is no other thread
+  SideWorkers* workers_ = nullptr;  // null: there is no other thread
   LayerChain::Scratch scratch_;
 };
 

@@ -1,11 +1,11 @@
 #include "connection/pushes.h"
 
+#include <array>
 #include <new>
 #include <utility>
 
 #include "connection/clocks.h"
 #include "connection/ending.h"
-#include "connection/framer.h"
 #include "connection/replies.h"
 #include "connection/turn.h"
 #include "runtime/memory/scarce.h"
@@ -44,8 +44,7 @@ void Pushes::open(std::unique_ptr<PushMail> mail, bool was_deferred) {
     parts_.clocks.end_silence(*connection);
   parts_.sender.flush(*connection);
   if (!connection->is_live()) return;
-  const bool full =
-      connection->out.bytes() > connection->listening->options.limits.write_bytes_high;
+  const bool full = connection->unsent() > connection->listening->options.limits.write_bytes_high;
   if (full && mail->overflow == Overflow::kClose)
     return parts_.ending.close(*connection, CloseReason::kSlowConsumer);
   if (mail->answer) {
@@ -57,28 +56,47 @@ void Pushes::open(std::unique_ptr<PushMail> mail, bool was_deferred) {
 
 void Pushes::send_bytes(Connection& connection, PushMail& mail) {
   if (mail.overflow == Overflow::kLatest)
-    return parts_.sender.send_owned(connection, std::move(mail.bytes), true);
-  if (!connection.out.empty()) return parts_.sender.queue(connection, std::move(mail.bytes));
-  // What the socket does not take of a large one keeps its place in the budget.
-  if (parts_.sender.is_too_large(mail.bytes.bytes().size()))
-    return parts_.sender.send_owned(connection, std::move(mail.bytes), false);
-  parts_.sender.write(connection, mail.bytes.bytes());
+    return parts_.sender.send_latest(connection, {&mail.bytes, 1});
+  parts_.sender.send_push(connection, std::move(mail.bytes));
+  if (connection.is_live()) parts_.turn.schedule(connection);
+}
+
+// The bytes of its answer are `mail.bytes`, which many connections share: what this one has around
+// them stands in pieces of its own.
+void Pushes::send_shared(Connection& connection, const Framer::Framed& framed, PushMail& mail) {
+  std::array<ChargedBytes, 3> pieces;
+  if (!join(connection, {framed.head}, pieces[0]) || !join(connection, {framed.tail}, pieces[2])) {
+    return;
+  }
+  pieces[1] = std::move(mail.bytes);
+  if (mail.overflow == Overflow::kLatest) return parts_.sender.send_latest(connection, pieces);
+  for (ChargedBytes& piece : pieces) {
+    if (connection.is_live()) parts_.sender.send_kept(connection, std::move(piece));
+  }
   if (connection.is_live()) parts_.turn.schedule(connection);
 }
 
 // With the codec that the connection speaks now.
 void Pushes::send_framed(Connection& connection, PushMail& mail) {
+  Answer answer = std::move(*mail.answer);
+  Framer::Framed framed;
   bool closes = false;
-  if (!make_bytes(connection, mail, closes)) return;
-  send_bytes(connection, mail);
+  if (!frame(connection, answer, framed, closes)) return;
+  if (framed.drops_body) answer = std::move(answer).with_view({});
+  if (answer.is_shared()) {
+    send_shared(connection, framed, mail);
+  } else {
+    mail.charge = Charge();  // of the answer, in whose place they come
+    if (!join(connection, {framed.head, answer.text(), framed.tail}, mail.bytes)) return;
+    send_bytes(connection, mail);
+  }
   if (closes && connection.is_live())
     parts_.ending.finish(connection, CloseReason::kClosedByHandler);
 }
 
-// Of its answer. False: there is no memory, or the codec has made a mistake.
-bool Pushes::make_bytes(Connection& connection, PushMail& mail, bool& closes) {
-  Answer answer = std::move(*mail.answer);
-  Framer::Framed framed;
+// What goes around it; of an error or a refusal, the codec's reply in its place. False: the codec
+// has made a mistake.
+bool Pushes::frame(Connection& connection, Answer& answer, Framer::Framed& framed, bool& closes) {
   std::string mistake;
   bool is_framed = false;
   if (answer.kind() != Answer::Kind::kBytes) {
@@ -97,25 +115,28 @@ bool Pushes::make_bytes(Connection& connection, PushMail& mail, bool& closes) {
     return false;
   }
   closes = closes || framed.closes;
-  const std::string_view body = framed.drops_body ? std::string_view{} : answer.text();
-  const size_t size = framed.head.size() + body.size() + framed.tail.size();
-  Buffers& buffers = parts_.context.buffers;
-  mail.charge = Charge();  // of the answer, in whose place they come
-  if (!buffers.charge(size)) {
-    parts_.ending.close(connection, CloseReason::kOutOfMemory);
-    return false;
-  }
-  std::string all;
-  if (!with_memory([&] {
-        all.reserve(size);
-        all.append(framed.head).append(body).append(framed.tail);
-      })) {
-    buffers.discharge(size);
-    parts_.ending.close(connection, CloseReason::kOutOfMemory);
-    return false;
-  }
-  mail.bytes = ChargedBytes(std::move(all), buffers);
   return true;
+}
+
+// False: there is no memory, and the connection is closed.
+bool Pushes::join(Connection& connection, std::initializer_list<std::string_view> pieces,
+                  ChargedBytes& into) {
+  size_t size = 0;
+  for (const std::string_view piece : pieces) size += piece.size();
+  Buffers& buffers = parts_.context.buffers;
+  std::string all;
+  if (buffers.charge(size)) {
+    if (with_memory([&] {
+          all.reserve(size);
+          for (const std::string_view piece : pieces) all.append(piece);
+        })) {
+      into = ChargedBytes(std::move(all), buffers);
+      return true;
+    }
+    buffers.discharge(size);
+  }
+  parts_.ending.close(connection, CloseReason::kOutOfMemory);
+  return false;
 }
 
 void Pushes::send_now(Connection& connection, std::string bytes) {

@@ -5,9 +5,12 @@
 // over write_bytes_high its policy decides.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 
+#include "connection/framer.h"
 #include "connection/sender.h"
 #include "connection/slots.h"
 
@@ -44,7 +47,11 @@ class Pushes {
   void open_all(Connection& connection);
   void send_bytes(Connection& connection, PushMail& mail);
   void send_framed(Connection& connection, PushMail& mail);
-  [[nodiscard]] bool make_bytes(Connection& connection, PushMail& mail, bool& closes);
+  void send_shared(Connection& connection, const Framer::Framed& framed, PushMail& mail);
+  [[nodiscard]] bool frame(Connection& connection, Answer& answer, Framer::Framed& framed,
+                           bool& closes);
+  [[nodiscard]] bool join(Connection& connection, std::initializer_list<std::string_view> pieces,
+                          ChargedBytes& into);
 
   const Parts parts_;
 };

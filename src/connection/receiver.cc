@@ -359,7 +359,7 @@ void Receiver::end_turn() {
   const bool end_due = connection.life.is_end_callback_due() && connection.running_count == 0 &&
                        connection.is_live();
   const bool stops_due = connection.has_stops_due() && !connection.timer_armed();
-  if (more || callback_due || end_due || stops_due || connection.sequencer.holds_next() ||
+  if (more || callback_due || end_due || stops_due || connection.leaves_more() ||
       (may_start(connection) && connection.input.bytes() > 0 && !connection.reading.awaits_more &&
        !Bodies::awaits_room(connection))) {
     turn.schedule(connection);

@@ -128,7 +128,11 @@ bool Replies::write(Connection& connection, const RequestMark& mark, Answer& ans
   }
   closes = closes || framed.closes;
   if (framed.drops_body) answer = std::move(answer).with_view({});
-  sender_.write_framed(connection, framed.head, answer, framed.tail);
+  if (answer.file() != nullptr) {
+    sender_.write_file(connection, framed.head, *answer.file(), framed.tail);
+  } else {
+    sender_.write_framed(connection, framed.head, answer, framed.tail);
+  }
   return true;
 }
 
@@ -183,6 +187,8 @@ void Replies::switch_codec(Connection& connection, const Answer& answer) {
 void Replies::start_layer(Connection& connection,
                           const std::shared_ptr<const LayerFactory>& layer) {
   sender_.flush(connection);
+  sender_.push_through(connection);
+  if (!connection.is_live()) return;
   layers_.start(connection, layer);
   turn_.schedule(connection);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "connection/clocks.h"
@@ -15,8 +16,20 @@ constexpr Duration kRetryWrite =
     std::chrono::milliseconds(10);  // after ENOBUFS, which no event ends
 constexpr size_t kSendPieces = 64;
 
-// What goes through the layers of `piece` at once, so that what they make of it stays small.
-std::string_view through(std::string_view piece) { return piece.substr(0, 16 << 10); }
+// What a send from a file has failed with is no fault of the socket.
+bool is_of_file(int error) {
+  switch (-error) {
+    case ENODATA:
+    case EIO:
+    case EINVAL:
+    case EBADF:
+    case ESTALE:
+    case EOVERFLOW:
+      return true;
+    default:
+      return false;
+  }
+}
 
 }  // namespace
 
@@ -41,6 +54,24 @@ void Sender::write_framed(Connection& connection, std::string_view head, Answer&
   send(connection, {gathered, head, body.text(), tail}, &body);
 }
 
+void Sender::write_file(Connection& connection, std::string_view head, const FileRange& range,
+                        std::string_view tail) {
+  std::string_view small;
+  write(connection, head);
+  if (files_.read_small(range, small)) {
+    write(connection, small);
+    return write(connection, tail);
+  }
+  flush(connection);
+  if (!connection.is_live()) return;
+  WriteQueue& queue = queue_of(connection);
+  const bool was_empty = !connection.has_unsent();
+  if (!queue.append(range) || !queue.append(context_.buffers, tail))
+    return ending_.close(connection, CloseReason::kOutOfMemory);
+  if (was_empty) connection.out.note_progress(context_.platform.clock.now());
+  resume(connection);
+}
+
 void Sender::flush() {
   if (gather_.is_empty()) return;
   Connection* whose = nullptr;
@@ -53,8 +84,7 @@ void Sender::drop_gathered(const Connection& connection) {
   if (gather_.is_of(connection)) gather_.take(whose);
 }
 
-void Sender::send_raw(Connection& connection, const std::array<std::string_view, 4>& pieces,
-                      Answer* owner) {
+void Sender::send_raw(Connection& connection, const Pieces& pieces, const Owner& owner) {
   loop_.assume_held();
   Sent result;
   if (connection.out.empty()) {
@@ -75,95 +105,124 @@ void Sender::send_raw(Connection& connection, const std::array<std::string_view,
   keep_unsent(connection, pieces, result, owner);
 }
 
-// In the order in which it was to be sent: a push of the policy `latest` that has waited is first.
-void Sender::send_through(Connection& connection, const std::array<std::string_view, 4>& pieces) {
-  loop_.assume_held();
-  if (const auto latest = connection.rare->layers->take_latest()) {
-    send_piece_through(connection, latest->bytes());
-  }
-  for (const std::string_view piece : pieces) send_piece_through(connection, piece);
-}
-
-void Sender::send_piece_through(Connection& connection, std::string_view piece) {
-  for (; !piece.empty() && connection.is_live(); piece.remove_prefix(through(piece).size())) {
-    through_.clear();
-    const bool sent = ending_.guard_layers(
-        connection, [&] { return connection.rare->layers->send(through(piece), through_); });
-    if (!sent) return;
-    send_raw(connection, {through_}, nullptr);
-  }
-}
-
-void Sender::finish_layers(Connection& connection) {
-  LayerChain& chain = *connection.rare->layers;
-  if (!connection.out.empty() || chain.has_finished() || !chain.is_open()) return;
-  through_.clear();
-  if (ending_.guard_layers(connection, [&] { return chain.finish_sending(through_); }))
-    send_raw(connection, {through_}, nullptr);
-}
-
 // The pieces less what the socket took of them go to the write queue, if it was not for good.
-void Sender::keep_unsent(Connection& connection, const std::array<std::string_view, 4>& pieces,
-                         Sent result, Answer* owner) {
+void Sender::keep_unsent(Connection& connection, const Pieces& pieces, Sent result,
+                         const Owner& owner) {
   if (result.error != 0 && !note_failure(connection, result.error)) return;
   if (result.bytes > 0) connection.note_sent(loop_.now());
   const bool was_empty = connection.out.empty();
-  size_t sent = result.bytes;
+  if (!keep(connection.out, pieces, result.bytes, owner))
+    return ending_.close(connection, CloseReason::kOutOfMemory);
+  if (was_empty) connection.out.note_progress(context_.platform.clock.now());
+  after_write(connection);
+}
+
+// Behind what is in `queue`, less the first `sent` bytes. False: there is no memory.
+bool Sender::keep(WriteQueue& queue, const Pieces& pieces, size_t sent, const Owner& owner) {
   for (size_t i = 0; i < pieces.size(); ++i) {
     const size_t skip = std::min(sent, pieces[i].size());
     sent -= skip;
     const std::string_view rest = pieces[i].substr(skip);
     if (rest.empty()) continue;
-    if (i == 2 && owner != nullptr && owner->is_owned()) {
-      if (context_.buffers.charge(pieces[i].size()) &&
-          connection.out.append(ChargedBytes(std::move(*owner).take_owned(), context_.buffers),
-                                skip, false)) {
-        continue;
-      }
-    } else if (connection.out.append(context_.buffers, rest)) {
-      continue;
-    }
-    return ending_.close(connection, CloseReason::kOutOfMemory);
+    bool is_kept = false;
+    if (i == 2 && !keep_owned(queue, owner, skip, is_kept)) return false;
+    if (!is_kept && !queue.append(context_.buffers, rest)) return false;
   }
-  if (was_empty) connection.out.note_progress(context_.platform.clock.now());
-  after_write(connection);
+  return true;
 }
 
-void Sender::send_owned(Connection& connection, ChargedBytes bytes, bool latest) {
+// Without a copy, where somebody keeps them. False: there is no memory.
+bool Sender::keep_owned(WriteQueue& queue, const Owner& owner, size_t skip, bool& is_kept) {
+  Buffers& buffers = context_.buffers;
+  ChargedBytes bytes;
+  if (owner.bytes != nullptr) {
+    bytes = std::move(*owner.bytes);
+  } else if (owner.answer != nullptr && owner.answer->is_shared()) {
+    std::optional<SharedUse> use = SharedUse::begin(owner.answer->shared(), buffers);
+    if (!use) return false;
+    bytes = ChargedBytes(std::move(*use));
+  } else if (owner.answer != nullptr && owner.answer->is_owned()) {
+    if (!buffers.charge(owner.answer->text().size())) return false;
+    bytes = ChargedBytes(std::move(*owner.answer).take_owned(), buffers);
+  } else {
+    return true;
+  }
+  is_kept = true;
+  return queue.append(std::move(bytes), skip, WriteQueue::Drop::kNever);
+}
+
+void Sender::send_latest(Connection& connection, std::span<ChargedBytes> pieces) {
   loop_.assume_held();
   settle(connection);
   if (!connection.is_live()) return;
-  if (connection.has_layers()) {
-    // Bytes of a layer cannot be dropped: the newest value waits in front of it.
-    if (latest && !connection.out.empty())
-      return connection.rare->layers->keep_latest(std::move(bytes));
-    return send_through(connection, {bytes.bytes()});
-  }
-  Sent result;
-  const bool was_empty = connection.out.empty();
+  const bool was_empty = !connection.has_unsent();
+  size_t sent = 0;
   if (was_empty) {
-    const std::string& all = bytes.bytes();
-    const iovec piece{const_cast<char*>(all.data()), all.size()};
-    if (!all.empty()) result = send_settled(connection, {&piece, 1});
-    if (result.error != 0 && !note_failure(connection, result.error)) return;
-    if (result.bytes > 0) connection.note_sent(loop_.now());
-  } else if (latest) {
-    connection.out.drop_latest();
+    if (!send_now(connection, pieces, sent)) return;
+  } else {
+    // Bytes of a layer cannot be dropped, those in front of it can.
+    queue_of(connection).drop_latest();
   }
-  if (!connection.out.append(std::move(bytes), result.bytes, latest)) {
-    return ending_.close(connection, CloseReason::kOutOfMemory);
+  using Drop = WriteQueue::Drop;
+  Drop drop = sent == 0 ? Drop::kAsLatest : Drop::kNever;
+  for (ChargedBytes& piece : pieces) {
+    const size_t size = piece.text().size();
+    const size_t skip = std::min(sent, size);
+    sent -= skip;
+    if (skip == size) continue;
+    if (!queue_of(connection).append(std::move(piece), skip, drop))
+      return ending_.close(connection, CloseReason::kOutOfMemory);
+    if (drop == Drop::kAsLatest) drop = Drop::kWithPrevious;
   }
   if (was_empty) connection.out.note_progress(loop_.now());
   after_write(connection);
   turn_.schedule(connection);
 }
 
-void Sender::queue(Connection& connection, ChargedBytes bytes) {
-  loop_.assume_held();
-  if (connection.has_layers()) return send_through(connection, {bytes.bytes()});
-  if (!connection.out.append_push(context_.buffers, std::move(bytes))) {
-    return ending_.close(connection, CloseReason::kOutOfMemory);
+// As much of the pieces as the socket, or the layers, take. False: the connection is closed.
+bool Sender::send_now(Connection& connection, std::span<ChargedBytes> pieces, size_t& sent) {
+  if (connection.has_layers()) {
+    for (const ChargedBytes& piece : pieces) sent += send_piece_through(connection, piece.text());
+    return connection.is_live();
   }
+  std::array<iovec, 4> vectors;
+  size_t count = 0;
+  for (const ChargedBytes& piece : pieces) {
+    const std::string_view all = piece.text();
+    if (!all.empty()) vectors[count++] = {const_cast<char*>(all.data()), all.size()};
+  }
+  if (count == 0) return true;
+  const Sent result = send_settled(connection, std::span(vectors).first(count));
+  if (result.error != 0 && !note_failure(connection, result.error)) return false;
+  if (result.bytes > 0) connection.note_sent(loop_.now());
+  sent = result.bytes;
+  return true;
+}
+
+void Sender::send_kept(Connection& connection, ChargedBytes bytes) {
+  loop_.assume_held();
+  if (connection.has_unsent()) {
+    flush(connection);  // in front of it
+    if (!connection.is_live()) return;
+    if (!queue_of(connection).append(std::move(bytes), 0, WriteQueue::Drop::kNever))
+      return ending_.close(connection, CloseReason::kOutOfMemory);
+    return after_write(connection);
+  }
+  if (bytes.text().size() <= kCopyBytesMax) return write(connection, bytes.text());
+  if (!gather_.is_of(connection)) flush();
+  Connection* whose = nullptr;
+  const Pieces pieces = {gather_.take(whose), {}, bytes.text(), {}};
+  if (connection.has_layers()) return send_through(connection, pieces, {.bytes = &bytes});
+  send_raw(connection, pieces, {.bytes = &bytes});
+}
+
+void Sender::send_push(Connection& connection, ChargedBytes bytes) {
+  if (!connection.has_unsent()) return send_kept(connection, std::move(bytes));
+  flush(connection);  // in front of it
+  if (!connection.is_live()) return;
+  if (!queue_of(connection).append_push(context_.buffers, std::move(bytes)))
+    return ending_.close(connection, CloseReason::kOutOfMemory);
+  loop_.assume_held();
   after_write(connection);
 }
 
@@ -209,38 +268,72 @@ Sent Sender::send_settled(Connection& connection, std::span<const iovec> pieces)
 
 void Sender::resume(Connection& connection) {
   loop_.assume_held();
-  std::array<iovec, kSendPieces> vectors;
+  files_.begin();
   settle(connection);
   while (connection.is_live() && !connection.out.empty()) {
-    const size_t count = connection.out.front(vectors);
-    size_t total = 0;
-    for (size_t i = 0; i < count; ++i) total += vectors[i].iov_len;
-    const Sent result = send_settled(connection, std::span(vectors).first(count));
-    if (result.error != 0 && !note_failure(connection, result.error)) return;
-    connection.out.pop(result.bytes);
-    if (result.bytes > 0) {  // the client takes what has waited, so it is there
-      connection.times.last_activity = context_.platform.clock.now();
-      connection.out.note_progress(connection.times.last_activity);
-    }
-    if (result.bytes < total) break;
+    const bool goes_on =
+        connection.out.has_file_in_front() ? send_file(connection) : send_queued(connection);
+    if (!goes_on) break;
   }
   if (!connection.is_live()) return;
-  if (connection.out.empty() && connection.has_layers()) send_through(connection, {});
+  if (connection.has_layers()) send_plain_through(connection);
   if (!connection.is_live()) return;
   after_write(connection);
+  if (!connection.has_unsent()) connection.drop_empty_rare();
   turn_.schedule(connection);
+}
+
+// Pieces from the front. False: the socket takes no more now.
+bool Sender::send_queued(Connection& connection) {
+  std::array<iovec, kSendPieces> vectors;
+  const size_t count = connection.out.front(vectors);
+  size_t total = 0;
+  for (size_t i = 0; i < count; ++i) total += vectors[i].iov_len;
+  const Sent result = send_settled(connection, std::span(vectors).first(count));
+  if (result.error != 0 && !note_failure(connection, result.error)) return false;
+  note_taken(connection, result.bytes);
+  return result.bytes == total;
+}
+
+// A part of the file in front. False: it waits.
+bool Sender::send_file(Connection& connection) {
+  FilePart part;
+  const FileSending::Next next = files_.prepare(connection, part);
+  if (next != FileSending::Next::kSend) return next == FileSending::Next::kGoOn;
+  const Sent result = loop_.driver().send_file(connection, part);
+  files_.note_sent(result.bytes);
+  note_taken(connection, result.bytes);
+  if (is_of_file(result.error)) {
+    files_.fail(connection, result.error);
+    return false;
+  }
+  if (result.error != 0 && !note_failure(connection, result.error)) return false;
+  return result.bytes == part.bytes;
+}
+
+// The client takes what has waited, so it is there.
+void Sender::note_taken(Connection& connection, size_t bytes) {
+  if (bytes == 0) return;
+  connection.out.pop(bytes);
+  connection.times.last_activity = context_.platform.clock.now();
+  connection.out.note_progress(connection.times.last_activity);
+}
+
+void Sender::take_back(Connection& connection, DiskRead& read) {
+  files_.take_back(connection, read);
+  if (connection.is_live()) resume(connection);
 }
 
 // Watermarks, and what other threads may know of the queue.
 void Sender::after_write(Connection& connection) {
   const Limits& limits = connection.listening->options.limits;
-  const size_t unsent = connection.out.bytes();
+  const size_t unsent = connection.unsent();
   const auto published = static_cast<uint32_t>(std::min<size_t>(unsent, UINT32_MAX));
   SlotRecord& record = context_.roster.record(loop_.index(), connection.id.slot());
   if (record.unsent_bytes.load(std::memory_order_relaxed) != published) {
     record.unsent_bytes.store(published, std::memory_order_relaxed);
   }
-  connection.out.note_watermarks(limits.write_bytes_low, limits.write_bytes_high);
+  connection.out.note_watermarks(unsent, limits.write_bytes_low, limits.write_bytes_high);
   if (unsent > 0) clocks_.arm(connection);
 }
 

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "connection/connection.h"
+#include "connection/file_sending.h"
 #include "connection/gather.h"
 #include "reply/mail.h"
 #include "roster/server_context.h"
@@ -24,6 +25,8 @@ class Turn;
 
 class Sender {
  public:
+  using Pieces = std::array<std::string_view, 4>;
+
   Sender(ServerContext& context, EventLoop& loop, Driver::Traits driver, Turn& turn, Ending& ending,
          Clocks& clocks)
       : context_(context),
@@ -32,7 +35,11 @@ class Sender {
         turn_(turn),
         ending_(ending),
         clocks_(clocks),
-        gather_(context.buffers) {}
+        gather_(context.buffers),
+        files_(context, loop, turn, ending) {}
+
+  // Before start().
+  void use_disk_workers(SideWorkers* workers) { files_.use_workers(workers); }
 
   // Adds to what is gathered for the connection.
   void write(Connection& connection, std::string_view bytes);
@@ -41,6 +48,19 @@ class Sender {
   // wait.
   void write_framed(Connection& connection, std::string_view head, Answer& body,
                     std::string_view tail);
+  // The same for a part of a file.
+  void write_file(Connection& connection, std::string_view head, const FileRange& range,
+                  std::string_view tail);
+  // A part of a file of this connection was read.
+  void take_back(Connection& connection, DiskRead& read);
+  // It has used up its share of an earlier turn.
+  void go_on(Connection& connection) {
+    if (!connection.sends_on()) return;
+    connection.rare->sends_on = false;
+    resume(connection);
+  }
+  // A client that must not take for the whole what it has got.
+  void cut(Connection& connection, CloseReason reason) { files_.cut(connection, reason); }
   // Sends what is gathered: for anyone, or for this connection.
   void flush();
   void flush(const Connection& connection) {
@@ -52,24 +72,27 @@ class Sender {
   void drop_gathered(const Connection& connection);
 
   // Sends pieces in order; what the socket does not take goes to the write queue. `owner`: the
-  // answer whose bytes are piece 2, moved instead of copied if it owns them.
-  void send(Connection& connection, const std::array<std::string_view, 4>& pieces, Answer* owner) {
-    if (connection.has_layers()) return send_through(connection, pieces);
-    send_raw(connection, pieces, owner);
+  // answer whose bytes are piece 2, moved or shared instead of copied if it keeps them.
+  void send(Connection& connection, const Pieces& pieces, Answer* owner) {
+    if (connection.has_layers()) return send_through(connection, pieces, {.answer = owner});
+    send_raw(connection, pieces, {.answer = owner});
   }
   // The same of bytes that its transport layers have made.
-  void send_raw(Connection& connection, const std::array<std::string_view, 4>& pieces,
-                Answer* owner);
+  void send_raw(Connection& connection, std::string_view bytes) {
+    send_raw(connection, {bytes, {}, {}, {}}, {});
+  }
   // The same for one piece, where nothing waits. False: a part of it waits now, or the connection
   // is closed.
   bool send_alone(Connection& connection, std::string_view bytes, Answer* owner);
-  // A push with nothing gathered, and not gathered with others. What must wait is moved. `latest`:
-  // of bytes that have not begun to leave, a newer value takes the place.
-  void send_owned(Connection& connection, ChargedBytes bytes, bool latest);
-  // It cannot be gathered.
-  bool is_too_large(size_t bytes) const { return bytes > gather_.capacity(); }
-  // Behind what waits already.
-  void queue(Connection& connection, ChargedBytes bytes);
+  // A push of the policy `latest`, in one piece or several, with nothing gathered. Not gathered
+  // with others: of bytes that have not begun to leave, a newer value takes the place.
+  void send_latest(Connection& connection, std::span<ChargedBytes> pieces);
+  // Behind what waits already. Small ones are gathered, large ones leave from where they are.
+  void send_kept(Connection& connection, ChargedBytes bytes);
+  // The same of a whole push: small ones that must wait are copied behind each other.
+  void send_push(Connection& connection, ChargedBytes bytes);
+  // What waits in front of the layers goes through them now, for another one begins.
+  void push_through(Connection& connection);
 
   // Its transport layers say their last words, once all else has left. Nothing is gathered.
   void finish_layers(Connection& connection);
@@ -92,15 +115,37 @@ class Sender {
   void grant_writing(Connection& connection, Job& job);
 
   // The loop ends: the books of buffers are closed with it.
-  void end() { gather_.end(); }
+  void end() {
+    gather_.end();
+    files_.end();
+  }
 
  private:
   static constexpr size_t kCopyBytesMax = 8 << 10;  // larger answers are sent from where they are
 
-  void send_through(Connection& connection, const std::array<std::string_view, 4>& pieces);
-  void send_piece_through(Connection& connection, std::string_view piece) REQUIRES(loop_);
-  void keep_unsent(Connection& connection, const std::array<std::string_view, 4>& pieces,
-                   Sent result, Answer* owner) REQUIRES(loop_);
+  // Who keeps the bytes of piece 2.
+  struct Owner {
+    Answer* answer = nullptr;
+    ChargedBytes* bytes = nullptr;
+  };
+
+  void send_raw(Connection& connection, const Pieces& pieces, const Owner& owner);
+  void send_through(Connection& connection, const Pieces& pieces, const Owner& owner);
+  size_t send_piece_through(Connection& connection, std::string_view piece) REQUIRES(loop_);
+  void send_plain_through(Connection& connection) REQUIRES(loop_);
+  void keep_unsent(Connection& connection, const Pieces& pieces, Sent result, const Owner& owner)
+      REQUIRES(loop_);
+  [[nodiscard]] bool keep(WriteQueue& queue, const Pieces& pieces, size_t sent, const Owner& owner);
+  [[nodiscard]] bool send_now(Connection& connection, std::span<ChargedBytes> pieces, size_t& sent)
+      REQUIRES(loop_);
+  // Where bytes wait that have not gone through any layer.
+  static WriteQueue& queue_of(Connection& connection) {
+    return connection.has_layers() ? connection.rare->layers->plain() : connection.out;
+  }
+  [[nodiscard]] bool keep_owned(WriteQueue& queue, const Owner& owner, size_t skip, bool& is_kept);
+  [[nodiscard]] bool send_file(Connection& connection) REQUIRES(loop_);
+  [[nodiscard]] bool send_queued(Connection& connection) REQUIRES(loop_);
+  void note_taken(Connection& connection, size_t bytes) REQUIRES(loop_);
   Sent send_settled(Connection& connection, std::span<const iovec> pieces) REQUIRES(loop_);
   void after_write(Connection& connection) REQUIRES(loop_);
 
@@ -111,6 +156,7 @@ class Sender {
   Ending& ending_;
   Clocks& clocks_;
   Gather gather_;
+  FileSending files_;
   std::string through_;  // what layers have made
 };
 
@@ -122,7 +168,7 @@ inline bool Sender::send_alone(Connection& connection, std::string_view bytes, A
     connection.times.last_activity = loop_.now();
     return true;
   }
-  keep_unsent(connection, {"", "", bytes}, result, owner);
+  keep_unsent(connection, {"", "", bytes}, result, {.answer = owner});
   return false;
 }
 

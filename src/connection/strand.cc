@@ -92,7 +92,7 @@ bool Strand::finds_room(Connection& connection) {
   SessionEvents& events = *connection.events();
   if (!events.wants_room || events.look_again_at != kNever) return false;
   const Limits& limits = connection.listening->options.limits;
-  const size_t unsent = connection.out.bytes();
+  const size_t unsent = connection.unsent();
   const uint64_t transit = record(connection).transit_bytes.load(std::memory_order_relaxed);
   if (unsent > limits.write_bytes_low || unsent + transit > limits.write_bytes_high) return false;
   if (!parts_.context.buffers.nearly_full()) return true;
@@ -227,7 +227,7 @@ void Strand::forget_if_empty(Connection& connection) {
   parts_.loop.assume_held();
   parts_.loop.timers().cancel(*connection.events());
   connection.rare->events.reset();
-  if (connection.rare->is_empty()) connection.rare.reset();
+  connection.drop_empty_rare();
 }
 
 }}  // namespace trireme

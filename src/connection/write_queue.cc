@@ -35,22 +35,22 @@ bool WriteQueue::append(Buffers& budget, std::span<const char> bytes) {
   return true;
 }
 
-bool WriteQueue::append(ChargedBytes bytes, size_t skip, bool latest) {
-  const size_t size = bytes.bytes().size();
+bool WriteQueue::append(ChargedBytes bytes, size_t skip, Drop drop) {
+  const size_t size = bytes.text().size();
   CHECK(skip <= size, "more bytes have left than there were");
   if (skip == size) return true;
   Chunk chunk;
   chunk.owned = std::move(bytes);
   chunk.begin = skip;
   chunk.end = size;
-  chunk.latest = latest;
+  chunk.drop = drop;
   if (!with_memory([&] { state().chunks.push_back(std::move(chunk)); })) return false;
   state_->bytes += size - skip;
   return true;
 }
 
 bool WriteQueue::append_push(Buffers& budget, ChargedBytes bytes) {
-  const std::string& text = bytes.bytes();
+  const std::string_view text = bytes.text();
   if (text.empty()) return true;
   const auto has_room = [&] {
     if (state_ == nullptr || state_->chunks.size() == state_->first) return false;
@@ -63,12 +63,46 @@ bool WriteQueue::append_push(Buffers& budget, ChargedBytes bytes) {
     const bool is_made = static_cast<bool>(chunk.block);
     if (is_made && !with_memory([&] { state().chunks.push_back(std::move(chunk)); })) return false;
   }
-  if (text.size() > kSmallPush || !has_room()) return append(std::move(bytes), 0, false);
+  if (text.size() > kSmallPush || !has_room()) return append(std::move(bytes), 0, Drop::kNever);
   Chunk& last = state_->chunks.back();
   std::memcpy(last.block.data() + last.end, text.data(), text.size());
   last.end += text.size();
   state_->bytes += text.size();
   return true;
+}
+
+bool WriteQueue::append(const FileRange& range) {
+  if (range.bytes == 0) return true;
+  Chunk chunk;
+  chunk.file = range.file;
+  chunk.begin = range.offset;
+  chunk.end = range.offset + range.bytes;
+  if (!with_memory([&] { state().chunks.push_back(std::move(chunk)); })) return false;
+  state_->bytes += range.bytes;
+  return true;
+}
+
+FileRange WriteQueue::file_in_front() const {
+  CHECK(has_file_in_front(), "no file is in front of the queue");
+  const Chunk& chunk = state_->chunks[state_->first];
+  return {.file = chunk.file, .offset = chunk.begin, .bytes = chunk.end - chunk.begin};
+}
+
+bool WriteQueue::replace_in_front(Block block, size_t bytes) {
+  CHECK(has_file_in_front(), "no file is in front of the queue");
+  std::vector<Chunk>& chunks = state_->chunks;
+  Chunk& file = chunks[state_->first];
+  CHECK(bytes <= file.end - file.begin, "more was read than there is");
+  Chunk chunk;
+  chunk.block = std::move(block);
+  chunk.end = bytes;
+  file.begin += bytes;
+  if (file.begin == file.end) {
+    file = std::move(chunk);
+    return true;
+  }
+  const auto place = chunks.begin() + static_cast<std::ptrdiff_t>(state_->first);
+  return with_memory([&] { chunks.insert(place, std::move(chunk)); });
 }
 
 bool WriteQueue::prepend(Buffers& budget, std::span<const char> bytes) {
@@ -90,10 +124,13 @@ bool WriteQueue::prepend(Buffers& budget, std::span<const char> bytes) {
 void WriteQueue::drop_latest() {
   if (state_ == nullptr) return;
   State& state = *state_;
-  std::erase_if(state.chunks, [&state](const Chunk& chunk) {
-    const bool drop = chunk.latest && chunk.begin == 0 && &chunk >= &state.chunks[state.first];
-    if (drop) state.bytes -= chunk.end;
-    return drop;
+  bool drops = false;
+  std::erase_if(state.chunks, [&state, &drops](const Chunk& chunk) {
+    if (&chunk < &state.chunks[state.first]) return false;  // it has left
+    drops = chunk.drop == Drop::kAsLatest ? chunk.begin == 0
+                                          : drops && chunk.drop == Drop::kWithPrevious;
+    if (drops) state.bytes -= chunk.end - chunk.begin;
+    return drops;
   });
 }
 
@@ -104,6 +141,7 @@ size_t WriteQueue::front(std::span<iovec> pieces) const {
   size_t count = 0;
   for (size_t i = state_->first; i < state_->chunks.size() && count < pieces.size(); ++i) {
     const Chunk& chunk = state_->chunks[i];
+    if (chunk.file) break;
     pieces[count++] = {const_cast<char*>(chunk.data()) + chunk.begin, chunk.end - chunk.begin};
   }
   return count;

@@ -29,7 +29,17 @@ Crew::Crew(ServerContext& context, uint32_t data_workers_max, bool takes_loops)
       jobs_(context, members_, stops_, takes_loops),
       read_buffers_(context.buffers),
       reports_(context),
-      layer_workers_(context) {}
+      layer_workers_(context,
+                     {.name = "layer",
+                      .use = "handshakes",
+                      .yields = true,
+                      .threads_max = context.options.layer_workers > 0
+                                         ? static_cast<size_t>(context.options.layer_workers)
+                                         : static_cast<size_t>(platform_.threads.allowed_cpus())}),
+      disk_workers_(context, {.name = "disk",
+                              .use = "files",
+                              .yields = false,
+                              .threads_max = static_cast<size_t>(context.options.disk_workers)}) {}
 
 int Crew::start(const std::vector<HeldLoop*>& loops, bool needs_data_workers) {
   members_.expect_loops(static_cast<uint32_t>(loops.size()));
@@ -251,6 +261,7 @@ void Crew::join() {
   for (CrewMember* member : members) member->thread->join();
   stops_.join();
   layer_workers_.join();
+  disk_workers_.join();
   for (auto& lookout : lookouts_) lookout->end();
 }
 
@@ -267,6 +278,7 @@ void Crew::detach() {
   }
   stops_.detach();
   layer_workers_.detach();
+  disk_workers_.detach();
   for (auto& lookout : lookouts_) {
     lookout->end();
     lookout->detach();

@@ -31,11 +31,11 @@
 #include <vector>
 
 #include "handling/held_loop.h"
-#include "handling/layer_workers.h"
 #include "handling/lookout.h"
 #include "handling/members.h"
 #include "handling/read_buffers.h"
 #include "handling/ready_jobs.h"
+#include "handling/side_workers.h"
 #include "handling/stall_reports.h"
 #include "handling/stop_jobs.h"
 #include "runtime/threads/annotations.h"
@@ -75,14 +75,15 @@ class Crew : public std::enable_shared_from_this<Crew> {
   // Any thread. A read buffer that the job which lost its loop is done with, for the next reserve.
   void keep_read_buffer(std::shared_ptr<Block> buffer) { read_buffers_.keep(std::move(buffer)); }
 
-  // The threads beside the crew that compute for transport layers.
-  LayerWorkers& layer_workers() { return layer_workers_; }
+  // The threads beside the crew that compute for transport layers, and those that read files.
+  SideWorkers& layer_workers() { return layer_workers_; }
+  SideWorkers& disk_workers() { return disk_workers_; }
 
   // One thread at a time, not of the crew. Parks until every loop has stopped: true. False at
   // `until`, or when `interrupt` is set and interrupt_wait() was called.
   bool wait_loops_stopped(TimePoint until, const std::atomic<bool>* interrupt);
   void interrupt_wait();  // Any thread.
-  // After that: ends all threads, layer workers too, and joins them but for the lookouts.
+  // After that: ends all threads, side workers too, and joins them but for the lookouts.
   void join();
   // After that: joins the lookouts, or leaves behind those that have not ended by then.
   void join_lookouts(TimePoint until);
@@ -122,7 +123,7 @@ class Crew : public std::enable_shared_from_this<Crew> {
   ReadyJobs jobs_;
   ReadBuffers read_buffers_;
   StallReports reports_;
-  LayerWorkers layer_workers_;
+  SideWorkers layer_workers_, disk_workers_;
   std::vector<HeldLoop*> without_reserve_ GUARDED_BY(members_.mutex);
   uint32_t loops_running_ GUARDED_BY(members_.mutex) = 0;
   ParkSpot stopped_spot_;

@@ -135,7 +135,7 @@ void Job::keep_answer(Answer&& given) {
   const std::less_equal<const char*> not_after;
   const bool in_request = not_after(bytes.data(), view.data()) &&
                           not_after(view.data() + view.size(), bytes.data() + bytes.size());
-  if (!given.is_owned() && !view.empty() && !in_request) {
+  if (!given.keeps_bytes() && !view.empty() && !in_request) {
     outbox.put_copy(std::move(given));
   } else {
     outbox.put(std::move(given));

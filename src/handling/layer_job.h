@@ -9,18 +9,17 @@
 #include <memory>
 
 #include "handling/job.h"
+#include "handling/side_job.h"
 #include "roster/mail_kinds.h"
-#include "runtime/mailbox.h"
-#include "trireme/connection_id.h"
 #include "trireme/transport_layer.h"
 
 namespace trireme { inline namespace v0 {
 
-struct LayerJob final : Mail {
-  LayerJob() : Mail(kMailLayerJob) {}
+struct LayerJob final : SideJob {
+  explicit LayerJob(ConnectionId whose) : SideJob(kMailLayerJob, whose) {}
 
   // Whoever has it. What the layer throws is kept for the holder.
-  void run() noexcept {
+  void run(Kernel&) noexcept override {
     try {
       result = layer->compute(out);
     } catch (...) {
@@ -32,14 +31,8 @@ struct LayerJob final : Mail {
   LayerOutput out;
   LayerState result = LayerState::kFailed;
   std::exception_ptr thrown;
-  ConnectionId id;
-  const char* service = "";       // ListenOptions::name
   RequestOwner* owner = nullptr;  // whose slot waits for it; for the holder alone
   bool is_first = false;          // of its connection: nothing was computed for it yet
-  bool was_refused = false;       // there is no thread: it has not run
-  // Of LayerWorkers, under its mutex.
-  bool is_queued = false;
-  LayerJob* previous = nullptr;
 };
 
 }}  // namespace trireme

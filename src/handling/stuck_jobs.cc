@@ -48,7 +48,7 @@ std::vector<HeldLoop*> wait_for_turns(ServerContext& context, const std::vector<
 
 std::vector<StuckJob> find_stuck_jobs(ServerContext& context, const std::vector<HeldLoop*>& loops,
                                       Members& members, const StopJobs& stops,
-                                      LayerWorkers& layer_workers, ParkSpot& spot) {
+                                      SideWorkers& layer_workers, ParkSpot& spot) {
   const std::vector<HeldLoop*> in_code = wait_for_turns(context, loops, spot);
   const int64_t now_ns = context.platform.clock.now().time_since_epoch().count();
   std::vector<StuckJob> jobs;

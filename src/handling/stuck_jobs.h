@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "handling/held_loop.h"
-#include "handling/layer_workers.h"
 #include "handling/members.h"
+#include "handling/side_workers.h"
 #include "handling/stop_jobs.h"
 #include "roster/server_context.h"
 #include "trireme/server.h"
@@ -18,6 +18,6 @@ namespace trireme { inline namespace v0 {
 // the caller parks on `spot`.
 std::vector<StuckJob> find_stuck_jobs(ServerContext& context, const std::vector<HeldLoop*>& loops,
                                       Members& members, const StopJobs& stops,
-                                      LayerWorkers& layer_workers, ParkSpot& spot);
+                                      SideWorkers& layer_workers, ParkSpot& spot);
 
 }}  // namespace trireme

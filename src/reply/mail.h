@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "reply/charged_bytes.h"
 #include "roster/mail_kinds.h"
 #include "runtime/memory/buffers.h"
 #include "runtime/system/clock.h"
@@ -18,24 +19,6 @@
 #include "trireme/peer.h"
 
 namespace trireme { inline namespace v0 {
-
-// Bytes with their place in the budget.
-class ChargedBytes {
- public:
-  ChargedBytes() = default;
-  // `budget` was charged with bytes.size() before.
-  ChargedBytes(std::string bytes, Buffers& budget)
-      : bytes_(std::move(bytes)), charge_(budget, bytes_.size()) {}
-  // `charge`: of the bytes, and of what carries them.
-  ChargedBytes(std::string bytes, Charge charge)
-      : bytes_(std::move(bytes)), charge_(std::move(charge)) {}
-
-  const std::string& bytes() const { return bytes_; }
-
- private:
-  std::string bytes_;
-  Charge charge_;
-};
 
 // What is for one connection, which may be gone when it is opened. All mail of outboxes is of this
 // kind.
@@ -48,17 +31,19 @@ struct AnswerMail final : ConnectionMail {
   AnswerMail(ConnectionId to, uint64_t number, Answer given)
       : ConnectionMail(kMailAnswer, to), request_number(number), answer(std::move(given)) {}
   uint64_t request_number;
-  Answer answer;  // owned bytes only
+  Answer answer;  // kept bytes only
 };
 
 struct PushMail final : ConnectionMail {
   PushMail(ConnectionId to, ChargedBytes data, Overflow policy)
       : ConnectionMail(kMailPush, to), bytes(std::move(data)), overflow(policy) {}
-  PushMail(ConnectionId to, Answer given, Charge of_answer, Overflow policy)
+  // `of_answer` holds the bytes of the answer if they are shared; else `charge` is what they cost.
+  PushMail(ConnectionId to, Answer given, ChargedBytes of_answer, Charge costs, Overflow policy)
       : ConnectionMail(kMailPush, to),
+        bytes(std::move(of_answer)),
         overflow(policy),
         answer(std::move(given)),
-        charge(std::move(of_answer)) {}
+        charge(std::move(costs)) {}
 
   // What a push of these bytes holds until it has left: for small ones the mail is most of it, and
   // room that a string keeps costs as much as bytes do.
@@ -69,12 +54,12 @@ struct PushMail final : ConnectionMail {
     return sizeof(PushMail) + answer.text().size() + answer.head().size();
   }
   // What is counted as on its way.
-  size_t size() const { return answer ? answer->text().size() : bytes.bytes().size(); }
+  size_t size() const { return answer ? answer->text().size() : bytes.text().size(); }
 
   ChargedBytes bytes;
   Overflow overflow;
-  std::optional<Answer> answer;  // to be framed, in place of `bytes`; owned bytes only
-  Charge charge;                 // of the answer
+  std::optional<Answer> answer;  // to be framed, in place of `bytes`; kept bytes only
+  Charge charge;
 };
 
 struct CloseMail final : ConnectionMail {

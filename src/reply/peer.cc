@@ -84,18 +84,38 @@ SendResult Peer::send(std::string bytes, Overflow overflow) const {
   return send_push(*context, id_, size, std::move(mail));
 }
 
+SendResult Peer::send(SharedBytes bytes, Overflow overflow) const {
+  ServerContext* const context = context_.get();
+  const size_t size = bytes.size();
+  if (const auto refused = may_send(context, id_, sizeof(PushMail), overflow)) return *refused;
+  Charge of_mail(context->buffers, sizeof(PushMail));
+  std::optional<SharedUse> use = SharedUse::begin(std::move(bytes), context->buffers);
+  if (!use) return ask_room(*context, id_, *context->roster.record(id_), true);
+  std::unique_ptr<PushMail> mail(new (std::nothrow)
+                                     PushMail(id_, ChargedBytes(std::move(*use)), overflow));
+  if (mail != nullptr) mail->charge = std::move(of_mail);
+  return send_push(*context, id_, size, std::move(mail));
+}
+
 SendResult Peer::push(Answer answer, Overflow overflow) const {
   CHECK(!answer.switches() && !answer.closes(),
         "an answer with then(), then_layer() or close_after() cannot be pushed");
+  CHECK(answer.file() == nullptr, "a file cannot be pushed");
   if (answer.kind() == Answer::Kind::kNone) return SendResult::kQueued;
   ServerContext* const context = context_.get();
   const size_t size = answer.text().size();
-  const size_t cost = PushMail::cost_of(answer);
+  const size_t cost = answer.is_shared() ? sizeof(PushMail) : PushMail::cost_of(answer);
   if (const auto refused = may_send(context, id_, cost, overflow)) return *refused;
   Charge charge(context->buffers, cost);
+  ChargedBytes shared;
+  if (answer.is_shared()) {
+    std::optional<SharedUse> use = SharedUse::begin(answer.shared(), context->buffers);
+    if (!use) return ask_room(*context, id_, *context->roster.record(id_), true);
+    shared = ChargedBytes(std::move(*use));
+  }
   if (!with_memory([&] { answer = std::move(answer).with_copy(); })) return SendResult::kFull;
-  std::unique_ptr<Mail> mail(new (std::nothrow)
-                                 PushMail(id_, std::move(answer), std::move(charge), overflow));
+  std::unique_ptr<Mail> mail(new (std::nothrow) PushMail(id_, std::move(answer), std::move(shared),
+                                                         std::move(charge), overflow));
   return send_push(*context, id_, size, std::move(mail));
 }
 

@@ -54,9 +54,10 @@ void Reply::deliver(Answer answer) {
   context_ = ContextRef();
   Outbox* outbox = Outbox::current();
   if (outbox != nullptr && outbox->connection == id_ && outbox->request_number == request_number_) {
-    return answer.is_owned() ? outbox->put(std::move(answer)) : outbox->put_copy(std::move(answer));
+    return answer.keeps_bytes() ? outbox->put(std::move(answer))
+                                : outbox->put_copy(std::move(answer));
   }
-  if (!answer.is_owned() && !with_memory([&] { answer = std::move(answer).with_copy(); })) {
+  if (!answer.keeps_bytes() && !with_memory([&] { answer = std::move(answer).with_copy(); })) {
     answer = detail::failed(Failure::kInternal, "internal");  // no memory for the copy
   }
   auto mail = std::make_unique<AnswerMail>(id_, request_number_, std::move(answer));

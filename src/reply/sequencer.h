@@ -19,7 +19,7 @@ namespace trireme { inline namespace v0 {
 class Sequencer {
  public:
   struct Held {
-    Answer answer;  // owned bytes only
+    Answer answer;  // kept bytes only
     Charge charge;
   };
   // What a held reply costs besides its bytes: itself, its number, its links in the table.

@@ -64,6 +64,16 @@ const std::vector<ManualPage> kPages = {
      {EACCES, EBUSY, EIO, ELOOP, ENAMETOOLONG, ENOENT, ENOMEM, ENOTDIR, EPERM, EROFS}},
     {Site::kSetFileMode, "chmod(2)", {EACCES, EIO, ELOOP, ENOENT, ENOMEM, EPERM, EROFS}},
     {Site::kSetFileOwner, "lchown(2)", {EACCES, EIO, ELOOP, ENOENT, ENOMEM, EPERM, EROFS}},
+    {Site::kOpenFile,
+     "open(2)",
+     {EACCES, EINTR, EISDIR, ELOOP, EMFILE, ENAMETOOLONG, ENFILE, ENOENT, ENOMEM, ENOTDIR, ENXIO}},
+    {Site::kFileFacts, "fstat(2)", {EBADF, EFAULT, ENOMEM, EOVERFLOW}},
+    {Site::kReadFile,
+     "preadv2(2), read(2)",
+     {EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EIO, EISDIR, EOPNOTSUPP}},
+    {Site::kSendFile,
+     "sendfile(2)",
+     {EAGAIN, EBADF, EFAULT, EINVAL, EIO, ENOMEM, EOVERFLOW, ESPIPE, EPIPE, ECONNRESET}},
 };
 
 bool in(int error, std::initializer_list<int> errnos) {
@@ -117,6 +127,10 @@ Expectation expectation_in_traffic(Site site, int error) {
     case Site::kPeerCredentials:
       return {Expect::kInvisible};
     case Site::kConnect:
+    case Site::kOpenFile:  // of handlers that answer with files: file_cells_test.cc
+    case Site::kFileFacts:
+    case Site::kReadFile:
+    case Site::kSendFile:
       return {Expect::kNotOnPath};
     default:
       return {};

@@ -40,6 +40,7 @@ struct Member {
   tr::Answer on_request(const tr::Request& request) {
     if (request.text() == "push") peer.send("pushed before the reply\n");
     if (request.text() == "close") peer.close();
+    if (request.text() == "shared") return tr::SharedBytes(std::string(30'000, 'a'));
     return request.own();
   }
   tr::Peer peer;
@@ -205,6 +206,35 @@ TEST_P(PushTest, LatestKeepsTheNewest) {
     ++seen;
   }
   EXPECT_LT(seen, count);
+}
+
+// However it is sent: as it is, in an envelope, as the newest value, as an answer.
+TEST_P(PushTest, SharedBytesReachEverySubscriber) {
+  constexpr int kSubscribers = 12;
+  std::vector<Client> clients;
+  std::vector<tr::Peer> peers;
+  for (int i = 0; i < kSubscribers; ++i) {
+    auto [client, peer] = join(i % 2 == 0 ? 4096 : 0);
+    clients.push_back(std::move(client));
+    peers.push_back(std::move(peer));
+  }
+  const std::string small(100, 's'), large(60'000, 'l');
+  const tr::SharedBytes small_line(small + "\n"), large_line(large + "\n");
+  const tr::SharedBytes small_text(small), large_text(large);
+  for (const tr::Peer& peer : peers) {
+    ASSERT_EQ(peer.send(large_line), tr::SendResult::kQueued);
+    ASSERT_EQ(peer.send(small_line), tr::SendResult::kQueued);
+    ASSERT_EQ(peer.push(large_text, tr::Overflow::kClose), tr::SendResult::kQueued);
+    ASSERT_EQ(peer.push(small_text, tr::Overflow::kLatest), tr::SendResult::kQueued);
+  }
+  for (Client& client : clients) {
+    ASSERT_TRUE(client.send("shared\n"));
+    EXPECT_EQ(client.line(), large);
+    EXPECT_EQ(client.line(), small);
+    EXPECT_EQ(client.line(), large);
+    EXPECT_EQ(client.line(), small);
+    EXPECT_EQ(client.line(), std::string(30'000, 'a'));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Setups, PushTest, ::testing::ValuesIn(support::every_setup()),

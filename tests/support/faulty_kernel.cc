@@ -51,6 +51,10 @@ constexpr std::array<Named, FaultyKernel::kSiteCount> kNames = {{
     {Site::kOpenSpool, "open_spool"},
     {Site::kWriteAt, "write_at"},
     {Site::kReadAt, "read_at"},
+    {Site::kOpenFile, "open_file"},
+    {Site::kFileFacts, "file_facts"},
+    {Site::kReadFile, "read_file"},
+    {Site::kSendFile, "send_file"},
 }};
 
 constexpr std::array<Site, FaultyKernel::kSiteCount> kSites = [] {
@@ -83,8 +87,9 @@ void FaultyKernel::plan(const Fault& fault) {
   CHECK(fault.first >= 1 && fault.times >= 1,
         "a fault begins with call 1 and happens at least once");
   CHECK(fault.error >= 0, "errnos are positive here");
-  CHECK(fault.error != 0 || fault.site == Site::kReceive || fault.site == Site::kSend,
-        "only receive and send can be short");
+  CHECK(fault.error != 0 || fault.site == Site::kReceive || fault.site == Site::kSend ||
+            fault.site == Site::kReadFile || fault.site == Site::kSendFile,
+        "only receive, send and the calls for files can be short");
   CHECK(fault.error != 0 || fault.bytes_max > 0, "zero bytes would be the end of the stream");
   CHECK(fault.site != Site::kClose || fault.error != EINTR, "no Kernel returns EINTR from close");
   MutexLock lock(mutex_);
@@ -223,6 +228,36 @@ ssize_t FaultyKernel::write_at(int fd, std::string_view bytes, uint64_t offset) 
 
 ssize_t FaultyKernel::read_at(int fd, std::span<char> into, uint64_t offset) {
   return fail_or(Site::kReadAt, [&] { return inner_.read_at(fd, into, offset); });
+}
+
+int FaultyKernel::open_file(const std::string& path) {
+  return note_opened(fail_or(Site::kOpenFile, [&] { return inner_.open_file(path); }));
+}
+
+int FaultyKernel::file_facts(int fd, FileFacts& facts) {
+  return fail_or(Site::kFileFacts, [&] { return inner_.file_facts(fd, facts); });
+}
+
+ssize_t FaultyKernel::read_file(int fd, uint64_t offset, std::span<const iovec> into,
+                                bool may_wait) {
+  const Hit hit = strike(Site::kReadFile);
+  if (hit.error != 0) return -hit.error;
+  if (hit.bytes_max == 0) return inner_.read_file(fd, offset, into, may_wait);
+  iovec piece = into[0];
+  piece.iov_len = std::min(piece.iov_len, hit.bytes_max);
+  return inner_.read_file(fd, offset, {&piece, 1}, may_wait);
+}
+
+ssize_t FaultyKernel::send_file(int socket, int fd, uint64_t offset, size_t bytes) {
+  const Hit hit = strike(Site::kSendFile);
+  if (hit.error == EAGAIN) renew_edge(socket);
+  if (hit.error != 0) return -hit.error;
+  return inner_.send_file(socket, fd, offset,
+                          hit.bytes_max == 0 ? bytes : std::min(bytes, hit.bytes_max));
+}
+
+int FaultyKernel::break_off(int fd) {
+  return fail_or(Site::kConnect, [&] { return inner_.break_off(fd); });
 }
 
 // A fault is the pending error of the socket.

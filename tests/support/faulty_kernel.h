@@ -79,14 +79,18 @@ class FaultyKernel final : public Kernel {
     kOpenSpool,
     kWriteAt,
     kReadAt,
+    kOpenFile,
+    kFileFacts,
+    kReadFile,
+    kSendFile,
   };
-  static constexpr size_t kSiteCount = static_cast<size_t>(Site::kReadAt) + 1;
+  static constexpr size_t kSiteCount = static_cast<size_t>(Site::kSendFile) + 1;
   static constexpr uint64_t kForEver = UINT64_MAX;
 
   struct Fault {
     Site site;
     int error = 0;         // errno; 0: the call is made, with at most `bytes_max` bytes
-    size_t bytes_max = 1;  // kReceive and kSend only; at least 1
+    size_t bytes_max = 1;  // kReceive, kSend, kReadFile and kSendFile only; at least 1
     uint64_t first = 1;    // 1: the next call of the site, 2: the one after it
     uint64_t times = 1;    // consecutive calls; kForEver: until heal()
   };
@@ -106,8 +110,8 @@ class FaultyKernel final : public Kernel {
   uint64_t injected(Site site) const {
     return counts_of(site).injected.load(std::memory_order_relaxed);
   }
-  // Any thread. Descriptors that socket, accept, epoll_create and event_create gave out, or
-  // that were inherited, and closes.
+  // Any thread. Descriptors that socket, accept, epoll_create, event_create and open_file gave out,
+  // or that were inherited, and closes.
   uint64_t descriptors_opened() const { return opened_.load(std::memory_order_relaxed); }
   uint64_t descriptors_closed() const { return closed_.load(std::memory_order_relaxed); }
 
@@ -134,6 +138,10 @@ class FaultyKernel final : public Kernel {
   int open_spool(const char* directory, bool& is_in_memory) override;
   ssize_t write_at(int fd, std::string_view bytes, uint64_t offset) override;
   ssize_t read_at(int fd, std::span<char> into, uint64_t offset) override;
+  int open_file(const std::string& path) override;
+  int file_facts(int fd, FileFacts& facts) override;
+  ssize_t read_file(int fd, uint64_t offset, std::span<const iovec> into, bool may_wait) override;
+  ssize_t send_file(int socket, int fd, uint64_t offset, size_t bytes) override;
   int64_t user_id(const std::string& name) override { return inner_.user_id(name); }
   int64_t group_id(const std::string& name) override { return inner_.group_id(name); }
   std::string environment(const char* name) override { return inner_.environment(name); }
@@ -146,6 +154,7 @@ class FaultyKernel final : public Kernel {
   ssize_t bytes_unsent(int fd) override;  // the same site: it is the same ioctl(2)
   int64_t quiet_ms(int fd) override;      // of kSocketError: it is the same getsockopt(2)
   int shutdown(int fd, int how) override;
+  int break_off(int fd) override;  // of kConnect: it is the same connect(2)
   int close(int fd) override;
   int epoll_create() override;
   int epoll_control(int epoll_fd, int operation, int fd, uint32_t events, void* data) override;

@@ -19,6 +19,25 @@ Duration quiet_time_of(Kernel& kernel, int fd) {
   return ms < 0 ? Duration::max() : std::chrono::milliseconds(ms);
 }
 
+Sent send_file_to(Kernel& kernel, int socket, const FilePart& part, bool& is_full) {
+  Sent sent;
+  is_full = false;
+  while (sent.bytes < part.bytes) {
+    const ssize_t result =
+        kernel.send_file(socket, part.file, part.offset + sent.bytes, part.bytes - sent.bytes);
+    if (result == -EINTR) continue;
+    if (result > 0) {
+      sent.bytes += static_cast<size_t>(result);
+      continue;
+    }
+    is_full = result == -EAGAIN;
+    if (result == 0) sent.error = -ENODATA;
+    if (result < 0 && !is_full) sent.error = static_cast<int>(result);
+    break;
+  }
+  return sent;
+}
+
 std::string why_not_watched(int error) {
   if (error == ERANGE) {
     return "select watches descriptors below 1024 only; choose the driver epoll or poll, or open "

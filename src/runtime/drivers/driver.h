@@ -47,6 +47,13 @@ struct Completion {
   std::span<char> bytes{};  // the driver's memory, valid until the next `next`
 };
 
+// Bytes of an open file.
+struct FilePart {
+  int file = -1;
+  uint64_t offset = 0;
+  size_t bytes = 0;
+};
+
 // What a send did. `error` 0: `bytes` were taken; if these are not all, kWritable comes when more
 // can be.
 struct Sent {
@@ -102,6 +109,9 @@ class Driver {
   virtual void receive(Channel& channel) = 0;  // after pause(): armed again
   virtual void pause(Channel& channel) = 0;    // no kReceived (kAcceptable) until receive()
   virtual Sent send(Channel& channel, std::span<const iovec> pieces) = 0;
+  // The same from a file, at once. Nothing that `send` has taken waits (settle). -ENODATA: the file
+  // ends before.
+  virtual Sent send_file(Channel& channel, const FilePart& part) = 0;
   // Sends at once what `send` has taken to send later, and gives back what the socket does not take
   // (kWritable comes when it can). Needed before shutdown_write and close in good order, and before
   // anybody else sends.
@@ -129,6 +139,9 @@ class Driver {
   virtual bool wake() noexcept = 0;
 };
 
+// The thread that drives, for drivers: sends from a file to a connected socket until all has left,
+// the socket is full (`is_full`), or there is an error.
+Sent send_file_to(Kernel& kernel, int socket, const FilePart& part, bool& is_full);
 // The thread that drives. What the kernel says of a connected socket, for drivers.
 Waiting waiting_at(Kernel& kernel, int fd);
 Duration quiet_time_of(Kernel& kernel, int fd);

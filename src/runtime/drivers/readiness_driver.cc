@@ -348,9 +348,22 @@ Sent ReadinessDriver::send_rest(Channel& channel, std::span<const iovec> pieces,
     if (!edge_triggered_ || result <= 0) break;
     pieces = drop_front(pieces, static_cast<size_t>(result), rest);
   }
+  want_write(channel);
+  return {.bytes = sent, .error = 0};
+}
+
+// A send was cut short: kWritable follows.
+void ReadinessDriver::want_write(Channel& channel) {
   channel.flags |= kWantsWrite;
   update_interest(channel);
-  return {.bytes = sent, .error = 0};
+}
+
+Sent ReadinessDriver::send_file(Channel& channel, const FilePart& part) {
+  bool is_full = false;
+  const Sent sent = send_file_to(kernel_, channel.fd, part, is_full);
+  counters_.bytes_out.add(sent.bytes);
+  if (is_full) want_write(channel);
+  return sent;
 }
 
 void ReadinessDriver::shutdown_write(Channel& channel) { kernel_.shutdown(channel.fd, SHUT_WR); }
@@ -369,23 +382,9 @@ void ReadinessDriver::close(Channel& channel) {
   channel.next_closed = std::exchange(closed_, &channel);
 }
 
-size_t ReadinessDriver::bytes_readable(const Channel& channel) {
-  const ssize_t bytes = kernel_.bytes_readable(channel.fd);
-  return bytes > 0 ? static_cast<size_t>(bytes) : 0;
-}
-
-size_t ReadinessDriver::bytes_unsent(const Channel& channel) {
-  const ssize_t bytes = kernel_.bytes_unsent(channel.fd);
-  return bytes > 0 ? static_cast<size_t>(bytes) : 0;
-}
-
 Block ReadinessDriver::swap_read_buffer(Block fresh) {
   read_buffer_.swap(fresh);
   return fresh;
-}
-
-void ReadinessDriver::set_receive_bytes_max(size_t bytes) {
-  receive_bytes_max_ = std::clamp<size_t>(bytes, 1, read_buffer_.capacity());
 }
 
 bool ReadinessDriver::wake() noexcept {

@@ -8,6 +8,7 @@
 // short read means drained only if the event carried none of RDHUP, HUP, ERR, PRI (epoll(7)).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <vector>
@@ -41,16 +42,23 @@ class ReadinessDriver final : public Driver {
   void receive(Channel& channel) override;
   void pause(Channel& channel) override;
   Sent send(Channel& channel, std::span<const iovec> pieces) override;
+  Sent send_file(Channel& channel, const FilePart& part) override;
   void shutdown_write(Channel& channel) override;
   void close(Channel& channel) override;
-  size_t bytes_readable(const Channel& channel) override;
-  size_t bytes_unsent(const Channel& channel) override;
+  size_t bytes_readable(const Channel& channel) override {
+    return bytes_of(kernel_.bytes_readable(channel.fd));
+  }
+  size_t bytes_unsent(const Channel& channel) override {
+    return bytes_of(kernel_.bytes_unsent(channel.fd));
+  }
   Waiting waiting(const Channel& channel) override { return waiting_at(kernel_, channel.fd); }
   Duration quiet_time(const Channel& channel) override {
     return quiet_time_of(kernel_, channel.fd);
   }
   Block swap_read_buffer(Block fresh) override;
-  void set_receive_bytes_max(size_t bytes) override;
+  void set_receive_bytes_max(size_t bytes) override {
+    receive_bytes_max_ = std::clamp<size_t>(bytes, 1, read_buffer_.capacity());
+  }
   bool wake() noexcept override;
 
  private:
@@ -61,7 +69,9 @@ class ReadinessDriver final : public Driver {
   bool hung_up(Channel& channel, Completion& out);
   bool failed_while_paused(Channel& channel, Completion& out);
   Sent send_rest(Channel& channel, std::span<const iovec> pieces, size_t total, ssize_t result);
+  static size_t bytes_of(ssize_t result) { return result > 0 ? static_cast<size_t>(result) : 0; }
   void queue_read(Channel& channel);
+  void want_write(Channel& channel);
   void update_interest(Channel& channel);
   void leave_set(Channel& channel);
   void return_lost(TimePoint now);

@@ -47,6 +47,16 @@ struct FileStatus {
   bool is_socket = false;
 };
 
+// What a descriptor of a file leads to.
+struct FileFacts {
+  uint64_t bytes = 0;
+  int64_t modified_ns = 0;  // since 1970
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  bool is_regular = false;
+  bool is_folder = false;
+};
+
 class Kernel {
  public:
   virtual ~Kernel() = default;
@@ -77,6 +87,9 @@ class Kernel {
   // TCP_INFO: for how many milliseconds, at least, no byte has come or gone for the first time.
   virtual int64_t quiet_ms(int fd) = 0;
   virtual int shutdown(int fd, int how) = 0;
+  // connect(2) to nobody: the peer gets a RST, now or with `close` at the latest, whatever has not
+  // left is dropped. Not lingering: a child's copy of the socket must not put it off.
+  virtual int break_off(int fd) = 0;
   virtual int close(int fd) = 0;
 
   virtual int epoll_create() = 0;  // EPOLL_CLOEXEC
@@ -119,6 +132,15 @@ class Kernel {
   virtual int open_spool(const char* /*directory*/, bool& /*is_in_memory*/) { return -ENOSYS; }
   virtual ssize_t write_at(int, std::string_view, uint64_t /*offset*/) { return -ENOSYS; }
   virtual ssize_t read_at(int, std::span<char>, uint64_t /*offset*/) { return -ENOSYS; }
+  // open(2) for reading. Never waits for a writer, as of a pipe.
+  virtual int open_file(const std::string& path) = 0;
+  virtual int file_facts(int fd, FileFacts& facts) = 0;  // fstat(2)
+  // preadv2(2). Without `may_wait`: -EAGAIN if not one byte is in memory, -EOPNOTSUPP if the file
+  // system cannot tell. 0: the file ends there.
+  virtual ssize_t read_file(int fd, uint64_t offset, std::span<const iovec> into,
+                            bool may_wait) = 0;
+  // sendfile(2). 0: the file ends there. May wait for what is not in memory.
+  virtual ssize_t send_file(int socket, int fd, uint64_t offset, size_t bytes) = 0;
 
   // getenv(3); empty: it is not set, or empty.
   virtual std::string environment(const char*) { return {}; }

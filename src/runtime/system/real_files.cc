@@ -2,7 +2,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -78,6 +80,35 @@ int64_t RealKernel::group_id(const std::string& name) {
   std::vector<char> memory;
   const int result = look_up(::getgrnam_r, name, entry, memory);
   return result == 0 ? int64_t{entry.gr_gid} : result;
+}
+
+int RealKernel::open_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  return fd >= 0 ? fd : -errno;
+}
+
+int RealKernel::file_facts(int fd, FileFacts& facts) {
+  struct stat found {};
+  if (::fstat(fd, &found) != 0) return -errno;
+  facts = {.bytes = static_cast<uint64_t>(found.st_size),
+           .modified_ns = int64_t{found.st_mtim.tv_sec} * 1'000'000'000 + found.st_mtim.tv_nsec,
+           .device = found.st_dev,
+           .inode = found.st_ino,
+           .is_regular = S_ISREG(found.st_mode),
+           .is_folder = S_ISDIR(found.st_mode)};
+  return 0;
+}
+
+ssize_t RealKernel::read_file(int fd, uint64_t offset, std::span<const iovec> into, bool may_wait) {
+  const ssize_t result = ::preadv2(fd, into.data(), static_cast<int>(into.size()),
+                                   static_cast<off_t>(offset), may_wait ? 0 : RWF_NOWAIT);
+  return result >= 0 ? result : -errno;
+}
+
+ssize_t RealKernel::send_file(int socket, int fd, uint64_t offset, size_t bytes) {
+  auto from = static_cast<off_t>(offset);
+  const ssize_t result = ::sendfile(socket, fd, &from, bytes);
+  return result >= 0 ? result : -errno;
 }
 
 std::string RealKernel::environment(const char* name) {

@@ -127,6 +127,12 @@ int64_t RealKernel::quiet_ms(int fd) {
   return std::max<int64_t>(quiet - kTickMax, 0);
 }
 
+int RealKernel::break_off(int fd) {
+  sockaddr nobody{};
+  nobody.sa_family = AF_UNSPEC;
+  return result_of(::connect(fd, &nobody, sizeof(nobody)));
+}
+
 int RealKernel::shutdown(int fd, int how) { return result_of(::shutdown(fd, how)); }
 
 int RealKernel::close(int fd) {

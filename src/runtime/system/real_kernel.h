@@ -29,6 +29,7 @@ class RealKernel final : public Kernel {
   ssize_t bytes_unsent(int fd) override;
   int64_t quiet_ms(int fd) override;
   int shutdown(int fd, int how) override;
+  int break_off(int fd) override;
   int close(int fd) override;
   int epoll_create() override;
   int epoll_control(int epoll_fd, int operation, int fd, uint32_t events, void* data) override;
@@ -52,6 +53,10 @@ class RealKernel final : public Kernel {
   int open_spool(const char* directory, bool& is_in_memory) override;
   ssize_t write_at(int fd, std::string_view bytes, uint64_t offset) override;
   ssize_t read_at(int fd, std::span<char> into, uint64_t offset) override;
+  int open_file(const std::string& path) override;
+  int file_facts(int fd, FileFacts& facts) override;
+  ssize_t read_file(int fd, uint64_t offset, std::span<const iovec> into, bool may_wait) override;
+  ssize_t send_file(int socket, int fd, uint64_t offset, size_t bytes) override;
   std::string environment(const char* name) override;
   int process_id() override;
   int interface_index(const char* name) override;

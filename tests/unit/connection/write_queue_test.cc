@@ -8,11 +8,14 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <optional>
 #include <string>
 
 #include "support/unit_seed.h"
 
 namespace trireme { inline namespace v0 { namespace {
+
+using Drop = WriteQueue::Drop;
 
 ChargedBytes charged(Buffers& buffers, std::string bytes) {
   EXPECT_TRUE(buffers.charge(bytes.size()));
@@ -64,9 +67,9 @@ TEST(WriteQueue, RefusedByTheBudgetItKeepsWhatItHad) {
 TEST(WriteQueue, TakesOverBytesOfWhichAPartHasLeft) {
   Buffers buffers(1 << 20);
   WriteQueue queue;
-  EXPECT_TRUE(queue.append(charged(buffers, "abcdef"), 4, false));
+  EXPECT_TRUE(queue.append(charged(buffers, "abcdef"), 4, Drop::kNever));
   EXPECT_EQ(content(queue), "ef");
-  EXPECT_TRUE(queue.append(charged(buffers, "gone"), 4, false));
+  EXPECT_TRUE(queue.append(charged(buffers, "gone"), 4, Drop::kNever));
   EXPECT_EQ(queue.bytes(), 2u);
   EXPECT_EQ(buffers.bytes_now(), 6) << "what has left entirely is given back at once";
   queue.pop(2);
@@ -76,26 +79,84 @@ TEST(WriteQueue, TakesOverBytesOfWhichAPartHasLeft) {
 TEST(WriteQueue, DropsOnlyLatestThatHaveNotBegun) {
   Buffers buffers(1 << 20);
   WriteQueue queue;
-  EXPECT_TRUE(queue.append(charged(buffers, "[begun]"), 0, true));
+  EXPECT_TRUE(queue.append(charged(buffers, "[begun]"), 0, Drop::kAsLatest));
   ASSERT_TRUE(queue.append(buffers, std::string_view("reply")));
-  EXPECT_TRUE(queue.append(charged(buffers, "[old]"), 0, true));
-  EXPECT_TRUE(queue.append(charged(buffers, "push"), 0, false));
-  EXPECT_TRUE(queue.append(charged(buffers, "[older]"), 0, true));
+  EXPECT_TRUE(queue.append(charged(buffers, "[old]"), 0, Drop::kAsLatest));
+  EXPECT_TRUE(queue.append(charged(buffers, "push"), 0, Drop::kNever));
+  EXPECT_TRUE(queue.append(charged(buffers, "[older]"), 0, Drop::kAsLatest));
   queue.pop(1);
   queue.drop_latest();
   EXPECT_EQ(content(queue), "begun]replypush");
   EXPECT_EQ(queue.bytes(), 15u);
-  EXPECT_TRUE(queue.append(charged(buffers, "[new]"), 0, true));
+  EXPECT_TRUE(queue.append(charged(buffers, "[new]"), 0, Drop::kAsLatest));
   EXPECT_EQ(content(queue), "begun]replypush[new]");
   queue.pop(queue.bytes());
   EXPECT_EQ(buffers.bytes_now(), 0);
 }
 
+TEST(WriteQueue, APushInPiecesIsDroppedAsAWhole) {
+  Buffers buffers(1 << 20);
+  WriteQueue queue;
+  const auto add = [&](const std::string& head) {
+    EXPECT_TRUE(queue.append(charged(buffers, head), 0, Drop::kAsLatest));
+    EXPECT_TRUE(queue.append(charged(buffers, "[body]"), 0, Drop::kWithPrevious));
+    EXPECT_TRUE(queue.append(charged(buffers, "[tail]"), 0, Drop::kWithPrevious));
+  };
+  add("first");
+  ASSERT_TRUE(queue.append(buffers, std::string_view("reply")));
+  add("second");
+  queue.pop(5);  // the head of the first has left: all of it must
+  queue.drop_latest();
+  EXPECT_EQ(content(queue), "[body][tail]reply");
+  EXPECT_EQ(queue.bytes(), content(queue).size());
+  queue.pop(queue.bytes());
+  EXPECT_EQ(buffers.bytes_now(), 0);
+}
+
+TEST(WriteQueue, SharedBytesAreSentFromWhereTheyAreAndChargedOnce) {
+  Buffers buffers(1 << 20), other(1 << 20);
+  const SharedBytes shared(std::string(50'000, 's'));
+  std::array<WriteQueue, 100> queues;
+  const auto append = [&](WriteQueue& queue, Buffers& budget) {
+    std::optional<SharedUse> use = SharedUse::begin(shared, budget);
+    ASSERT_TRUE(use);
+    EXPECT_TRUE(queue.append(ChargedBytes(std::move(*use)), 0, Drop::kNever));
+  };
+  for (WriteQueue& queue : queues) append(queue, buffers);
+  EXPECT_EQ(buffers.bytes_now(), 50'000);
+  EXPECT_EQ(buffers.made(), 0u) << "no block was filled";
+  for (const WriteQueue& queue : queues) {
+    iovec piece{};
+    ASSERT_EQ(queue.front({&piece, 1}), 1u);
+    EXPECT_EQ(piece.iov_base, shared.view().data());
+  }
+  WriteQueue elsewhere;
+  append(elsewhere, other);
+  EXPECT_EQ(other.bytes_now(), 50'000) << "another server has a budget of its own";
+  elsewhere.clear();
+  EXPECT_EQ(other.bytes_now(), 0);
+  for (size_t i = 0; i < queues.size(); ++i) {
+    EXPECT_EQ(buffers.bytes_now(), 50'000) << "queue " << i << " still holds them";
+    queues[i].clear();
+  }
+  EXPECT_EQ(buffers.bytes_now(), 0);
+  append(queues[0], buffers);
+  EXPECT_EQ(buffers.bytes_now(), 50'000) << "and again";
+}
+
+TEST(WriteQueue, ABudgetRefusesSharedBytes) {
+  Buffers small(1000);
+  const SharedBytes shared(std::string(1001, 's'));
+  EXPECT_FALSE(SharedUse::begin(shared, small));
+  EXPECT_EQ(small.bytes_now(), 0);
+  EXPECT_TRUE(SharedUse::begin(SharedBytes(), small)) << "nothing costs nothing";
+}
+
 TEST(WriteQueue, DroppingTheLastLeavesItEmptyAndUsable) {
   Buffers buffers(1 << 20);
   WriteQueue queue;
-  EXPECT_TRUE(queue.append(charged(buffers, "first"), 0, false));
-  EXPECT_TRUE(queue.append(charged(buffers, "latest"), 0, true));
+  EXPECT_TRUE(queue.append(charged(buffers, "first"), 0, Drop::kNever));
+  EXPECT_TRUE(queue.append(charged(buffers, "latest"), 0, Drop::kAsLatest));
   queue.pop(5);
   queue.drop_latest();
   EXPECT_TRUE(queue.empty());
@@ -109,7 +170,7 @@ TEST(WriteQueue, FrontGivesAtMostWhatIsAskedFor) {
   Buffers buffers(1 << 20);
   WriteQueue queue;
   for (int i = 0; i < 5; ++i) {
-    EXPECT_TRUE(queue.append(charged(buffers, std::to_string(i)), 0, false));
+    EXPECT_TRUE(queue.append(charged(buffers, std::to_string(i)), 0, Drop::kNever));
   }
   std::array<iovec, 3> three;
   EXPECT_EQ(queue.front(three), 3u);
@@ -150,7 +211,8 @@ TEST(WriteQueueProperty, RandomUseAgreesWithAString) {
         case 2: {
           const size_t skip = random.below(bytes.size() + 1);
           const bool latest = skip == 0 && random.chance(1, 2);
-          EXPECT_TRUE(queue.append(charged(buffers, bytes), skip, latest));
+          EXPECT_TRUE(
+              queue.append(charged(buffers, bytes), skip, latest ? Drop::kAsLatest : Drop::kNever));
           if (skip < bytes.size()) model.push_back({bytes.substr(skip), latest});
           break;
         }

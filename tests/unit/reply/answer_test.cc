@@ -39,6 +39,23 @@ TEST(AnswerBytes, AreOwnedBorrowedOrCopied) {
   EXPECT_EQ(moved.text().data(), data);
 }
 
+TEST(AnswerBytes, SharedOnesAreNeitherCopiedNorMoved) {
+  const SharedBytes shared(std::string(3'000, 's'));
+  Answer answer(shared);
+  EXPECT_FALSE(answer.is_owned());
+  EXPECT_TRUE(answer.is_shared());
+  const Answer kept = std::move(answer).close_after().with_copy();
+  EXPECT_EQ(kept.text().data(), shared.view().data());
+  EXPECT_TRUE(kept.keeps_bytes());
+  EXPECT_FALSE(Answer(shared).with_view("other").is_shared());
+  Conversation talk(lines(), [&](const Request&) -> Answer { return shared; });
+  EXPECT_EQ(talk.say("x\ny\n"),
+            std::string(shared.view()) + "\n" + std::string(shared.view()) + "\n");
+  EXPECT_EQ(talk.peer().push(shared), SendResult::kQueued);
+  EXPECT_EQ(talk.hear(), std::string(shared.view()) + "\n");
+  EXPECT_EQ(SharedBytes().size(), 0u);
+}
+
 TEST(AnswerBytes, AViewOfALocalVariableMayBeReturned) {
   Conversation talk(lines(), [](const Request& request) -> Answer {
     const std::string local(request.text().size() * 40, request.text().front());

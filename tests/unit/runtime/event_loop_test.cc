@@ -41,6 +41,7 @@ class HookDriver final : public Driver {
   void receive(Channel&) override {}
   void pause(Channel&) override {}
   Sent send(Channel&, std::span<const iovec>) override { return {}; }
+  Sent send_file(Channel&, const FilePart&) override { return {}; }
   void shutdown_write(Channel&) override {}
   void close(Channel&) override {}
   size_t bytes_readable(const Channel&) override { return 0; }

@@ -48,6 +48,8 @@ struct Faults {
   uint32_t send_no_buffers = 0;
   uint32_t epoll_add_refused = 0;  // never drawn, because it costs the connection
   uint32_t send_squeezed = 0;
+  // Never drawn. A part of a file is not in memory, so reading it would wait for the disk.
+  uint32_t file_cold = 0;
 
   // What is sent arrives after a time between the two. What a delay has beyond the least is a
   // fault.

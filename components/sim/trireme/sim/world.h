@@ -88,6 +88,9 @@ class World {
   // Any fiber. Ends the run.
   [[noreturn]] void fail(std::string_view sentence, Where where = Where::here());
 
+  // Any fiber. Makes a file that the server can read, or gives it other bytes; who has it open sees
+  // these.
+  void put_file(const std::string& path, std::string bytes);
   // Any fiber. Blocks for this long, as a handler may.
   void sleep_for(std::chrono::nanoseconds time);
   // Any fiber. Blocks until `condition` holds, which is looked at every 50 us; false when `limit`

@@ -1,45 +1,39 @@
-#include "handling/layer_workers.h"
+#include "handling/side_workers.h"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
 #include "runtime/check.h"
 
 namespace trireme { inline namespace v0 {
-namespace {
 
-std::string name_of(uint32_t number) { return "layer-" + std::to_string(number); }
-
-}  // namespace
-
-LayerWorkers::LayerWorkers(ServerContext& context)
+SideWorkers::SideWorkers(ServerContext& context, const Settings& settings)
     : context_(context),
       platform_(context.platform),
-      threads_max_(static_cast<uint32_t>(context.options.layer_workers > 0
-                                             ? context.options.layer_workers
-                                             : platform_.threads.allowed_cpus())),
-      workers_(std::make_unique<Worker[]>(threads_max_)) {
+      settings_(settings),
+      workers_(std::make_unique<Worker[]>(settings.threads_max)) {
   MutexLock lock(mutex_);
-  idle_.reserve(threads_max_);  // who goes idle must not need memory
+  idle_.reserve(settings.threads_max);  // who goes idle must not need memory
 }
 
-LayerWorkers::~LayerWorkers() {
+SideWorkers::~SideWorkers() {
   MutexLock lock(mutex_);
-  CHECK(first_ == nullptr, "a step of a layer was left in its queue");
+  CHECK(first_ == nullptr, "a job beside the crew was left in its queue");
 }
 
-bool LayerWorkers::submit(LayerJob& job) {
+bool SideWorkers::submit(SideJob& job, size_t waiting_max) {
   Worker* woken = nullptr;
   Worker* fresh = nullptr;
   uint32_t number = 0;
   {
     MutexLock lock(mutex_);
-    if (job.is_first && length_ >= context_.options.layer_steps_max) return false;
+    if (length_ >= waiting_max) return false;
     link(job);
     if (!idle_.empty()) {
       woken = idle_.back();
       idle_.pop_back();
-    } else if (!starting_ && count_ < threads_max_) {
+    } else if (!starting_ && count_ < settings_.threads_max) {
       starting_ = true;
       number = count_;
       fresh = &workers_[number];
@@ -50,11 +44,11 @@ bool LayerWorkers::submit(LayerJob& job) {
   return true;
 }
 
-void LayerWorkers::start(Worker& worker, uint32_t number) {
+void SideWorkers::start(Worker& worker, uint32_t number) {
   int error = 0;
   std::unique_ptr<Thread> thread = platform_.threads.start(
       name_of(number), [this, &worker] { worker_main(worker); }, error);
-  LayerJob* unrun = nullptr;
+  SideJob* unrun = nullptr;
   {
     MutexLock lock(mutex_);
     starting_ = false;
@@ -69,11 +63,12 @@ void LayerWorkers::start(Worker& worker, uint32_t number) {
       length_ = 0;
     }
   }
-  gate_.write(context_.log, LogLevel::kWarning, platform_.clock.now(), [error] {
-    return "cannot start a thread for handshakes: errno " + std::to_string(error);
+  gate_.write(context_.log, LogLevel::kWarning, platform_.clock.now(), [this, error] {
+    return std::string("cannot start a thread for ") + settings_.use + ": errno " +
+           std::to_string(error);
   });
   while (unrun != nullptr) {
-    LayerJob* const job = std::exchange(unrun, static_cast<LayerJob*>(unrun->next));
+    SideJob* const job = std::exchange(unrun, static_cast<SideJob*>(unrun->next));
     job->next = nullptr;
     job->previous = nullptr;
     job->is_queued = false;
@@ -82,30 +77,34 @@ void LayerWorkers::start(Worker& worker, uint32_t number) {
   }
 }
 
-bool LayerWorkers::withdraw(LayerJob& job) {
+void SideWorkers::submit(std::unique_ptr<SideJob> job) {
+  const bool taken = submit(*job.release(), SIZE_MAX);
+  CHECK(taken, "a job that waits in any case was refused");
+}
+
+bool SideWorkers::withdraw(SideJob& job) {
   MutexLock lock(mutex_);
   if (!job.is_queued) return false;
   unlink(job);
   return true;
 }
 
-void LayerWorkers::worker_main(Worker& me) {
-  // A handshake is no reason to take the CPU from a loop.
-  platform_.threads.wait_its_turn();
-  while (LayerJob* const job = next(me)) {
+void SideWorkers::worker_main(Worker& me) {
+  if (settings_.yields) platform_.threads.wait_its_turn();
+  while (SideJob* const job = next(me)) {
     me.running.note(job->service, job->id, platform_.clock.now());
-    job->run();
+    job->run(platform_.kernel);
     me.running.clear();
     context_.post(job->id, std::unique_ptr<Mail>(job));
   }
 }
 
 // Null: this is the end.
-LayerJob* LayerWorkers::next(Worker& me) {
+SideJob* SideWorkers::next(Worker& me) {
   while (true) {
     {
       MutexLock lock(mutex_);
-      if (LayerJob* const job = first_) {
+      if (SideJob* const job = first_) {
         unlink(*job);
         return job;
       }
@@ -117,7 +116,7 @@ LayerJob* LayerWorkers::next(Worker& me) {
   }
 }
 
-void LayerWorkers::link(LayerJob& job) {
+void SideWorkers::link(SideJob& job) {
   job.next = nullptr;
   job.previous = last_;
   job.is_queued = true;
@@ -130,8 +129,8 @@ void LayerWorkers::link(LayerJob& job) {
   ++length_;
 }
 
-void LayerWorkers::unlink(LayerJob& job) {
-  auto* const after = static_cast<LayerJob*>(job.next);
+void SideWorkers::unlink(SideJob& job) {
+  auto* const after = static_cast<SideJob*>(job.next);
   if (job.previous == nullptr) {
     first_ = after;
   } else {
@@ -144,7 +143,7 @@ void LayerWorkers::unlink(LayerJob& job) {
   --length_;
 }
 
-void LayerWorkers::for_each(const std::function<void(const RunningNotes&, std::string)>& told) {
+void SideWorkers::for_each(const std::function<void(const RunningNotes&, std::string)>& told) {
   uint32_t count = 0;
   {
     MutexLock lock(mutex_);
@@ -154,7 +153,7 @@ void LayerWorkers::for_each(const std::function<void(const RunningNotes&, std::s
 }
 
 // The threads that there are, told to end.
-std::vector<Thread*> LayerWorkers::stop() {
+std::vector<Thread*> SideWorkers::stop() {
   std::vector<Thread*> threads;
   uint32_t count = 0;
   {
@@ -170,11 +169,11 @@ std::vector<Thread*> LayerWorkers::stop() {
   return threads;
 }
 
-void LayerWorkers::join() {
+void SideWorkers::join() {
   for (Thread* const thread : stop()) thread->join();
 }
 
-void LayerWorkers::detach() {
+void SideWorkers::detach() {
   for (Thread* const thread : stop()) thread->detach();
 }
 
