@@ -60,6 +60,12 @@ class NullKernel final : public trireme::Kernel {
   int remove_file(const std::string&) override { return -ENOSYS; }
   int set_file_mode(const std::string&, uint32_t) override { return -ENOSYS; }
   int set_file_owner(const std::string&, uint32_t, uint32_t) override { return -ENOSYS; }
+  // Of files, likewise.
+  int open_file(const std::string&) override { return -ENOSYS; }
+  int file_facts(int, trireme::FileFacts&) override { return -ENOSYS; }
+  ssize_t read_file(int, uint64_t, std::span<const iovec>, bool) override { return -ENOSYS; }
+  ssize_t send_file(int, int, uint64_t, size_t) override { return -ENOSYS; }
+  int break_off(int) override { return -ENOSYS; }
   int event_create() override;
   int event_signal(int fd) override;
   int event_clear(int fd) override;

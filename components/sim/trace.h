@@ -68,7 +68,7 @@ enum class Call : uint8_t {
   kFileFacts,
   kReadFile,
   kSendFile,
-  kResetAtClose,
+  kBreakOff,
 };
 
 class Trace {

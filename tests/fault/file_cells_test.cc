@@ -105,8 +105,8 @@ TEST_P(FileCell, OneThatCannotBeReadCostsItsConnection) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Setups, FileCell, ::testing::Range(size_t{0}, setups().size()),
-                         [](const ::testing::TestParamInfo<size_t>& info) {
-                           return support::name_of({setups()[info.param], 0});
+                         [](const ::testing::TestParamInfo<size_t>& made) {
+                           return support::name_of({setups()[made.param], 0});
                          });
 
 }  // namespace

@@ -71,6 +71,6 @@ TEST_P(LargeFile, GoesOutWithoutACopyInMemory) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Transports, LargeFile, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "Layered" : "Plain"; });
+                         [](const auto& made) { return made.param ? "Layered" : "Plain"; });
 
 }  // namespace

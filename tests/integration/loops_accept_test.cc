@@ -103,6 +103,7 @@ class DeafDriver final : public tr::Driver {
   void receive(tr::Channel&) override {}
   void pause(tr::Channel&) override {}
   tr::Sent send(tr::Channel&, std::span<const iovec>) override { return {}; }
+  tr::Sent send_file(tr::Channel&, const tr::FilePart&) override { return {}; }
   void shutdown_write(tr::Channel&) override {}
   void close(tr::Channel&) override {}
   size_t bytes_readable(const tr::Channel&) override { return 0; }
