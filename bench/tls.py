@@ -8,7 +8,7 @@ other; the rows take turns, several rounds.
 Memory: `trireme bench idle` with a fresh server each. Others
 beside handshakes: 100 plain connections at a fixed rate, with and without 200 full handshakes a
 second on another port of the same loop. Leaves README.md and results.json in
-build/bench-results/DATE-NAME/. About 15 minutes; --quick 2. Exit: 0; 1 something failed.
+build/bench-results/DATE-NAME/. About 10 minutes; --quick 2. Exit: 0; 1 something failed.
 """
 
 import argparse
@@ -114,7 +114,7 @@ class Bench:
                 (line.split() for line in said.splitlines())}
 
     def cost_rows(self):
-        rounds, seconds = (1, 2) if self.quick else (5, 8)
+        rounds, seconds = (1, 2) if self.quick else (4, 6)
         wanted = [row for row in COST_ROWS if re.search(self.only, row[0])]
         found = {row[0]: [] for row in wanted}
         for number in range(rounds):
