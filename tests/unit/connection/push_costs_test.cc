@@ -7,14 +7,14 @@
 
 namespace trireme { inline namespace v0 { namespace {
 
-std::unique_ptr<Driver> make_epoll(Kernel& kernel, Buffers& buffers, LoopCounters& counters) {
+std::unique_ptr<Driver> epoll_of_costs(Kernel& kernel, Buffers& buffers, LoopCounters& counters) {
   auto driver = std::make_unique<ReadinessDriver>(kernel, buffers, counters, DriverKind::kEpoll);
   EXPECT_EQ(driver->open(), 0);
   return driver;
 }
 
 TEST(PushCosts, SmallOnesAreChargedWhatCarriesThem) {
-  unit::FullSocket socket(make_epoll);
+  unit::FullSocket socket(epoll_of_costs);
   socket.push("begin ", Overflow::kReject, true);
   const int64_t before = socket.bytes_charged();
   constexpr int kCount = 3'000;
@@ -26,7 +26,7 @@ TEST(PushCosts, SmallOnesAreChargedWhatCarriesThem) {
 }
 
 TEST(PushCosts, RoomThatAStringKeepsIsCharged) {
-  unit::FullSocket socket(make_epoll);
+  unit::FullSocket socket(epoll_of_costs);
   const int64_t before = socket.bytes_charged();
   std::string roomy("x");
   roomy.reserve(1 << 20);
@@ -35,7 +35,7 @@ TEST(PushCosts, RoomThatAStringKeepsIsCharged) {
 }
 
 TEST(PushCosts, LargeOnesAreChargedOnce) {
-  unit::FullSocket socket(make_epoll, 8 << 20);
+  unit::FullSocket socket(epoll_of_costs, 8 << 20);
   const int64_t before = socket.bytes_charged();
   const std::string most(5 << 20, 'x');
   socket.push(most, Overflow::kReject, true);
@@ -44,14 +44,14 @@ TEST(PushCosts, LargeOnesAreChargedOnce) {
 }
 
 TEST(PushCosts, FramedOnesAreChargedOnce) {
-  unit::FullSocket socket(make_epoll, 8 << 20);
+  unit::FullSocket socket(epoll_of_costs, 8 << 20);
   EXPECT_EQ(socket.peer().push(std::string(5 << 20, 'x')), SendResult::kQueued);
   socket.turn();
   EXPECT_TRUE(socket.peer().connected());
 }
 
 TEST(PushCosts, AllSizesLeaveInTheirOrder) {
-  unit::FullSocket socket(make_epoll);
+  unit::FullSocket socket(epoll_of_costs);
   std::string all;
   for (int i = 0; i < 400; ++i) {
     const size_t size = i % 7 == 0 ? 100'000 : i % 3 == 0 ? 600 : static_cast<size_t>(i) % 513;
@@ -66,7 +66,7 @@ TEST(PushCosts, AllSizesLeaveInTheirOrder) {
 
 // A publisher that never stops kept a connection that was to close.
 TEST(PushCosts, NothingLeavesBehindAnEnding) {
-  unit::FullSocket socket(make_epoll);
+  unit::FullSocket socket(epoll_of_costs);
   socket.push("before", Overflow::kReject, true);
   socket.peer().close();
   socket.turn();
