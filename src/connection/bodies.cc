@@ -141,6 +141,8 @@ void Bodies::note_written(Connection& connection, Job& job) {
   if (state == nullptr || state->incoming.body != body) return;
   state->measure_body(parts_.context.platform.clock.now());
   state->incoming.has_failed = !is_written;
+  // What has come meanwhile.
+  if (is_written && !write(connection)) close(connection);
 }
 
 void Bodies::end(Connection& connection) {

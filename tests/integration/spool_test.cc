@@ -1,18 +1,15 @@
 // Goal: long bodies are gathered in files, which take little memory, are bounded, and are gone with
 // their requests; what cannot be written is refused. Method: whole servers, UploadCodec, a folder
-// of the test's own, a kernel whose disk is full.
+// of the test's own, a limit of the size of files.
 #include <gtest/gtest.h>
-#include <unistd.h>
+#include <sys/resource.h>
 
-#include <cerrno>
+#include <csignal>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "runtime/threads/threads.h"
 #include "support/client.h"
-#include "support/faulty_kernel.h"
 #include "support/gate.h"
 #include "support/temporary_folder.h"
 #include "support/test_server.h"
@@ -131,21 +128,22 @@ TEST_P(SpoolTest, AFolderThatIsNotThereIsNoRoom) {
 INSTANTIATE_TEST_SUITE_P(Every, SpoolTest, ::testing::ValuesIn(support::blocking_setups()),
                          support::name_of);
 
-// Of FaultyKernel: a full disk.
+// No larger file may be written, as on a disk that is full.
 TEST(Spool, AFullDiskIsAnErrorReply) {
-  const tr::Platform& real = tr::real_platform();
-  tr::FaultyKernel kernel(real.kernel);
-  const tr::Platform platform{kernel, real.clock, real.threads};
-  tr::Server server({.io_workers = 1, .log = [](tr::LogLevel, std::string_view) {}}, platform);
-  server.listen("tcp://127.0.0.1:0", upload_codec(), check);
-  ASSERT_TRUE(server.start().ok());
-  Client client(server.urls()[0]);
-  kernel.plan({.site = tr::FaultyKernel::Site::kWriteAt, .error = ENOSPC});
-  ASSERT_TRUE(client.send("KEEP 200000\n" + spooled_bytes(200'000)));
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit usual{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &usual), 0);
+  TestServer server({.io_workers = 1});
+  server.listen(check, {}, upload_codec());
+  server.start();
+  Client client(server.url());
+  const rlimit small{.rlim_cur = 100'000, .rlim_max = usual.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  EXPECT_TRUE(client.send("KEEP 300000\n" + spooled_bytes(300'000)));
   EXPECT_EQ(client.line(), "BUSY");
-  ASSERT_TRUE(client.send("KEEP 200000\n" + spooled_bytes(200'000)));
-  EXPECT_EQ(client.line(), "200000");
-  EXPECT_TRUE(server.drain().empty());
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &usual), 0);
+  ASSERT_TRUE(client.send("KEEP 300000\n" + spooled_bytes(300'000)));
+  EXPECT_EQ(client.line(), "300000");
 }
 
 }  // namespace

@@ -48,9 +48,6 @@ constexpr std::array<Named, FaultyKernel::kSiteCount> kNames = {{
     {Site::kRemoveFile, "remove_file"},
     {Site::kSetFileMode, "set_file_mode"},
     {Site::kSetFileOwner, "set_file_owner"},
-    {Site::kOpenSpool, "open_spool"},
-    {Site::kWriteAt, "write_at"},
-    {Site::kReadAt, "read_at"},
     {Site::kOpenFile, "open_file"},
     {Site::kFileFacts, "file_facts"},
     {Site::kReadFile, "read_file"},
@@ -216,48 +213,6 @@ int FaultyKernel::set_file_mode(const std::string& path, uint32_t mode) {
 
 int FaultyKernel::set_file_owner(const std::string& path, uint32_t user, uint32_t group) {
   return fail_or(Site::kSetFileOwner, [&] { return inner_.set_file_owner(path, user, group); });
-}
-
-int FaultyKernel::open_spool(const char* directory, bool& is_in_memory) {
-  return fail_or(Site::kOpenSpool, [&] { return inner_.open_spool(directory, is_in_memory); });
-}
-
-ssize_t FaultyKernel::write_at(int fd, std::string_view bytes, uint64_t offset) {
-  return fail_or(Site::kWriteAt, [&] { return inner_.write_at(fd, bytes, offset); });
-}
-
-ssize_t FaultyKernel::read_at(int fd, std::span<char> into, uint64_t offset) {
-  return fail_or(Site::kReadAt, [&] { return inner_.read_at(fd, into, offset); });
-}
-
-int FaultyKernel::open_file(const std::string& path) {
-  return note_opened(fail_or(Site::kOpenFile, [&] { return inner_.open_file(path); }));
-}
-
-int FaultyKernel::file_facts(int fd, FileFacts& facts) {
-  return fail_or(Site::kFileFacts, [&] { return inner_.file_facts(fd, facts); });
-}
-
-ssize_t FaultyKernel::read_file(int fd, uint64_t offset, std::span<const iovec> into,
-                                bool may_wait) {
-  const Hit hit = strike(Site::kReadFile);
-  if (hit.error != 0) return -hit.error;
-  if (hit.bytes_max == 0) return inner_.read_file(fd, offset, into, may_wait);
-  iovec piece = into[0];
-  piece.iov_len = std::min(piece.iov_len, hit.bytes_max);
-  return inner_.read_file(fd, offset, {&piece, 1}, may_wait);
-}
-
-ssize_t FaultyKernel::send_file(int socket, int fd, uint64_t offset, size_t bytes) {
-  const Hit hit = strike(Site::kSendFile);
-  if (hit.error == EAGAIN) renew_edge(socket);
-  if (hit.error != 0) return -hit.error;
-  return inner_.send_file(socket, fd, offset,
-                          hit.bytes_max == 0 ? bytes : std::min(bytes, hit.bytes_max));
-}
-
-int FaultyKernel::break_off(int fd) {
-  return fail_or(Site::kConnect, [&] { return inner_.break_off(fd); });
 }
 
 // A fault is the pending error of the socket.

@@ -76,9 +76,6 @@ class FaultyKernel final : public Kernel {
     kRemoveFile,
     kSetFileMode,
     kSetFileOwner,
-    kOpenSpool,
-    kWriteAt,
-    kReadAt,
     kOpenFile,
     kFileFacts,
     kReadFile,
@@ -135,9 +132,15 @@ class FaultyKernel final : public Kernel {
   int remove_file(const std::string& path) override;
   int set_file_mode(const std::string& path, uint32_t mode) override;
   int set_file_owner(const std::string& path, uint32_t user, uint32_t group) override;
-  int open_spool(const char* directory, bool& is_in_memory) override;
-  ssize_t write_at(int fd, std::string_view bytes, uint64_t offset) override;
-  ssize_t read_at(int fd, std::span<char> into, uint64_t offset) override;
+  int open_spool(const char* directory, bool& is_in_memory) override {
+    return inner_.open_spool(directory, is_in_memory);
+  }
+  ssize_t write_at(int fd, std::string_view bytes, uint64_t offset) override {
+    return inner_.write_at(fd, bytes, offset);
+  }
+  ssize_t read_at(int fd, std::span<char> into, uint64_t offset) override {
+    return inner_.read_at(fd, into, offset);
+  }
   int open_file(const std::string& path) override;
   int file_facts(int fd, FileFacts& facts) override;
   ssize_t read_file(int fd, uint64_t offset, std::span<const iovec> into, bool may_wait) override;
