@@ -127,6 +127,46 @@ TEST_F(HttpFiles, AnswerRanges) {
   EXPECT_EQ(body(get("/a.txt", "Range: bytes=0-0\r\nIf-Range: \"x\"\r\n")), "0123456789");
 }
 
+TEST_F(HttpFiles, MayBeLargerThanAnythingThatIsKept) {
+  std::string large(5 << 20, 'x');
+  for (size_t i = 0; i < large.size(); i += 4096) large[i] = static_cast<char>('a' + i / 4096 % 26);
+  write("large", large);
+  EXPECT_TRUE(body(get("/large")) == large);
+  EXPECT_TRUE(body(get("/large", "Range: bytes=1000000-4999999\r\n")) ==
+              large.substr(1'000'000, 4'000'000));
+  // Several parts are read, so they are small; else the whole answers.
+  EXPECT_EQ(status(get("/large", "Range: bytes=0-0,1000000-1000009\r\n")), 206);
+  const std::string told = get("/large", "Range: bytes=0-0,1000000-3999999\r\n");
+  EXPECT_EQ(status(told), 200);
+  EXPECT_TRUE(body(told) == large);
+}
+
+TEST_F(HttpFiles, ThatBecomeShorterAreCut) {
+  write("cut", std::string(100'000, 'x'));
+  EXPECT_EQ(body(get("/cut")).size(), 100'000u);
+  fs::resize_file(root_ / "cut", 50'000);  // and it is open
+  const std::string told = get("/cut");
+  EXPECT_LT(body(told).size(), 100'000u);
+  EXPECT_EQ(talk_->closed(), trireme::CloseReason::kFileCut) << "the client sees no whole file";
+}
+
+TEST_F(HttpFiles, AreBodiesOfAnyHandler) {
+  http::Routes made;
+  const std::string path = (root_ / "a.txt").string();
+  made.get("/f", [path](const http::Request&) {
+    trireme::File file;
+    if (trireme::File::open(path, file)) return http::problem(500);
+    return http::Response().header("ETag", "\"7\"").body(trireme::FileRange{file, 2, 5});
+  });
+  http::answer_conditions(made);
+  Conversation talk(http::serve(std::move(made)));
+  EXPECT_EQ(body(ask(talk, "GET /f")), "23456");
+  EXPECT_EQ(field(ask(talk, "HEAD /f"), "Content-Length"), "5");
+  EXPECT_EQ(status(ask(talk, "GET /f", "If-None-Match: \"7\"\r\n")), 304);
+  EXPECT_EQ(body(ask(talk, "GET /f", "Range: bytes=1-2\r\n")), "34");
+  EXPECT_EQ(body(ask(talk, "GET /f", "Range: bytes=0-0,4-4\r\n")), "23456");
+}
+
 TEST_F(HttpFiles, OfFoldersAreTheirIndex) {
   EXPECT_EQ(body(get("/")), "<p>top");
   EXPECT_EQ(body(get("/sub/")), "<p>sub");

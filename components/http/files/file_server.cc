@@ -20,7 +20,7 @@ namespace trireme { inline namespace v0 { namespace http {
 namespace {
 
 constexpr size_t kListedMax = 10'000;
-constexpr uint64_t kReadMax = 64 << 20;
+constexpr uint64_t kReadMax = 1 << 20;  // of several ranges together
 
 Response refuse(const Request& request, int status) {
   return error_response(status, {}, request.header("accept"));
@@ -85,8 +85,8 @@ void read_file(const FoundFile& file, const ByteRange& range, std::string& into)
   const size_t before = into.size();
   into.resize(before + static_cast<size_t>(range.bytes));
   for (uint64_t done = 0; done < range.bytes;) {
-    const ssize_t count = ::pread(file.file.get(), into.data() + before + done, range.bytes - done,
-                                  static_cast<off_t>(range.first + done));
+    const ssize_t count = ::pread(file.file.descriptor(), into.data() + before + done,
+                                  range.bytes - done, static_cast<off_t>(range.first + done));
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
       throw std::system_error(count < 0 ? errno : EIO, std::generic_category(), "a file was cut");
@@ -98,13 +98,15 @@ void read_file(const FoundFile& file, const ByteRange& range, std::string& into)
 // The whole, or the ranges that the client wants.
 Response with_content(const Request& request, Response response, const Validators& validators,
                       const FoundFile& file) {
-  RangePlan plan = plan_ranges(request, response, validators, file.bytes);
+  const RangePlan plan = plan_ranges(request, response, validators, {file.bytes, kReadMax});
   if (plan.kind == RangePlan::Kind::kUnsatisfiable) return response;
   if (plan.kind == RangePlan::Kind::kWhole) {
-    plan.pieces.push_back({{}, {0, file.bytes}});
-    plan.bytes = file.bytes;
+    return std::move(response).body(FileRange{file.file, 0, file.bytes});
   }
-  if (plan.bytes > kReadMax) return refuse(request, 503);
+  if (plan.pieces.size() == 1) {
+    const ByteRange part = plan.pieces[0].range;
+    return std::move(response).body(FileRange{file.file, part.first, part.bytes});
+  }
   std::string body;
   for (const RangePlan::Piece& piece : plan.pieces) {
     body += piece.before;

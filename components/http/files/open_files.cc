@@ -51,9 +51,12 @@ std::shared_ptr<const FoundFile> OpenFiles::look(const std::string& path) const 
     found->kind = FoundFile::Kind::kForbidden;
     return found;
   }
+  if (File::adopt(opened.release(), found->file)) {
+    found->kind = FoundFile::Kind::kForbidden;
+    return found;
+  }
   found->kind = FoundFile::Kind::kFile;
-  found->file = std::move(opened);
-  found->bytes = static_cast<uint64_t>(facts.st_size);
+  found->bytes = found->file.size();
   found->modified = facts.st_mtim.tv_sec;
   std::array<char, 64> tag{};
   std::snprintf(tag.data(), tag.size(), "%llx-%lx-%llx",

@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "http/files/root_folder.h"
+#include "trireme/file.h"
 
 namespace trireme { inline namespace v0 { namespace http {
 
@@ -21,7 +22,7 @@ struct FoundFile {
   enum class Kind : uint8_t { kFile, kFolder, kMissing, kForbidden };
 
   Kind kind = Kind::kMissing;
-  OpenDescriptor file{};  // kFile
+  File file{};  // kFile
   uint64_t bytes = 0;
   int64_t modified = 0;  // seconds since 1970
   std::string tag{};     // of an entity tag, without quotes

@@ -127,6 +127,15 @@ Response& Response::body(std::string body) & {
 Response& Response::body(BorrowedBytes body) & {
   borrowed_ = body.bytes;
   is_owned_ = false;
+  file_.reset();
+  return *this;
+}
+
+Response& Response::body(FileRange range) & {
+  file_ = std::make_unique<FileRange>(std::move(range).clamped());
+  owned_.clear();
+  borrowed_ = {};
+  is_owned_ = false;
   return *this;
 }
 

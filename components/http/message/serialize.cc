@@ -87,7 +87,7 @@ std::string serialize(Response&& response, const ReplyFraming& framing, DateCach
   const size_t room = head_bytes_max(response);
   made.reserve(room + body.size());
   made.resize(room);
-  made.resize(put_head(response, framing, response.body().size(), dates, now, made.data()));
+  made.resize(put_head(response, framing, response.body_bytes(), dates, now, made.data()));
   made.append(body);
   return made;
 }

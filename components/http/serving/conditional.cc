@@ -34,10 +34,18 @@ Validators validators_of(const Response& response) {
 
 void answer_ranges(const Request& request, Response& response, const Validators& validators) {
   response.header("Accept-Ranges", "bytes");
-  const RangePlan plan = plan_ranges(request, response, validators, response.body().size());
+  // Several parts of a file would have to be read here.
+  const FileRange* const file = response.file();
+  const RangePlan plan = plan_ranges(request, response, validators,
+                                     {response.body_bytes(), file == nullptr ? ~uint64_t{0} : 0});
   if (plan.kind == RangePlan::Kind::kWhole) return;
   if (plan.kind == RangePlan::Kind::kUnsatisfiable) {
     response.replace_body("");
+    return;
+  }
+  if (file != nullptr) {
+    const ByteRange part = plan.pieces[0].range;
+    response.body(FileRange{file->file, file->offset + part.first, part.bytes});
     return;
   }
   std::string body;
@@ -75,14 +83,17 @@ std::string date_text(int64_t seconds) {
 }
 
 RangePlan plan_ranges(const Request& request, Response& response, const Validators& validators,
-                      uint64_t content_bytes) {
+                      const RangeLimits& limits) {
   RangePlan plan;
   if (request.method() != Method::kGet) return plan;
   const std::string_view wanted = request.header("range");
   if (wanted.empty() || !if_range_holds(request.fields(), validators, seconds_now())) return plan;
-  const Ranges ranges = read_ranges(wanted, content_bytes);
+  const Ranges ranges = read_ranges(wanted, limits.content_bytes);
   if (ranges.kind == Ranges::Kind::kWhole) return plan;
-  const std::string all = "/" + std::to_string(content_bytes);
+  uint64_t together = 0;
+  for (const ByteRange& part : ranges.parts) together += part.bytes;
+  if (ranges.parts.size() > 1 && together > limits.several_bytes_max) return plan;
+  const std::string all = "/" + std::to_string(limits.content_bytes);
   if (ranges.kind == Ranges::Kind::kUnsatisfiable) {
     plan.kind = RangePlan::Kind::kUnsatisfiable;
     response.status(416).header("Content-Range", "bytes *" + all).header("Content-Type", "");

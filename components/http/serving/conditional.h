@@ -27,8 +27,13 @@ struct RangePlan {
   uint64_t bytes = 0;  // of all together
 };
 
+struct RangeLimits {
+  uint64_t content_bytes = 0;
+  uint64_t several_bytes_max = ~uint64_t{0};  // of several together: beyond, the whole answers
+};
+
 // `response`: gets the status and fields that fit, if it is not the whole that answers.
 RangePlan plan_ranges(const Request& request, Response& response, const Validators& validators,
-                      uint64_t content_bytes);
+                      const RangeLimits& limits);
 
 }}}  // namespace trireme::http

@@ -91,16 +91,26 @@ int64_t ServingCore::now() {
 }
 
 size_t ServingCore::put(const Response& response, const ReplyFraming& framing, char* into) const {
-  return put_head(response, framing, response.body().size(), dates_, now(), into);
+  return put_head(response, framing, response.body_bytes(), dates_, now(), into);
 }
 
 std::string ServingCore::head(const Response& response, const ReplyFraming& framing) const {
   std::string made(head_bytes_max(response), '\0');
-  made.resize(put_head(response, framing, 0, dates_, now(), made.data()));
+  made.resize(put_head(response, framing, response.body_bytes(), dates_, now(), made.data()));
   return made;
 }
 
+Answer ServingCore::answer_of_file(Response&& response, const ReplyFraming& framing) const {
+  std::string made = head(response, framing);
+  if (framing.drops_body || !status_has_body(response.status())) {
+    return ended(Answer(std::move(made)), framing.closes);
+  }
+  Answer file(std::move(response).take_file());
+  return ended(std::move(file).with_head(std::move(made)), framing.closes);
+}
+
 Answer ServingCore::answer(Response&& response, ReplyFraming framing) const {
+  if (response.file() != nullptr) return answer_of_file(std::move(response), framing);
   const bool closes = framing.closes;
   return ended(Answer(serialize(std::move(response), framing, dates_, now())), closes);
 }

@@ -47,12 +47,13 @@ class ServingCore {
   template <size_t N>
   Answer answer_in(char (&buffer)[N], Response&& response, ReplyFraming framing) const {
     const std::string_view body = sent_body(response, framing);
-    if (head_bytes_max(response) + body.size() > N) return answer(std::move(response), framing);
+    const bool is_small = head_bytes_max(response) + body.size() <= N;
+    if (!is_small || response.file() != nullptr) return answer(std::move(response), framing);
     const size_t head = put(response, framing, buffer);
     body.copy(buffer + head, body.size());
     return ended(Answer(borrow({buffer, head + body.size()})), framing.closes);
   }
-  // The head of a response whose body comes in pieces.
+  // The head of a response whose body comes behind it.
   std::string head(const Response& response, const ReplyFraming& framing) const;
   // The date of now, as a field with its line end.
   std::string date_field() const;
@@ -63,6 +64,7 @@ class ServingCore {
   static Answer ended(Answer answer, bool closes) {
     return closes ? std::move(answer).close_after() : std::move(answer);
   }
+  Answer answer_of_file(Response&& response, const ReplyFraming& framing) const;
   size_t put(const Response& response, const ReplyFraming& framing, char* into) const;
   static int64_t now();
   Response without_route(const Request& request) const;

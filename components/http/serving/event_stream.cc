@@ -59,8 +59,8 @@ std::string chunk_of(std::string_view text) {
 PreparedEvent::PreparedEvent(const Event& event) {
   const std::string text = format_event(event);
   bytes_ = text.size();
-  chunk_ = std::make_shared<const std::string>(chunk_of(text));
-  head_bytes_ = chunk_->size() - bytes_ - 2;
+  chunk_ = SharedBytes(chunk_of(text));
+  head_bytes_ = chunk_.size() - bytes_ - 2;
 }
 
 SendResult EventStream::send_bytes(std::string bytes, Overflow overflow) const {
@@ -68,7 +68,8 @@ SendResult EventStream::send_bytes(std::string bytes, Overflow overflow) const {
 }
 
 SendResult EventStream::send(const PreparedEvent& event, Overflow overflow) const {
-  return peer_.send(in_chunks_ ? event.chunk() : std::string(event.text()), overflow);
+  if (in_chunks_) return peer_.send(event.chunk(), overflow);
+  return peer_.send(std::string(event.text()), overflow);
 }
 
 SendResult EventStream::send(const Event& event, Overflow overflow) const {

@@ -65,7 +65,7 @@ std::string common_line(const Request& request, const Response& response) {
   line.append(log_escaped(request.method_name())).append(" ");
   line.append(log_escaped(target_of(request)));
   line.append(request.is_old() ? " HTTP/1.0\" " : " HTTP/1.1\" ");
-  line += std::to_string(response.status()) + " " + std::to_string(response.body().size());
+  line += std::to_string(response.status()) + " " + std::to_string(response.body_bytes());
   line.append(" \"").append(log_escaped(or_dash(request.header("referer")))).append("\" \"");
   return line.append(log_escaped(or_dash(request.header("user-agent")))).append("\"");
 }
@@ -89,7 +89,7 @@ std::string json_line(const Request& request, const Response& response) {
          ",\"method\":" + json_text(request.method_name()) +
          ",\"target\":" + json_text(target_of(request)) + ",\"host\":" + json_text(request.host()) +
          ",\"status\":" + std::to_string(response.status()) +
-         ",\"bytes\":" + std::to_string(response.body().size()) +
+         ",\"bytes\":" + std::to_string(response.body_bytes()) +
          ",\"agent\":" + json_text(request.header("user-agent")) + "}";
 }
 
@@ -140,6 +140,7 @@ void compress(const Request& request, Response& response, const GzipOptions& opt
       body.size() > kBytesMax || response.status() == 206) {
     return;
   }
+  if (response.file() != nullptr) return;
   if (!response.header("content-encoding").empty() || !response.header("etag").empty()) return;
   response.header("Vary", "Accept-Encoding");
   if (!accepts_coding(request.header("accept-encoding"), "gzip")) return;

@@ -42,12 +42,11 @@ std::string detail::WebSocketShared::frame(Opcode opcode, std::string_view bytes
   return frame_of(opcode, deflated, true);
 }
 
-const std::string& detail::PreparedFrames::deflated(Deflating& deflating) const {
+const SharedBytes& detail::PreparedFrames::deflated(Deflating& deflating) const {
   std::call_once(once_, [&] {
-    const std::string_view message =
-        std::string_view(plain_).substr(plain_.size() - message_bytes_);
+    const std::string_view message = plain_.view().substr(plain_.size() - message_bytes_);
     std::string payload = deflating.deflate_message(message, 15);
-    if (payload.size() < message_bytes_) deflated_ = frame_of(opcode_, payload, true);
+    if (payload.size() < message_bytes_) deflated_ = SharedBytes(frame_of(opcode_, payload, true));
   });
   return deflated_;
 }
@@ -77,7 +76,7 @@ SendResult WebSocket::send(const Broadcast& message, Overflow overflow) const {
   const detail::PreparedFrames& frames = *message.frames_;
   const WebSocketRoute& route = shared_->route();
   if (shared_->deflates_fully() && frames.message_bytes() >= route.options.deflate_bytes_min) {
-    const std::string& deflated = frames.deflated(route.deflating);
+    const SharedBytes& deflated = frames.deflated(route.deflating);
     if (!deflated.empty()) return peer_.send(deflated, overflow);
   }
   return peer_.send(frames.plain(), overflow);

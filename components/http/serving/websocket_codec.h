@@ -69,17 +69,17 @@ class PreparedFrames {
   PreparedFrames(Opcode opcode, std::string_view message)
       : opcode_(opcode), message_bytes_(message.size()), plain_(frame_of(opcode, message)) {}
 
-  const std::string& plain() const { return plain_; }
+  const SharedBytes& plain() const { return plain_; }
   // Any thread: the first one deflates, others wait for it. Empty: it would not be shorter.
-  const std::string& deflated(Deflating& deflating) const;
+  const SharedBytes& deflated(Deflating& deflating) const;
   size_t message_bytes() const { return message_bytes_; }
 
  private:
   const Opcode opcode_;
   const size_t message_bytes_;
-  const std::string plain_;
+  const SharedBytes plain_;
   mutable std::once_flag once_;
-  mutable std::string deflated_;
+  mutable SharedBytes deflated_;
 };
 
 }  // namespace detail

@@ -41,14 +41,15 @@ class PreparedEvent {
   // Any thread. As format_event().
   explicit PreparedEvent(const Event& event);
 
-  // Any thread. For streams; borrowed from the event.
-  const std::string& chunk() const { return *chunk_; }
-  std::string_view text() const { return std::string_view(*chunk_).substr(head_bytes_, bytes_); }
+  // Any thread. For streams: the event as a chunk, and without what makes it one, which is
+  // borrowed.
+  const SharedBytes& chunk() const { return chunk_; }
+  std::string_view text() const { return chunk_.view().substr(head_bytes_, bytes_); }
 
  private:
   size_t bytes_ = 0;
-  std::shared_ptr<const std::string> chunk_;  // owners: copies of this
   size_t head_bytes_ = 0;
+  SharedBytes chunk_;
 };
 
 // The server's end of one stream. A value that copies; it may be stale, as a Peer may. Streams are

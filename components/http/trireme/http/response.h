@@ -9,12 +9,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "trireme/borrowed.h"
+#include "trireme/file.h"
 
 namespace trireme { inline namespace v0 { namespace http {
 
@@ -58,6 +60,10 @@ class Response {
   Response&& body(std::string body) && { return std::move(this->body(std::move(body))); }
   Response& body(BorrowedBytes body) &;
   Response&& body(BorrowedBytes body) && { return std::move(this->body(body)); }
+  // Any thread. A part of a file, or all of it (trireme/file.h): it leaves without a way through
+  // memory where the transport is plain, and never makes a loop wait for a disk.
+  Response& body(FileRange range) &;
+  Response&& body(FileRange range) && { return std::move(this->body(std::move(range))); }
 
   // Any thread. Adds a header field. Content-Length, Transfer-Encoding, Connection and Date are the
   // server's: std::invalid_argument. Content-Type replaces the one before.
@@ -81,6 +87,8 @@ class Response {
   std::string_view content_type() const;
   std::string_view fields() const { return fields_; }
   std::string_view body() const { return is_owned_ ? std::string_view(owned_) : borrowed_; }
+  const FileRange* file() const { return file_.get(); }  // null: body() is the body
+  uint64_t body_bytes() const { return file_ == nullptr ? body().size() : file_->bytes; }
   bool closes() const { return closes_; }
   // Any thread. The value of a field that was given, the first of that name; empty: there is none.
   std::string_view header(std::string_view name) const;
@@ -88,10 +96,12 @@ class Response {
   // Any thread. For the server, which moves the body on.
   bool owns_body() const { return is_owned_; }
   std::string take_body() && { return std::move(owned_); }
+  FileRange take_file() && { return std::move(*file_); }
   // Any thread. For middleware: another body in its place.
   void replace_body(std::string body) {
     owned_ = std::move(body);
     is_owned_ = true;
+    file_.reset();
   }
   // Any thread. For the server: of the answer to an upgrade, 101, which hooks see.
   static Response switching_protocols() {
@@ -110,7 +120,8 @@ class Response {
   std::string fields_;
   std::string own_type_;  // in place of content_type_
   std::string_view borrowed_;
-  std::string_view content_type_;  // constant text
+  std::string_view content_type_;    // constant text
+  std::unique_ptr<FileRange> file_;  // in place of the others
   int16_t status_ = 200;
   bool is_owned_ = false;
   bool closes_ = false;
