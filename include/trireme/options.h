@@ -277,7 +277,7 @@ struct ServerOptions {
   // "/var/tmp".
   std::string spool_directory{};
   // Bytes of all these files together. A request that would be over gets the codec's busy reply.
-  uint64_t spool_bytes_max = uint64_t{1} << 30;
+  uint64_t spool_bytes_max = 1 << 30;
   // Threads for the steps of transport layers that compute for long, such as TLS handshakes. They
   // start on demand, and stay. 0: one for each CPU, as with io_workers. At most 1,023. Not used by
   // listeners with Dispatch::kInline: there the loop computes.

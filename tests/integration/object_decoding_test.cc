@@ -171,7 +171,7 @@ TEST_P(DecoderTest, UnorderedRequestsHaveDeadlinesAndAreDrained) {
   }));
   std::thread drains([&] { server.drain(); });
   const std::string rest = client.receive_all();  // answered by the deadline at the latest
-  client.close();  // else the drain waits for its end
+  client.close();                                 // else the drain waits for its end
   drains.join();
   EXPECT_TRUE(rest.starts_with("-3 deadline 0 ") && rest.ends_with("* drained\n")) << rest;
 }

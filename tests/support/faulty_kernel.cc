@@ -215,6 +215,36 @@ int FaultyKernel::set_file_owner(const std::string& path, uint32_t user, uint32_
   return fail_or(Site::kSetFileOwner, [&] { return inner_.set_file_owner(path, user, group); });
 }
 
+int FaultyKernel::open_file(const std::string& path) {
+  return note_opened(fail_or(Site::kOpenFile, [&] { return inner_.open_file(path); }));
+}
+
+int FaultyKernel::file_facts(int fd, FileFacts& facts) {
+  return fail_or(Site::kFileFacts, [&] { return inner_.file_facts(fd, facts); });
+}
+
+ssize_t FaultyKernel::read_file(int fd, uint64_t offset, std::span<const iovec> into,
+                                bool may_wait) {
+  const Hit hit = strike(Site::kReadFile);
+  if (hit.error != 0) return -hit.error;
+  if (hit.bytes_max == 0) return inner_.read_file(fd, offset, into, may_wait);
+  iovec piece = into[0];
+  piece.iov_len = std::min(piece.iov_len, hit.bytes_max);
+  return inner_.read_file(fd, offset, {&piece, 1}, may_wait);
+}
+
+ssize_t FaultyKernel::send_file(int socket, int fd, uint64_t offset, size_t bytes) {
+  const Hit hit = strike(Site::kSendFile);
+  if (hit.error == EAGAIN) renew_edge(socket);
+  if (hit.error != 0) return -hit.error;
+  return inner_.send_file(socket, fd, offset,
+                          hit.bytes_max == 0 ? bytes : std::min(bytes, hit.bytes_max));
+}
+
+int FaultyKernel::break_off(int fd) {
+  return fail_or(Site::kConnect, [&] { return inner_.break_off(fd); });
+}
+
 // A fault is the pending error of the socket.
 int FaultyKernel::socket_error(int fd) {
   const Hit hit = strike(Site::kSocketError);

@@ -21,8 +21,7 @@ class FullSocket {
  public:
   using MakeDriver = std::unique_ptr<Driver> (*)(Kernel&, Buffers&, LoopCounters&);
 
-  explicit FullSocket(MakeDriver make_driver, size_t budget = kBudgetStandard,
-                      size_t clients = 1) {
+  explicit FullSocket(MakeDriver make_driver, size_t budget = kBudgetStandard, size_t clients = 1) {
     auto listening = std::make_unique<Listening>();
     listening->codec = lines();
     listening->service = std::make_shared<detail::HandlerService<Answer (*)(const Request&)>>(
