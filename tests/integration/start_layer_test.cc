@@ -209,7 +209,8 @@ struct DrainedMember {
   Books& books;
 };
 
-// A drain begins while the handler runs: on_drain is due when the handshake begins.
+// A drain begins while the handler runs: on_drain is due when the handshake begins, which the drain
+// does not wait for.
 TEST_P(StartLayerTest, ADrainBesideTheHandshakeIsTold) {
   if (GetParam().dispatch == tr::Dispatch::kInline) return;  // the loop hears of the drain later
   for (const bool closes : {true, false}) {
@@ -225,10 +226,8 @@ TEST_P(StartLayerTest, ADrainBesideTheHandshakeIsTold) {
     if (closes) {
       const std::lock_guard lock(books.mutex);
       books.peer.close();
-    } else {
-      ASSERT_TRUE(client.send("nobody"));  // is refused with words
     }
-    EXPECT_EQ(client.receive_all(), closes ? "" : kRefusal);
+    EXPECT_EQ(client.receive_all(), "");
     client.close();
     drain.join();
     EXPECT_EQ(books.drains, 1);
