@@ -288,7 +288,9 @@ TEST(LayerThreads, WithoutAnyTheClientIsRefused) {
   threads.fail_start({.times = tr::FaultyThreads::kForEver});
   ASSERT_TRUE(held.send(kKnock));
   EXPECT_EQ(held.receive_all(), "");
-  EXPECT_EQ(server.stats().closed_by_reason[static_cast<size_t>(tr::CloseReason::kRefused)], 1u);
+  EXPECT_TRUE(wait_until([&] {  // its books are closed behind its socket
+    return server.stats().closed_by_reason[static_cast<size_t>(tr::CloseReason::kRefused)] == 1;
+  }));
   threads.heal();
   Client served(server.urls()[0]);
   EXPECT_EQ(served.converse(kKnock + turned("x\n") + kBye, true),
