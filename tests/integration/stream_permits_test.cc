@@ -213,6 +213,7 @@ TEST_P(StreamPermitsTest, WhoWaitsInLineMayBeGone) {
   EXPECT_EQ(clients[0].line(), "0");
   EXPECT_EQ(clients[2].line(), "2");
   EXPECT_EQ(clients[3].line(), "3");
+  const std::lock_guard lock(mutex);
   std::sort(started.begin(), started.end());
   EXPECT_EQ(started, (std::vector<std::string>{"0", "2", "3"}));
 }
