@@ -25,10 +25,10 @@ TEST_P(EndBesideDirectWrite, IsNotLate) {
   tr::ServerOptions options = this->options();
   options.io_workers = 1;
   options.data_workers = 1;
-  TestServer server(options);
   Gate first, second;
   std::mutex mutex;
   std::optional<tr::Peer> peer;
+  TestServer server(options);
   server.listen([&](const tr::Request& request) -> tr::Answer {
     if (request.text() == "first") {
       {
