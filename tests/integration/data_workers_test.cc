@@ -28,9 +28,9 @@ using namespace std::chrono_literals;
 // user has asked for, with every loop watched.
 TEST(DataWorkers, AreAllForHandlers) {
   constexpr size_t kDataWorkers = 4;
+  Gate closed;
   TestServer server(
       {.io_workers = 2, .data_workers = kDataWorkers, .dispatch = tr::Dispatch::kWorkers});
-  Gate closed;
   const Gate::Opener opener(closed);
   server.listen([&](const tr::Request& request) -> tr::Answer {
     closed.wait();
@@ -81,8 +81,8 @@ TEST(DataWorkers, WaitTheirTurnWhereTheyHoldNoLoops) {
 
 TEST(DataWorkers, EndAfterABurst) {
   constexpr size_t kBurst = 24;
-  TestServer server({.io_workers = 1, .data_workers = 32, .dispatch = tr::Dispatch::kWorkers});
   std::atomic<Gate*> gate{nullptr};
+  TestServer server({.io_workers = 1, .data_workers = 32, .dispatch = tr::Dispatch::kWorkers});
   server.listen([&](const tr::Request& request) -> tr::Answer {
     if (request.text() == "wait") gate.load()->wait();
     return request.own();

@@ -118,8 +118,8 @@ TEST_P(RequestPartsTest, ArrivesWholeHoweverItIsCut) {
 // A handler that does not read holds its client back, and nothing else.
 TEST_P(RequestPartsTest, HoldsBackWhoSendsFasterThanIsRead) {
   constexpr size_t kBody = 12 << 20;
-  TestServer server(options());
   Gate closed;
+  TestServer server(options());
   const Gate::Opener opener(closed);
   server.listen(
       [&](const tr::Request& request) -> tr::Answer {

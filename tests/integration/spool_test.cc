@@ -56,8 +56,8 @@ tr::Answer check(const tr::Request& request) {
 }
 
 TEST_P(SpoolTest, LongBodiesGoThroughFiles) {
-  TestServer server(spooling());
   Gate closed;
+  TestServer server(spooling());
   const Gate::Opener opener(closed);
   server.listen(
       [&](const tr::Request& request) -> tr::Answer {

@@ -118,8 +118,8 @@ TEST_P(StreamPermitsTest, NeverMoreAreAtWorkThanThereArePermits) {
 TEST_P(StreamPermitsTest, QuickRequestsDoNotWaitBehindThem) {
   tr::ServerOptions with = options();
   with.data_workers = 4;
-  TestServer server(with);
   Gate closed;
+  TestServer server(with);
   const Gate::Opener opener(closed);
   const auto handler = [&](const tr::Request& request) -> tr::Answer {
     if (request.text() == "slow") closed.wait();
@@ -146,8 +146,8 @@ TEST_P(StreamPermitsTest, MoreThanTheQueueAreRefused) {
   with.data_workers = 4;
   with.stream_workers = 1;
   with.stream_queue_max = 1;
-  TestServer server(with);
   Gate closed;
+  TestServer server(with);
   const Gate::Opener opener(closed);
   server.listen(
       [&](const tr::Request& request) -> tr::Answer {
@@ -184,10 +184,10 @@ TEST_P(StreamPermitsTest, WhoWaitsInLineMayBeGone) {
   tr::ServerOptions with = options();
   with.data_workers = 4;
   with.stream_workers = 1;
-  TestServer server(with);
   std::mutex mutex;
   std::vector<std::string> started;
   Gate closed;
+  TestServer server(with);
   const Gate::Opener opener(closed);
   server.listen(
       [&](const tr::Request& request) -> tr::Answer {
@@ -222,8 +222,8 @@ TEST_P(StreamPermitsTest, ADeadlineHoldsInLine) {
   tr::ServerOptions with = options();
   with.data_workers = 4;
   with.stream_workers = 1;
-  TestServer server(with);
   Gate closed;
+  TestServer server(with);
   const Gate::Opener opener(closed);
   server.listen(
       [&](const tr::Request& request) -> tr::Answer {
@@ -245,8 +245,8 @@ TEST_P(StreamPermitsTest, ADrainAnswersThoseInLine) {
   tr::ServerOptions with = options();
   with.data_workers = 4;
   with.stream_workers = 1;
-  TestServer server(with);
   Gate closed;
+  TestServer server(with);
   const Gate::Opener opener(closed);
   server.listen(
       [&](const tr::Request& request) -> tr::Answer {

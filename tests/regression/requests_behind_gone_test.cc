@@ -20,9 +20,9 @@ namespace tr = trireme;
 class RequestsBehindGone : public support::ServerTest {};
 
 TEST_P(RequestsBehindGone, NeverBegin) {
-  TestServer server(options());
   Gate gate;
   std::atomic<int> begun{0};
+  TestServer server(options());
   server.listen(
       [&](const tr::Request&) -> tr::Answer {
         if (++begun == 1) gate.wait();
