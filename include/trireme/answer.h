@@ -155,6 +155,7 @@ class Answer {
     std::string head{};
     SharedBytes shared{};  // what view_ views
     FileRange file{};      // in place of bytes
+    ~Rare();               // elsewhere: the end of an answer is in every handler
   };
   Rare& rare() {
     if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
