@@ -8,6 +8,8 @@
 
 namespace trireme { inline namespace v0 {
 
+Answer::Rare::~Rare() = default;
+
 Reply::Reply(ConnectionId id, uint64_t request_number, ContextRef context, TimePoint deadline)
     : id_(id), request_number_(request_number), context_(std::move(context)), deadline_(deadline) {}
 
