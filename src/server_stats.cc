@@ -147,6 +147,8 @@ std::string_view to_string(CloseReason reason) {
       return "slow stream";
     case CloseReason::kFileCut:
       return "file cut";
+    case CloseReason::kReplyCut:
+      return "reply cut";
   }
   return "unknown";
 }

@@ -1,4 +1,5 @@
-// Step 5, reply: bytes that many connections are sent and nobody copies.
+// Step 5, reply: bytes on their way to clients: those that many connections are sent and nobody
+// copies, and whatever a streamed reply is made of.
 //
 // Thread: any; values.
 #pragma once
@@ -10,6 +11,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "trireme/file.h"
 
 namespace trireme { inline namespace v0 {
 
@@ -57,6 +60,34 @@ class SharedBytes {
 
  private:
   std::shared_ptr<const detail::SharedBlock> block_;  // owners: the copies of this value
+};
+
+// A piece of a streamed reply (reply_stream.h): a string, which is moved in; a view, which is
+// copied; shared bytes; or a part of a file. A value that moves and does not copy.
+class Bytes {
+ public:
+  Bytes(std::string bytes) : own_(std::move(bytes)) {}     // NOLINT: conversions are the point
+  Bytes(std::string_view bytes) : own_(bytes) {}           // NOLINT
+  Bytes(const char* text) : own_(text) {}                  // NOLINT
+  Bytes(SharedBytes bytes) : shared_(std::move(bytes)) {}  // NOLINT
+  Bytes(FileRange range) : file_(std::move(range).clamped()) {}           // NOLINT
+  Bytes(File file) : Bytes(FileRange{std::move(file), 0, UINT64_MAX}) {}  // NOLINT
+  Bytes(Bytes&&) noexcept = default;
+  Bytes& operator=(Bytes&&) noexcept = default;
+  Bytes(const Bytes&) = delete;
+  Bytes& operator=(const Bytes&) = delete;
+
+  // Any thread. How many, wherever they are. What was given, for the server: what is not there is
+  // empty.
+  uint64_t size() const { return file_.file ? file_.bytes : shared_.size() + own_.size(); }
+  const FileRange& file() const { return file_; }
+  const SharedBytes& shared() const { return shared_; }
+  std::string take_own() && { return std::move(own_); }
+
+ private:
+  std::string own_{};
+  SharedBytes shared_{};
+  FileRange file_{};
 };
 
 }}  // namespace trireme

@@ -35,6 +35,7 @@ enum class CloseReason : uint8_t {
   kCut,               // the stream ended without the last words of a layer, such as close_notify
   kSlowStream,        // a stream came, or was taken, more slowly than `Limits::stream_rate_min`
   kFileCut,           // a file had become shorter, or could not be read, while it was sent
+  kReplyCut,  // a streamed reply was given up in its midst, or its deadline has passed there
 };
 inline constexpr int kCloseReasonCount = 20;
 

@@ -8,6 +8,7 @@
 
 #include "trireme/answer.h"
 #include "trireme/peer.h"
+#include "trireme/reply_stream.h"
 #include "trireme/request.h"
 
 namespace trireme { inline namespace v0 {
@@ -30,6 +31,11 @@ class Reply {
   // Any thread. Answers. Never blocks, never runs user code. A view in `answer` is copied before
   // the call returns.
   void send(Answer answer) &&;
+
+  // Any thread. Answers piece by piece. `head` says what with_head() tells the codec, and has no
+  // bytes; close_after() holds behind the last piece. Bytes, an error, then() and then_layer() end
+  // the process with a sentence. What the handler has pushed until now leaves before.
+  ReplyStream stream(Answer head = Answer("")) &&;
 
   // Any thread. Whether anybody still waits for the answer, at this moment: the client is gone, the
   // deadline of the request has passed, or the server drains. Nothing after send().

@@ -12,6 +12,7 @@
 #include "connection/life.h"
 #include "connection/listening.h"
 #include "connection/open_requests.h"
+#include "connection/open_streams.h"
 #include "connection/session_events.h"
 #include "connection/write_queue.h"
 #include "framing/checked_decoder.h"
@@ -61,19 +62,20 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
     uint64_t end_before = 0;
     std::unique_ptr<LayerChain> layers;  // null: there are none, or they were taken off
     std::unique_ptr<SessionEvents> events;
-    StopList stops_due;          // a job is to fire them
-    StopList kept_stops;         // of requests whose handlers have returned
-    bool started_layer = false;  // with Answer::then_layer
-    bool stream_ended = false;   // the socket's, whatever the layers have told of it
-    bool reads_disk = false;     // a DiskRead is on its way
-    bool sends_on = false;       // it has sent its share of a turn, and goes on in the next
+    std::unique_ptr<OpenStreams> streams;  // null: no reply is streamed
+    StopList stops_due;                    // a job is to fire them
+    StopList kept_stops;                   // of requests whose handlers have returned
+    bool started_layer = false;            // with Answer::then_layer
+    bool stream_ended = false;             // the socket's, whatever the layers have told of it
+    bool reads_disk = false;               // a DiskRead is on its way
+    bool sends_on = false;  // it has sent its share of a turn, and goes on in the next
 
     bool is_empty() const {
       return switched_codec == nullptr && codec_switches == 0 && deferred == nullptr &&
              open_requests == nullptr && codec_state == nullptr && drain_bytes_left == 0 &&
              late_bytes_left == 0 && discarded_bytes == 0 && linger_unsent == 0 &&
-             end_before == 0 && layers == nullptr && events == nullptr && stops_due.empty() &&
-             kept_stops.empty() && !(started_layer || reads_disk || sends_on);
+             end_before == 0 && layers == nullptr && events == nullptr && streams == nullptr &&
+             stops_due.empty() && kept_stops.empty() && !(started_layer || reads_disk || sends_on);
     }
   };
 
@@ -123,6 +125,8 @@ struct Connection : Timer,  // the earliest of its clocks, or earlier (Clocks)
   }
   // What its session is to be called for; null: nothing, or requests alone.
   SessionEvents* events() const { return rare == nullptr ? nullptr : rare->events.get(); }
+  // Its replies that are streamed; null: there are none.
+  OpenStreams* streams() const { return rare == nullptr ? nullptr : rare->streams.get(); }
   // Bytes of ours leave, and nobody knows of what.
   void note_sent(TimePoint now) {
     if (listening->push_is_activity) times.last_activity = now;

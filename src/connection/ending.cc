@@ -244,6 +244,10 @@ void Ending::close(Connection& connection, CloseReason reason) {
     books_.partial_requests_dropped.add();
   cancels_.cancel_all(connection, CancelReason::kPeerGone);
   connection.sequencer = Sequencer();
+  if (OpenStreams* const streams = connection.streams()) {
+    streams->end_all(context_.platform.threads);
+    connection.rare->streams.reset();
+  }
   if (connection.open_requests() != nullptr) connection.open_requests()->clear();
   connection.drop_unsent();
   sender_.drop_gathered(connection);

@@ -205,6 +205,7 @@ void Finisher::open(std::unique_ptr<ConnectionMail> mail) {
       break;
   }
   Connection* const connection = parts_.slots.find(mail->id);
+  if (mail->kind == kMailStream) return open_stream(connection, static_cast<StreamMail&>(*mail));
   if (connection == nullptr) return;
   if (mail->kind == kMailAnswer) {
     auto& answer = static_cast<AnswerMail&>(*mail);
@@ -221,6 +222,14 @@ void Finisher::open(std::unique_ptr<ConnectionMail> mail) {
     CHECK_EQUAL(mail->kind, static_cast<int>(kMailClose), "mail that no connection knows");
     parts_.ending.finish(*connection, CloseReason::kClosedByHandler);
   }
+}
+
+// `connection` null: it is gone.
+void Finisher::open_stream(Connection* connection, StreamMail& mail) {
+  if (connection == nullptr) return parts_.replies.streams().refuse(mail);
+  parts_.replies.streams().open(*connection, mail);
+  if (!Streams::is_in_midst(*connection)) parts_.pushes.open_deferred(*connection);
+  parts_.turn.schedule(*connection);
 }
 
 // The requests of a job that it did not start: because it has lost its loop, or because one of them

@@ -96,6 +96,7 @@ class Finisher {
   void refuse_all(Connection& connection, const Job& job);
   void finish_written(Connection& connection, Job& job);
   void open_outbox(Job& job);
+  void open_stream(Connection* connection, StreamMail& mail);
   void give_back(Connection& connection, Job& job);
   [[nodiscard]] bool put_back(Connection& connection, Job& job);
   void leave_gathered(Connection& connection, Job& job, GatheredReplies::Part part);

@@ -26,6 +26,15 @@ class Framer {
   // False: the codec has made a mistake.
   [[nodiscard]] bool frame(const Connection& connection, const ReplyTag& tag, const Answer& answer,
                            Framed& into, std::string& mistake, Of of = Of::kReply);
+  // Around a part of a streamed reply. Likewise.
+  struct Part {
+    enum class Of : uint8_t { kBegin, kPiece, kEnd } of;
+    const ReplyTag& tag;
+    const Answer& head;
+    uint64_t bytes = 0;  // of a piece
+  };
+  [[nodiscard]] bool frame_part(const Connection& connection, const Part& part, Framed& into,
+                                std::string& mistake);
   // Of an answer that is an error or a refusal. Likewise.
   [[nodiscard]] static bool ask_error_reply(const Connection& connection, const RequestMark& mark,
                                             const Answer& answer, ErrorReply& into,
@@ -34,7 +43,10 @@ class Framer {
  private:
   [[nodiscard]] bool encode(const Connection& connection, const OutgoingReply& reply, Framed& into,
                             std::string& mistake);
-  bool is_last(const Connection& connection) const;
+  [[nodiscard]] bool add_envelope(const Connection& connection, const Part& part,
+                                  std::string& mistake);
+  [[nodiscard]] bool is_within_bounds(std::string& mistake) const;
+  bool is_last(const Connection& connection, uint64_t in_flight) const;
 
   const Turn& turn_;
   Envelope envelope_;

@@ -60,7 +60,8 @@ void IoWorker::use_crew(Crew* crew) {
   }
   Connection* const connection = steps_.turn.next();
   if (connection == nullptr) return false;
-  if (connection->sequencer.holds_next()) steps_.replies.leave_held(*connection);
+  if (connection->sequencer.holds_next() || connection->streams() != nullptr)
+    steps_.replies.leave_held(*connection);
   steps_.sender.go_on(*connection);
   return true;
 }
@@ -231,6 +232,7 @@ void IoWorker::open_mail_in_loop() {
     }
     case kMailAnswer:
     case kMailPush:
+    case kMailStream:
     case kMailClose:
     case kMailEnd:
     case kMailRoom:

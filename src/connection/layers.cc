@@ -217,7 +217,7 @@ void Layers::put_back(Connection& connection, LayerJob& job) {
 }
 
 void Layers::withdraw(Connection& connection) {
-  if (connection.has_layers()) parts_.pushes.open_deferred(connection);  // they go nowhere
+  parts_.pushes.open_deferred(connection);  // they go nowhere
   if (!connection.is_layer_at_work()) return;
   LayerJob* const job = connection.rare->layers->job();
   if (!workers_->withdraw(*job)) return;

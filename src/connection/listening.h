@@ -72,6 +72,7 @@ struct Listening {
     const Limits& limits = options.limits;
     return {.session = has_session ? service->session() : detail::SessionTraits{},
             .write_bytes_high = static_cast<uint32_t>(limits.write_bytes_high),
+            .write_bytes_low = static_cast<uint32_t>(limits.write_bytes_low),
             .calls_max = static_cast<uint16_t>(limits.calls_max),
             .timers_max = static_cast<uint8_t>(limits.timers_max)};
   }

@@ -27,7 +27,8 @@ void Pushes::open(std::unique_ptr<PushMail> mail, bool was_deferred) {
                        !connection->life.takes_pushes(connection->is_at_work());
   const bool is_early = connection != nullptr && !is_late &&
                         (connection->is_shaking() || is_about_to_switch(*connection) ||
-                         !parts_.sender.owns_writing(*connection));
+                         !parts_.sender.owns_writing(*connection) ||
+                         Streams::is_in_midst(*connection));
   if (is_early) {
     Connection::Rare& rare = connection->make_rare();
     Mail* const waits = mail.release();

@@ -29,6 +29,7 @@ bool Replies::note(Connection& connection, Job* job, const RequestMark& mark) {
 void Replies::answer(Connection& connection, uint64_t number, Answer answer) {
   if (!connection.is_live()) return;  // counted when it closed
   if (!is_open(connection, number)) return books_.stale_ids.add();
+  if (connection.streams() != nullptr && streams_.replace(connection, number)) return;
   // Else a data worker is writing the very answer to this request.
   if (!sender_.owns_writing(connection)) return;
   if (connection.listening->is_unordered) return leave_in_turn(connection, number, answer);
@@ -53,8 +54,12 @@ void Replies::leave_held(Connection& connection) {
   Answer answer{std::string_view{}};
   for (int i = 0; i < Turn::kFramesMax; ++i) {
     const uint64_t number = connection.sequencer.next_to_leave();
-    if (!connection.is_live() || !connection.sequencer.take_next(answer)) return;
-    leave_in_turn(connection, number, answer);
+    if (!connection.is_live()) return;
+    if (connection.sequencer.take_next(answer)) {
+      leave_in_turn(connection, number, answer);
+    } else if (connection.streams() == nullptr || !streams_.leave(connection, number)) {
+      return;
+    }
   }
   turn_.schedule(connection);
 }
@@ -110,7 +115,11 @@ void Replies::leave(Connection& connection, const RequestMark& mark, Answer& ans
   if (closes) end_behind(connection, reason);
 }
 
-// The reply that has just left is the last one, where replies have an order.
+void Replies::retire_streamed(Connection& connection, uint64_t number) {
+  retire(connection, number, 1);
+  cancels_.forget(connection, number);
+}
+
 void Replies::end_behind(Connection& connection, CloseReason reason) {
   ending_.finish(connection, reason);
   if (connection.listening->is_unordered) return;

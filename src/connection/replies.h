@@ -12,6 +12,7 @@
 
 #include "connection/connection.h"
 #include "connection/framer.h"
+#include "connection/streams.h"
 #include "roster/server_context.h"
 
 namespace trireme { inline namespace v0 {
@@ -36,7 +37,8 @@ class Replies {
         ending_(ending),
         finisher_(finisher),
         cancels_(cancels),
-        layers_(layers) {}
+        layers_(layers),
+        streams_({context, loop, books_, sender, *this, ending, cancels}) {}
 
   // Gives a request that was read its number. `job`: what will handle it; null: nothing. 0: there
   // is no memory to note its deadline.
@@ -65,6 +67,10 @@ class Replies {
   void answer(Connection& connection, uint64_t number, Answer answer);
   // A large answer whose turn it is, and with nothing gathered: sent from where it is.
   void send_alone(Connection& connection, Answer& answer);
+  // A streamed reply has left, or never will.
+  void retire_streamed(Connection& connection, uint64_t number);
+  // The reply that has just left is the last one, where replies have an order.
+  void end_behind(Connection& connection, CloseReason reason);
   // Replies whose turn has come while they were held. Others have their turn between many of them.
   void leave_held(Connection& connection);
   // The deadline of request `number` has passed: its handler is not started, or told, and the
@@ -75,6 +81,8 @@ class Replies {
     OpenRequests* const noted = connection.open_requests();
     return noted != nullptr && connection.is_live() ? noted->find(number) : nullptr;
   }
+  // Those that are streamed.
+  Streams& streams() { return streams_; }
   // What frames them, and pushes.
   Framer& framer() { return framer_; }
   // The codec has no reply for an answer. No further one leaves: the client would take it for the
@@ -86,7 +94,6 @@ class Replies {
   [[nodiscard]] bool hold(Connection& connection, uint64_t number, Answer& answer);
   void leave_in_turn(Connection& connection, uint64_t number, Answer& answer);
   void leave(Connection& connection, const RequestMark& mark, Answer& answer);
-  void end_behind(Connection& connection, CloseReason reason);
   static bool may_switch(const Connection& connection);
   Answer refuse_switch(const Connection& connection);
   void change(Connection& connection, const Answer& answer, bool closes);
@@ -107,6 +114,7 @@ class Replies {
   Finisher& finisher_;
   Cancels& cancels_;
   Layers& layers_;
+  Streams streams_;
 };
 
 }}  // namespace trireme

@@ -335,6 +335,9 @@ void Sender::after_write(Connection& connection) {
   }
   connection.out.note_watermarks(unsent, limits.write_bytes_low, limits.write_bytes_high);
   if (unsent > 0) clocks_.arm(connection);
+  if (OpenStreams* const streams = connection.streams()) {
+    streams->note_unsent(unsent, limits.write_bytes_low, context_.platform.threads);
+  }
 }
 
 bool Sender::owns_writing(Connection& connection) {

@@ -95,6 +95,8 @@ bool Strand::finds_room(Connection& connection) {
   const size_t unsent = connection.unsent();
   const uint64_t transit = record(connection).transit_bytes.load(std::memory_order_relaxed);
   if (unsent > limits.write_bytes_low || unsent + transit > limits.write_bytes_high) return false;
+  const OpenStreams* const streams = connection.streams();
+  if (streams != nullptr && streams->keep_waiting(limits.write_bytes_low)) return false;
   if (!parts_.context.buffers.nearly_full()) return true;
   look_again_later(events);
   return false;
@@ -158,6 +160,7 @@ Job* Strand::make(Connection& connection) {
     take_part(connection, *job);
   } else if (has_room) {
     events.wants_room = false;
+    if (connection.streams() != nullptr) connection.streams()->note_called();
     record(connection).asked_room.store(false, std::memory_order_relaxed);
   } else {
     job->event.call = events.take_call();

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "reply/charged_bytes.h"
+#include "reply/stream_core.h"
 #include "roster/mail_kinds.h"
 #include "runtime/memory/buffers.h"
 #include "runtime/system/clock.h"
@@ -60,6 +61,21 @@ struct PushMail final : ConnectionMail {
   Overflow overflow;
   std::optional<Answer> answer;  // to be framed, in place of `bytes`; kept bytes only
   Charge charge;
+};
+
+// A part of a streamed reply.
+struct StreamMail final : ConnectionMail {
+  enum class What : uint8_t { kBegin, kPiece, kEnd, kDrop };
+
+  StreamMail(What part, ConnectionId to, uint64_t number, std::shared_ptr<StreamCore> of)
+      : ConnectionMail(kMailStream, to), what(part), request_number(number), core(std::move(of)) {}
+
+  const What what;
+  const uint64_t request_number;
+  const std::shared_ptr<StreamCore> core;
+  std::optional<Answer> head;  // kBegin; kept bytes only
+  ChargedBytes bytes;          // kPiece: these, or a part of a file
+  FileRange file;
 };
 
 struct CloseMail final : ConnectionMail {

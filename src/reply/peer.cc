@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "reply/ask_room.h"
 #include "reply/outbox.h"
 #include "roster/server_context.h"
 #include "runtime/check.h"
@@ -72,6 +73,10 @@ void detail::check_switch(bool is_given) {
   CHECK(is_given,
         "then() needs a codec, then_layer() a layer: without one the connection would go on as it "
         "is");
+}
+
+void ask_room(ServerContext& context, ConnectionId id) {
+  static_cast<void>(ask_room(context, id, *context.roster.record(id), false));
 }
 
 SendResult Peer::send(std::string bytes, Overflow overflow) const {

@@ -4,6 +4,7 @@
 
 #include "reply/outbox.h"
 #include "roster/server_context.h"
+#include "runtime/check.h"
 #include "runtime/memory/scarce.h"
 
 namespace trireme { inline namespace v0 {
@@ -33,6 +34,25 @@ Reply::~Reply() {
 
 void Reply::send(Answer answer) && {
   if (context_.get() != nullptr) deliver(std::move(answer));
+}
+
+ReplyStream Reply::stream(Answer head) && {
+  CHECK(head.kind() == Answer::Kind::kBytes && !head.switches() && head.body_bytes() == 0,
+        "a stream begins without bytes, and with no error, then() or then_layer()");
+  ServerContext* const context = context_.get();
+  if (context == nullptr) return {};
+  auto core = std::make_shared<StreamCore>();
+  auto begin = std::make_unique<StreamMail>(StreamMail::What::kBegin, id_, request_number_, core);
+  begin->head.emplace(std::move(head));
+  Outbox* const outbox = Outbox::current();
+  if (outbox != nullptr && context->roster.owns(outbox->connection)) {
+    for (std::unique_ptr<Mail>& mail : outbox->take_mail()) {
+      const ConnectionId to = static_cast<const ConnectionMail&>(*mail).id;
+      context->post(to, std::move(mail));
+    }
+  }
+  context->post(id_, std::move(begin));
+  return ReplyStream(id_, request_number_, std::exchange(context_, {}), std::move(core), deadline_);
 }
 
 Cancellation Reply::cancelled() const {

@@ -24,6 +24,7 @@ enum MailKind : int {
   kMailStop,      // to the Listener: accept what waits, then end
   kMailUnlisten,  // to who accepts: one listener ends
   kMailBody,      // there is room for more of a body (handling/incoming_body.h)
+  kMailStream,    // a part of a streamed reply
   kMailDiskRead,  // a DiskRead that has run (connection/disk_read.h)
 };
 

@@ -41,6 +41,7 @@ struct SlotRecord {
 struct ListenerFacts {
   detail::SessionTraits session;  // no type: it has handlers, not sessions
   uint32_t write_bytes_high = 0;
+  uint32_t write_bytes_low = 0;
   uint16_t calls_max = 0;
   uint8_t timers_max = 0;
 };

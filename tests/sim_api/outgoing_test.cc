@@ -1,9 +1,11 @@
-// Goal: parts of files and shared bytes arrive whole and in their turn whatever
+// Goal: parts of files, shared bytes and streamed replies arrive whole and in their turn whatever
 // the machine and the network do, and no thread is left waiting. Method: worlds of many seeds, with
 // the faults that they draw and files that are often not in memory; clients that read slowly.
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <deque>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -95,6 +97,59 @@ TEST(SimOutgoing, AFileThatBecomesShorterIsACutUnderEverySeed) {
           server.stats()
                   .closed_by_reason[size_t{static_cast<uint8_t>(tr::CloseReason::kFileCut)}] == 1,
           "it is counted as a cut");
+    });
+  }
+}
+
+TEST(SimOutgoing, StreamsOfOtherThreadsArriveInTheirTurnUnderEverySeed) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    sim::World world(seed, hostile(seed));
+    world.run([&] {
+      constexpr int kPieces = 40;
+      std::deque<tr::ReplyStream> kept;
+      const auto pour = [&](tr::ReplyStream& stream) {
+        for (int i = 0; i < kPieces; ++i) {
+          if (stream.write(letters(5'000, seed + static_cast<uint64_t>(i))) !=
+              tr::StreamResult::kQueued) {
+            break;
+          }
+        }
+        stream.finish();
+      };
+      std::string whole;
+      for (int i = 0; i < kPieces; ++i) whole += letters(5'000, seed + static_cast<uint64_t>(i));
+      tr::Server server(quiet(), world.platform());
+      tr::ListenOptions listen;
+      listen.limits.write_bytes_high = 20'000;
+      listen.limits.write_bytes_low = 8'000;
+      if (seed % 2 == 0) listen.ordering = tr::Ordering::kPipelined;
+      server.listen(
+          "tcp://127.0.0.1:0", tr::lines(),
+          [&](const tr::Request& request, tr::Reply reply) {
+            if (request.text() != "stream") return std::move(reply).send(request.own());
+            kept.push_back(std::move(reply).stream());
+            world.spawn("writer", [&pour, &stream = kept.back()] { pour(stream); });
+          },
+          listen);
+      world.start(server);
+      for (int i = 0; i < 3; ++i) {
+        world.client("client", [&, url = server.urls()[0]](sim::Client& client) {
+          client.connect(url);
+          if (client.below(2) == 0)
+            client.read_slowly({.bytes_max = 1 + client.below(9'000), .pause = 50us});
+          client.send("1\nstream\n2\nstream\n3\n");
+          client.expect("1\n" + whole + "\n2\n" + whole + "\n3\n");
+        });
+      }
+      // One that leaves in the midst: its writer ends.
+      world.client("leaver", [&, url = server.urls()[0]](sim::Client& client) {
+        client.connect(url);
+        client.send("stream\n");
+        client.read(100);
+        client.reset();
+      });
+      world.finish(server);
     });
   }
 }
