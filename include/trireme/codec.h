@@ -145,6 +145,11 @@ class Codec {
   // start() refuses them with it. Empty: all is well.
   virtual std::string problem(size_t /*frame_bytes_max*/) const { return {}; }
 
+  // Loop thread. True: clients come back as soon as the server ends their connections, as browsers
+  // do. A drain then ends them one after the other: a loop one each 5 ms, or more, if that would
+  // take more than 5 seconds or half of `drain_time_max`.
+  virtual bool clients_return() const { return false; }
+
   // Loop thread. The last words to a client before the server ends its connection in good order,
   // behind all replies: kDrained, kClosedByHandler, kIdleTimeout, kSilentTimeout, or
   // kRequestTimeout, if a request was not whole in time; kLayerFailed, if it speaks this codec

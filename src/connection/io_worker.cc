@@ -75,7 +75,10 @@ void IoWorker::use_crew(Crew* crew) {
       here = steps_.receiver.pump(*connection);
       if (here == nullptr) steps_.receiver.end_turn();
     } else if (!next_of_turn_in_loop(here)) {
-      if (finished_in_loop()) return nullptr;
+      if (finished_in_loop()) {
+        drain_line_.stop();
+        return nullptr;
+      }
       end_turn_in_loop(may_sleep);
       const bool timer_due = loop_.timers().next_wake() <= loop_.now();
       const bool goes_on = may_sleep || timer_due || mail_ != nullptr || steps_.turn.has_listed() ||
@@ -205,8 +208,10 @@ void IoWorker::expire_timers_in_loop() {
   while (Timer* timer = loop_.timers().expire(loop_.now())) {
     if (timer->owner == Timer::Owner::kConnection) {
       steps_.clocks.on_timer(static_cast<Connection&>(*timer));
-    } else {
+    } else if (timer->owner == Timer::Owner::kSessionEvents) {
       steps_.strand.on_timer(static_cast<SessionEvents&>(*timer));
+    } else {
+      drain_line_.on_timer();
     }
   }
 }
@@ -291,13 +296,11 @@ void IoWorker::drain_all_in_loop() {
   if (door_ != nullptr) door_->stop_in_loop(!cut_);
   draining_ = true;
   context_.roster.note_draining();
+  if (!cut_) return drain_line_.begin(context_.options.drain_time_max);
+  drain_line_.stop();
   steps_.slots.for_each_live([this](Connection& connection) {
     loop_.assume_held();
-    if (cut_) {
-      steps_.ending.close(connection, CloseReason::kDrainCut);
-    } else {
-      steps_.ending.drain(connection);
-    }
+    steps_.ending.close(connection, CloseReason::kDrainCut);
     steps_.turn.schedule(connection);
   });
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "connection/door.h"
+#include "connection/drain_line.h"
 #include "connection/steps.h"
 #include "handling/crew.h"
 #include "runtime/event_loop.h"
@@ -65,6 +66,7 @@ class IoWorker final : public HeldLoop, public Adopter {
   Crew* crew_ = nullptr;
   std::unique_ptr<Door> door_;  // null: the Listener accepts
   Steps steps_ GUARDED_BY(loop_);
+  DrainLine drain_line_ GUARDED_BY(loop_){loop_, steps_.slots, steps_.turn, steps_.ending};
 
   Mail* mail_ GUARDED_BY(loop_) = nullptr;  // taken out of the mailbox, not opened yet
   // The job that lost this loop, until what it had gathered by then has left.

@@ -23,6 +23,7 @@ struct Timer {
   enum class Owner : uint8_t {
     kConnection,     // a Connection: the clocks of one client
     kSessionEvents,  // a SessionEvents: the timers of one session
+    kDrainLine,      // a DrainLine: who is ended when, in a drain
   };
 
   static constexpr uint64_t kTickMax = (uint64_t{1} << 56) - 1;

@@ -181,4 +181,44 @@ TEST(HttpSimulated, KeepsOrderAndBytesInEveryWorld) {
   EXPECT_TRUE(found) << found.report;
 }
 
+// Browsers come back as soon as they are ended, so a drain ends them one after the other; others it
+// ends at once.
+TEST(HttpSimulated, ADrainEndsWebSocketsOneAfterTheOther) {
+  constexpr int kSockets = 30;
+  const auto scenario = [](sim::World& world) {
+    Feed feed;
+    tr::Server server({.io_workers = 1, .log_level = tr::LogLevel::kError}, world.platform());
+    server.listen("tcp://127.0.0.1:0", http::serve(simulated_routes(feed)));
+    world.start(server);
+    world.calm();
+    const std::string url = server.urls()[0];
+    int connected = 0;
+    std::vector<std::chrono::nanoseconds> ends;
+    const auto browse = [&](sim::Client& client) {
+      client.connect(url);
+      client.send(
+          "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+      while (client.read_line() != "\r") {
+      }
+      ++connected;
+      client.expect(http::close_frame(1001));
+      ends.push_back(world.now());
+      client.expect_end();
+    };
+    for (int i = 0; i < kSockets; ++i) world.client("tab" + std::to_string(i), browse);
+    world.wait_until([&] { return connected == kSockets; }, 30s);
+    const auto begin = world.now();
+    world.check(server.drain().empty(), "the drain");
+    world.wait_for_clients();
+    world.check(ends.size() == kSockets, "each is told");
+    world.check(ends.front() - begin < 5ms * kSockets, "the first one soon");
+    world.check(ends.back() - ends.front() >= 4ms * (kSockets - 1), "they are spread");
+    world.check(ends.back() - begin < 2s, "and not for long");
+  };
+  const auto found = sim::explore(
+      {.name = "http-drain", .seeds = 5, .world = {.faults = sim::Faults{}}}, scenario);
+  EXPECT_TRUE(found) << found.report;
+}
+
 }  // namespace

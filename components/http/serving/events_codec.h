@@ -35,6 +35,7 @@ class EventsCodec final : public Codec {
   }
   bool has_fixed_envelope() const override { return true; }  // nothing
   ErrorReply error_reply(const FailedRequest&) const override { return {.close = true}; }
+  bool clients_return() const override { return true; }
   // A stream that its feeder or a drain ends, ends whole; others are cut, as the client sees.
   std::string last_words(CloseReason reason) const override {
     const bool orderly = reason == CloseReason::kDrained || reason == CloseReason::kIdleTimeout ||

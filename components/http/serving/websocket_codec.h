@@ -121,6 +121,7 @@ class WebSocketCodec final : public Codec {
   bool decodes_ahead() const override { return true; }
   bool has_fixed_envelope() const override { return true; }  // nothing
   ErrorReply error_reply(const FailedRequest& failed) const override;
+  bool clients_return() const override { return true; }
   std::string last_words(CloseReason reason) const override;
 
  private:
