@@ -44,8 +44,10 @@ int SpoolFile::append(std::string_view bytes) {
 }
 
 ssize_t SpoolFile::read(std::span<char> into, uint64_t offset) {
+  const iovec piece{into.data(), into.size()};
   ssize_t count = -EINTR;
-  while (count == -EINTR) count = context_.platform.kernel.read_at(fd_, into, offset);
+  while (count == -EINTR)
+    count = context_.platform.kernel.read_file(fd_, offset, {&piece, 1}, true);
   return count;
 }
 

@@ -138,9 +138,6 @@ class FaultyKernel final : public Kernel {
   ssize_t write_at(int fd, std::string_view bytes, uint64_t offset) override {
     return inner_.write_at(fd, bytes, offset);
   }
-  ssize_t read_at(int fd, std::span<char> into, uint64_t offset) override {
-    return inner_.read_at(fd, into, offset);
-  }
   int open_file(const std::string& path) override;
   int file_facts(int fd, FileFacts& facts) override;
   ssize_t read_file(int fd, uint64_t offset, std::span<const iovec> into, bool may_wait) override;

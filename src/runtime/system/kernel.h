@@ -131,7 +131,6 @@ class Kernel {
   // and written; or -errno. `is_in_memory`: it is on no disk (tmpfs).
   virtual int open_spool(const char* /*directory*/, bool& /*is_in_memory*/) { return -ENOSYS; }
   virtual ssize_t write_at(int, std::string_view, uint64_t /*offset*/) { return -ENOSYS; }
-  virtual ssize_t read_at(int, std::span<char>, uint64_t /*offset*/) { return -ENOSYS; }
   // open(2) for reading. Never waits for a writer, as of a pipe.
   virtual int open_file(const std::string& path) = 0;
   virtual int file_facts(int fd, FileFacts& facts) = 0;  // fstat(2)

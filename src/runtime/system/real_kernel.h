@@ -52,7 +52,6 @@ class RealKernel final : public Kernel {
   int64_t group_id(const std::string& name) override;
   int open_spool(const char* directory, bool& is_in_memory) override;
   ssize_t write_at(int fd, std::string_view bytes, uint64_t offset) override;
-  ssize_t read_at(int fd, std::span<char> into, uint64_t offset) override;
   int open_file(const std::string& path) override;
   int file_facts(int fd, FileFacts& facts) override;
   ssize_t read_file(int fd, uint64_t offset, std::span<const iovec> into, bool may_wait) override;

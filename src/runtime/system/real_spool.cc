@@ -32,9 +32,4 @@ ssize_t RealKernel::write_at(int fd, std::string_view bytes, uint64_t offset) {
   return count < 0 ? -errno : count;
 }
 
-ssize_t RealKernel::read_at(int fd, std::span<char> into, uint64_t offset) {
-  const ssize_t count = ::pread(fd, into.data(), into.size(), static_cast<off_t>(offset));
-  return count < 0 ? -errno : count;
-}
-
 }}  // namespace trireme
