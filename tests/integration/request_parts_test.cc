@@ -20,6 +20,8 @@
 #include "trireme/testing/conversation.h"
 
 namespace tr = trireme;
+using support::body_byte;
+using support::body_bytes;
 using support::Client;
 using support::Gate;
 using support::TestServer;
@@ -32,15 +34,6 @@ namespace {
 
 class RequestPartsTest : public support::ServerTest {};
 
-// Different at every place, so that nothing lost, doubled or moved goes unseen.
-char byte_at(uint64_t place) { return static_cast<char>(place * 131 + place / 251); }
-
-std::string body_of(uint64_t bytes) {
-  std::string body(bytes, '\0');
-  for (uint64_t i = 0; i < bytes; ++i) body[i] = byte_at(i);
-  return body;
-}
-
 // What the handler has read, as far as it is right; and how it has ended.
 std::string read_all(const tr::Request& request, size_t at_once) {
   std::vector<char> bytes(at_once);
@@ -48,7 +41,7 @@ std::string read_all(const tr::Request& request, size_t at_once) {
   tr::Body body = request.body();
   while (const size_t more = body.read(bytes)) {
     for (size_t i = 0; i < more; ++i, ++count) {
-      if (bytes[i] != byte_at(count)) return "wrong at " + std::to_string(count);
+      if (bytes[i] != body_byte(count)) return "wrong at " + std::to_string(count);
     }
   }
   const std::string all = std::to_string(count) + (body.ended() ? "" : " and no end");
@@ -87,7 +80,7 @@ TEST_P(RequestPartsTest, ArrivesWholeHoweverItIsCut) {
   server.start();
   Client client(server.url());
   for (int i = 0; i < support::scaled(40); ++i) {
-    const std::string body = body_of(random.below(i % 4 == 0 ? 300'000 : 3000));
+    const std::string body = body_bytes(random.below(i % 4 == 0 ? 300'000 : 3000));
     const std::string size = std::to_string(body.size());
     std::string sent, expected;
     switch (random.below(4)) {
@@ -131,7 +124,7 @@ TEST_P(RequestPartsTest, HoldsBackWhoSendsFasterThanIsRead) {
   server.start();
   Client client(server.url());
   ASSERT_TRUE(client.send("PUT " + std::to_string(kBody) + "\n"));
-  const std::string body = body_of(kBody);
+  const std::string body = body_bytes(kBody);
   ASSERT_TRUE(wait_until([&] { return closed.arrived() == 1; }));
   const size_t taken = client.send_until_full(body);
   EXPECT_LT(taken, kBody);
@@ -153,9 +146,9 @@ TEST_P(RequestPartsTest, WhatIsNotReadIsThrownAway) {
   server.start();
   Client client(server.url());
   for (int i = 0; i < 5; ++i) {
-    ASSERT_TRUE(client.send("PUT 200000\n" + body_of(100'000)));
+    ASSERT_TRUE(client.send("PUT 200000\n" + body_bytes(100'000)));
     ASSERT_EQ(client.line(), "10");
-    ASSERT_TRUE(client.send(body_of(100'000)));
+    ASSERT_TRUE(client.send(body_bytes(100'000)));
     ASSERT_EQ(client.ask("x"), "0");
   }
 }
@@ -211,13 +204,13 @@ TEST_P(RequestPartsTest, ToldWhenTheClientIsGone) {
   server.start();
   {
     Client client(server.url());
-    ASSERT_TRUE(client.send("PUT 1000\n" + body_of(10)));
+    ASSERT_TRUE(client.send("PUT 1000\n" + body_bytes(10)));
     ASSERT_TRUE(client.wait_all_arrived());
     client.shutdown_write();
     EXPECT_EQ(client.receive_all(), "10" + failure(tr::BodyFailure::kCut) + "\n");
   }
   Client client(server.url());
-  ASSERT_TRUE(client.send("PUT 1000\n" + body_of(20)));
+  ASSERT_TRUE(client.send("PUT 1000\n" + body_bytes(20)));
   ASSERT_TRUE(wait_until([&] { return early.begun == 2; }));
   ASSERT_TRUE(client.wait_all_arrived());
   client.reset();
@@ -230,7 +223,7 @@ TEST_P(RequestPartsTest, ToldWhenTheCodecRefusesTheRest) {
   server.listen(early.handler(), {}, upload_codec());
   server.start();
   Client client(server.url());
-  ASSERT_TRUE(client.send("PIECES\n3\n" + body_of(3) + "many\n"));
+  ASSERT_TRUE(client.send("PIECES\n3\n" + body_bytes(3) + "many\n"));
   EXPECT_EQ(client.receive_all(), "go\n3" + failure(tr::BodyFailure::kRefused) + "\nERR no size\n");
 }
 
@@ -240,10 +233,10 @@ TEST_P(RequestPartsTest, TheDeadlineEndsTheWait) {
   server.listen(early.handler(), {.handler_time_max = 50ms}, upload_codec());
   server.start();
   Client client(server.url());
-  ASSERT_TRUE(client.send("PUT 1000\n" + body_of(10)));
+  ASSERT_TRUE(client.send("PUT 1000\n" + body_bytes(10)));
   EXPECT_EQ(client.line(), "ERR deadline exceeded");
   EXPECT_TRUE(early.tells("10" + failure(tr::BodyFailure::kDeadline)));
-  ASSERT_TRUE(client.send(body_of(990)));
+  ASSERT_TRUE(client.send(body_bytes(990)));
   EXPECT_EQ(client.ask("x"), "0");
 }
 
@@ -254,13 +247,13 @@ TEST_P(RequestPartsTest, WhoIsTooSlowIsAnsweredAndClosed) {
                 upload_codec());
   server.start();
   Client client(server.url());
-  ASSERT_TRUE(client.send("PUT 1000\n" + body_of(10)));
+  ASSERT_TRUE(client.send("PUT 1000\n" + body_bytes(10)));
   EXPECT_EQ(client.receive_all(), "10" + failure(tr::BodyFailure::kTooSlow) + "\n");
   client.close();
   EXPECT_TRUE(wait_until([&] { return server.closed(tr::CloseReason::kSlowStream) == 1; }));
   // One that is gathered has no handler yet.
   Client gathered(server.url());
-  ASSERT_TRUE(gathered.send("KEEP 1000\n" + body_of(10)));
+  ASSERT_TRUE(gathered.send("KEEP 1000\n" + body_bytes(10)));
   EXPECT_EQ(gathered.receive_all(), "");
   EXPECT_TRUE(wait_until([&] { return server.closed(tr::CloseReason::kRequestTimeout) == 1; }));
 }
@@ -278,7 +271,7 @@ TEST_P(RequestPartsTest, WhoIsQuickEnoughMayTakeLong) {
     ASSERT_TRUE(client.send(word + " 600\n"));
     for (int i = 0; i < 6; ++i) {
       support::let_pass(50ms);
-      ASSERT_TRUE(client.send(body_of(600).substr(static_cast<size_t>(i) * 100, 100)));
+      ASSERT_TRUE(client.send(body_bytes(600).substr(static_cast<size_t>(i) * 100, 100)));
     }
     EXPECT_EQ(client.line(), "600");
   }
@@ -290,13 +283,13 @@ TEST_P(RequestPartsTest, ADrainLetsWhatHasBegunEnd) {
                 upload_codec());
   server.start();
   Client client(server.url()), gathered(server.url());
-  ASSERT_TRUE(client.send("PUT 1000\n" + body_of(10)));
-  ASSERT_TRUE(gathered.send("KEEP 1000\n" + body_of(10)));
+  ASSERT_TRUE(client.send("PUT 1000\n" + body_bytes(10)));
+  ASSERT_TRUE(gathered.send("KEEP 1000\n" + body_bytes(10)));
   ASSERT_TRUE(wait_until([&] { return server.stats().requests == 1; }));
   ASSERT_TRUE(client.wait_all_arrived());
   server.server().request_stop();
   EXPECT_EQ(gathered.receive_all(), "") << "it has not begun";
-  ASSERT_TRUE(client.send(body_of(1000).substr(10) + "x\n"));
+  ASSERT_TRUE(client.send(body_bytes(1000).substr(10) + "x\n"));
   EXPECT_EQ(client.receive_all(), "1000\n") << "what follows came too late";
 }
 
@@ -311,9 +304,9 @@ TEST_P(RequestPartsTest, CallsAreAnsweredBesideAnUpload) {
   server.start();
   Client client(server.url());
   Gate never;
-  ASSERT_TRUE(client.send("x\nx\nPUT 1000\n" + body_of(10)));
+  ASSERT_TRUE(client.send("x\nx\nPUT 1000\n" + body_bytes(10)));
   EXPECT_EQ(client.receive(4), "x\nx\n");
-  ASSERT_TRUE(client.send(body_of(1000).substr(10)));
+  ASSERT_TRUE(client.send(body_bytes(1000).substr(10)));
   EXPECT_EQ(client.line(), "1000");
 }
 
@@ -334,8 +327,8 @@ TEST(RequestParts, AreGatheredInAConversation) {
   tr::testing::Conversation talk(upload_codec(), [](const tr::Request& request) -> tr::Answer {
     return read_all(request, 100) + (request.body().size() ? " known" : "");
   });
-  EXPECT_EQ(talk.say("PUT 500\n" + body_of(200)), "");
-  EXPECT_EQ(talk.say(body_of(500).substr(200)), "500 known\n");
+  EXPECT_EQ(talk.say("PUT 500\n" + body_bytes(200)), "");
+  EXPECT_EQ(talk.say(body_bytes(500).substr(200)), "500 known\n");
   EXPECT_EQ(talk.say("PIECES\n0\n"), "go\n0 known\n");
   EXPECT_EQ(talk.say("x\n"), "0 known\n");
 }

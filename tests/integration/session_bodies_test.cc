@@ -18,6 +18,8 @@
 #include "trireme/testing/conversation.h"
 
 namespace tr = trireme;
+using support::body_byte;
+using support::body_bytes;
 using support::Client;
 using support::Gate;
 using support::upload_codec;
@@ -27,14 +29,6 @@ using namespace std::chrono_literals;
 namespace {
 
 class SessionBodiesTest : public support::ServerTest {};
-
-char nth_byte(uint64_t place) { return static_cast<char>(place * 131 + place / 251); }
-
-std::string nth_bytes(uint64_t bytes) {
-  std::string body(bytes, '\0');
-  for (uint64_t i = 0; i < bytes; ++i) body[i] = nth_byte(i);
-  return body;
-}
 
 struct Told {
   std::atomic<int> failures{0};
@@ -59,7 +53,7 @@ class Taker {
   void on_body(const tr::BodyPart& part) {
     const Inside inside(*this);
     if (told_.waits) told_.gate.wait();
-    for (const char byte : part.bytes) wrong_ += byte != nth_byte(count_++) ? 1 : 0;
+    for (const char byte : part.bytes) wrong_ += byte != body_byte(count_++) ? 1 : 0;
     if (part.failure != tr::BodyFailure::kNone) told_.note(part.failure);
     if (!part.ends && part.failure == tr::BodyFailure::kNone) return;
     ASSERT_TRUE(reply_.has_value());
@@ -108,7 +102,7 @@ TEST_P(SessionBodiesTest, ArriveInTheTurnOfTheSession) {
   Client client(taker.server.urls()[0]);
   for (int i = 0; i < support::scaled(30); ++i) {
     const uint64_t bytes = random.below(i % 4 == 0 ? 300'000 : 3000);
-    const std::string size = std::to_string(bytes), body = nth_bytes(bytes);
+    const std::string size = std::to_string(bytes), body = body_bytes(bytes);
     const std::string sent = "PUT " + size + "\n" + body + "x\n";
     for (size_t at = 0; at < sent.size();) {
       const size_t piece = std::min<size_t>(1 + random.below(40'000), sent.size() - at);
@@ -129,7 +123,7 @@ TEST_P(SessionBodiesTest, HoldBackWhoSendsFaster) {
   told.waits = true;
   Client client(taker.server.urls()[0]);
   ASSERT_TRUE(client.send("PUT " + std::to_string(kBody) + "\n"));
-  const std::string body = nth_bytes(kBody);
+  const std::string body = body_bytes(kBody);
   const size_t taken = client.send_until_full(body);
   EXPECT_LT(taken, kBody);
   EXPECT_LT(taker.server.stats().buffer_bytes_now, 3u << 20);
@@ -143,12 +137,12 @@ TEST_P(SessionBodiesTest, AreToldHowTheyEndEarly) {
   TakerServer taker(options(), {.limits = {.stream_rate_min = 1000, .stream_rate_time = 200ms}},
                     told);
   Client cut(taker.server.urls()[0]);
-  ASSERT_TRUE(cut.send("PUT 1000\n" + nth_bytes(10)));
+  ASSERT_TRUE(cut.send("PUT 1000\n" + body_bytes(10)));
   cut.shutdown_write();
   EXPECT_EQ(cut.receive_all(), "10 cut\n");
   EXPECT_EQ(told.failures, static_cast<int>(tr::BodyFailure::kCut));
   Client slow(taker.server.urls()[0]);
-  ASSERT_TRUE(slow.send("PUT 1000\n" + nth_bytes(10)));
+  ASSERT_TRUE(slow.send("PUT 1000\n" + body_bytes(10)));
   EXPECT_EQ(slow.receive_all(), "10 cut\n");
   EXPECT_EQ(told.failures, static_cast<int>(tr::BodyFailure::kTooSlow));
 }
@@ -159,9 +153,9 @@ INSTANTIATE_TEST_SUITE_P(Every, SessionBodiesTest, ::testing::ValuesIn(support::
 TEST(SessionBodies, AreTakenInAConversation) {
   Told told;
   const auto talk = tr::testing::Conversation::with<Taker>(upload_codec(), {}, told);
-  EXPECT_EQ(talk->say("PUT 500\n" + nth_bytes(200)), "");
-  EXPECT_EQ(talk->say(nth_bytes(500).substr(200)), "500\n");
-  EXPECT_EQ(talk->say("PIECES\n3\n" + nth_bytes(3) + "0\nx\n"), "go\n3\nx\n");
+  EXPECT_EQ(talk->say("PUT 500\n" + body_bytes(200)), "");
+  EXPECT_EQ(talk->say(body_bytes(500).substr(200)), "500\n");
+  EXPECT_EQ(talk->say("PIECES\n3\n" + body_bytes(3) + "0\nx\n"), "go\n3\nx\n");
 }
 
 }  // namespace

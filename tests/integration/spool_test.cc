@@ -17,6 +17,8 @@
 #include "support/wait.h"
 
 namespace tr = trireme;
+using support::body_byte;
+using support::body_bytes;
 using support::Client;
 using support::Gate;
 using support::TestServer;
@@ -35,21 +37,13 @@ class SpoolTest : public support::ServerTest {
   const support::TemporaryFolder folder_;
 };
 
-char spooled_byte(uint64_t place) { return static_cast<char>(place * 131 + place / 251); }
-
-std::string spooled_bytes(uint64_t bytes) {
-  std::string body(bytes, '\0');
-  for (uint64_t i = 0; i < bytes; ++i) body[i] = spooled_byte(i);
-  return body;
-}
-
 tr::Answer check(const tr::Request& request) {
   if (request.text() == "x") return "x";
   std::vector<char> bytes(10'000);
   tr::Body body = request.body();
   uint64_t count = 0, wrong = 0;
   while (const size_t more = body.read(bytes)) {
-    for (size_t i = 0; i < more; ++i) wrong += bytes[i] != spooled_byte(count++) ? 1 : 0;
+    for (size_t i = 0; i < more; ++i) wrong += bytes[i] != body_byte(count++) ? 1 : 0;
   }
   const bool is_right = wrong == 0 && body.ended() && body.size() == count;
   return std::to_string(count) + (is_right ? "" : " wrong");
@@ -69,7 +63,7 @@ TEST_P(SpoolTest, LongBodiesGoThroughFiles) {
   Client client(server.url()), other(server.url());
   for (const uint64_t bytes : {1u, 65'536u, 65'537u, 3'000'000u}) {
     const std::string size = std::to_string(bytes);
-    ASSERT_TRUE(client.send("KEEP " + size + "\n" + spooled_bytes(bytes) + "x\n"));
+    ASSERT_TRUE(client.send("KEEP " + size + "\n" + body_bytes(bytes) + "x\n"));
     if (bytes > 1'000'000) {
       ASSERT_TRUE(wait_until([&] { return server.stats().spool_bytes_now > 2'800'000; }));
       EXPECT_EQ(server.stats().spool_files_now, 1u);
@@ -92,11 +86,11 @@ TEST_P(SpoolTest, AreBoundedTogether) {
   server.listen(check, {}, upload_codec());
   server.start();
   Client client(server.url());
-  ASSERT_TRUE(client.send("KEEP 500000\n" + spooled_bytes(500'000)));
+  ASSERT_TRUE(client.send("KEEP 500000\n" + body_bytes(500'000)));
   EXPECT_EQ(client.line(), "BUSY");
   EXPECT_EQ(client.ask("x"), "x") << "the connection goes on";
   EXPECT_TRUE(wait_until([&] { return server.stats().spool_bytes_now == 0; }));
-  ASSERT_TRUE(client.send("KEEP 100000\n" + spooled_bytes(100'000)));
+  ASSERT_TRUE(client.send("KEEP 100000\n" + body_bytes(100'000)));
   EXPECT_EQ(client.line(), "100000");
   EXPECT_TRUE(server.says("a long body cannot be kept"));
 }
@@ -106,7 +100,7 @@ TEST_P(SpoolTest, AreGoneWithTheirClients) {
   server.listen(check, {}, upload_codec());
   server.start();
   Client client(server.url());
-  ASSERT_TRUE(client.send("KEEP 500000\n" + spooled_bytes(300'000)));
+  ASSERT_TRUE(client.send("KEEP 500000\n" + body_bytes(300'000)));
   ASSERT_TRUE(wait_until([&] { return server.stats().spool_bytes_now > 0; }));
   client.reset();
   EXPECT_TRUE(wait_until([&] { return server.stats().spool_files_now == 0; }));
@@ -119,9 +113,9 @@ TEST_P(SpoolTest, AFolderThatIsNotThereIsNoRoom) {
   server.listen(check, {}, upload_codec());
   server.start();
   Client client(server.url());
-  ASSERT_TRUE(client.send("KEEP 200000\n" + spooled_bytes(200'000)));
+  ASSERT_TRUE(client.send("KEEP 200000\n" + body_bytes(200'000)));
   EXPECT_EQ(client.line(), "BUSY");
-  ASSERT_TRUE(client.send("KEEP 1000\n" + spooled_bytes(1000)));
+  ASSERT_TRUE(client.send("KEEP 1000\n" + body_bytes(1000)));
   EXPECT_EQ(client.line(), "1000") << "short ones need no file";
 }
 
@@ -139,10 +133,10 @@ TEST(Spool, AFullDiskIsAnErrorReply) {
   Client client(server.url());
   const rlimit small{.rlim_cur = 100'000, .rlim_max = usual.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  EXPECT_TRUE(client.send("KEEP 300000\n" + spooled_bytes(300'000)));
+  EXPECT_TRUE(client.send("KEEP 300000\n" + body_bytes(300'000)));
   EXPECT_EQ(client.line(), "BUSY");
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &usual), 0);
-  ASSERT_TRUE(client.send("KEEP 300000\n" + spooled_bytes(300'000)));
+  ASSERT_TRUE(client.send("KEEP 300000\n" + body_bytes(300'000)));
   EXPECT_EQ(client.line(), "300000");
 }
 
