@@ -24,9 +24,12 @@ class Traffic {
   virtual void opened(Connection&) {}
   // Queues one request. A script may queue bytes that nobody answers: then nothing is pending.
   virtual void add_request(Connection& connection, const Pending& request, Tally& tally) = 0;
-  // What to write next; borrowed until the next call for this connection.
-  virtual std::string_view unwritten(const Connection& connection) const = 0;
-  virtual void wrote(Connection& connection, size_t size, Tally& tally) = 0;
+  // What to write next; borrowed until the next call for this connection. The standard: what was
+  // queued as text.
+  virtual std::string_view unwritten(const Connection& connection) const {
+    return connection.unwritten_text();
+  }
+  virtual void wrote(Connection& connection, size_t size, Tally&) { connection.wrote_text(size); }
   // Checks `bytes` (at most kReceiveBytes) and completes the requests that they answer.
   virtual void receive(Connection& connection, std::string_view bytes, int64_t now_ns,
                        Tally& tally) = 0;

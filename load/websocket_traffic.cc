@@ -30,11 +30,6 @@ class WebSocketTraffic final : public Traffic {
     connection.push(request);
   }
 
-  std::string_view unwritten(const Connection& connection) const override {
-    return connection.unwritten_text();
-  }
-  void wrote(Connection& connection, size_t size, Tally&) override { connection.wrote_text(size); }
-
   void receive(Connection& connection, std::string_view bytes, int64_t now_ns,
                Tally& tally) override {
     connection.received += bytes.size();
