@@ -25,7 +25,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
-class StreamPermitsTest : public support::ServerTest {};
+class StreamPermitsTest : public support::ServerTest {
+ protected:
+  tr::ServerOptions one_permit() const {
+    tr::ServerOptions with = options();
+    with.data_workers = 4;
+    with.stream_workers = 1;
+    return with;
+  }
+};
 
 // How many handlers are at work, and were at most.
 class AtWork {
@@ -142,9 +150,7 @@ TEST_P(StreamPermitsTest, QuickRequestsDoNotWaitBehindThem) {
 // How many wait is known when the loops go on; so a few may be over.
 TEST_P(StreamPermitsTest, MoreThanTheQueueAreRefused) {
   constexpr size_t kClients = 20;
-  tr::ServerOptions with = options();
-  with.data_workers = 4;
-  with.stream_workers = 1;
+  tr::ServerOptions with = one_permit();
   with.stream_queue_max = 1;
   Gate closed;
   TestServer server(with);
@@ -181,13 +187,10 @@ TEST_P(StreamPermitsTest, MoreThanTheQueueAreRefused) {
 
 // One that nobody waits for any more does not start, and leaves its place to the next.
 TEST_P(StreamPermitsTest, WhoWaitsInLineMayBeGone) {
-  tr::ServerOptions with = options();
-  with.data_workers = 4;
-  with.stream_workers = 1;
   std::mutex mutex;
   std::vector<std::string> started;
   Gate closed;
-  TestServer server(with);
+  TestServer server(one_permit());
   const Gate::Opener opener(closed);
   server.listen(
       [&](const tr::Request& request) -> tr::Answer {
@@ -219,11 +222,8 @@ TEST_P(StreamPermitsTest, WhoWaitsInLineMayBeGone) {
 }
 
 TEST_P(StreamPermitsTest, ADeadlineHoldsInLine) {
-  tr::ServerOptions with = options();
-  with.data_workers = 4;
-  with.stream_workers = 1;
   Gate closed;
-  TestServer server(with);
+  TestServer server(one_permit());
   const Gate::Opener opener(closed);
   server.listen(
       [&](const tr::Request& request) -> tr::Answer {
@@ -242,11 +242,8 @@ TEST_P(StreamPermitsTest, ADeadlineHoldsInLine) {
 }
 
 TEST_P(StreamPermitsTest, ADrainAnswersThoseInLine) {
-  tr::ServerOptions with = options();
-  with.data_workers = 4;
-  with.stream_workers = 1;
   Gate closed;
-  TestServer server(with);
+  TestServer server(one_permit());
   const Gate::Opener opener(closed);
   server.listen(
       [&](const tr::Request& request) -> tr::Answer {

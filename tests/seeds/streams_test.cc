@@ -30,8 +30,6 @@ constexpr uint64_t kStreamSeeds = 120;
 #endif
 constexpr size_t kUploaders = 6;
 
-char sent_byte(uint64_t place) { return static_cast<char>(place * 131 + place / 251); }
-
 struct Counts {
   tr::Random random{0};
   size_t bodies = 0, cut = 0, ticks = 0, ends = 0, sessions = 0;
@@ -83,7 +81,8 @@ class Receiver {
     std::string bytes(1 + counts_.random.below(5000), '\0');
     uint64_t count = 0, wrong = 0;
     while (const size_t more = body.read(bytes)) {
-      for (size_t i = 0; i < more; ++i, ++count) wrong += bytes[i] != sent_byte(count) ? 1 : 0;
+      for (size_t i = 0; i < more; ++i, ++count)
+        wrong += bytes[i] != support::body_byte(count) ? 1 : 0;
       if (counts_.random.chance(1, 8)) tr::wait_for(std::chrono::microseconds(300));
     }
     EXPECT_EQ(wrong, 0u);
@@ -116,8 +115,7 @@ struct Uploader {
   }
   void add(tr::Random& random) {
     const uint64_t bytes = random.below(random.chance(1, 4) ? 150'000 : 2'000);
-    std::string body(bytes, '\0');
-    for (uint64_t i = 0; i < bytes; ++i) body[i] = sent_byte(i);
+    const std::string body = support::body_bytes(bytes);
     const std::string size = std::to_string(bytes);
     const std::string answer = size.ends_with("7") ? "not read\n" : size + "\n";
     switch (random.below(4)) {
